@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from surefoot.chain.known import revisions_of
-from surefoot.chain.lockfile import baseline, check_lock, is_written_from, read_lock
-from surefoot.chain.revisions import Revision, with_past
+from surefoot.chain.lockfile import check_lock, is_written_from, read_lock
+from surefoot.chain.revisions import Revision
 from surefoot.chain.source import source_codes, source_paths
 from surefoot.chain.squashed import NAME as SQUASHED
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
@@ -122,7 +122,7 @@ class Project:
         found = revisions_of(self.lock, self.codes())
         if not self.lock.exists():
             return tuple(replace(each, past=True, unlocked=True) for each in found)
-        return with_past(found, baseline(self.lock))
+        return found
 
     def is_locked(self) -> bool:
         """Whether revisions.lock was written from the revision files as they are, byte by byte.

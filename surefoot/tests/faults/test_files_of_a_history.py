@@ -93,6 +93,48 @@ async def test_revisions_in_folders_far_apart_are_judged(
     assert f"{far.name}/0003_change.py:12\n" in linted.out
 
 
+async def test_a_file_is_imported_where_its_revision_runs(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """An upgrade, a stamp, a downgrade and the SQL of one leave the other files alone."""
+    url, told = empty_database.url, chain.folder / "imported"
+    for number in (1, 2, 3):
+        chain.add(*(each.format(number) for each in TABLE), lock=False)
+        path = chain.path(f"{number:04}")
+        noted = f"with open({str(told)!r}, 'a') as told:\n    told.write(revision + ' ')\n"
+        path.write_text(f"{path.read_text('utf-8')}\n\n{noted}", "utf-8")
+    chain.lock()
+    for typed, imported in (
+        ("upgrade 0001", {"0001"}),
+        ("upgrade head", {"0002", "0003"}),
+        ("downgrade 0002", {"0003"}),
+        ("stamp 0002", set()),
+        ("upgrade 0002:0003 --sql", {"0003"}),
+        ("upgrade head", {"0003"}),
+        ("current", set()),
+    ):
+        told.write_text("", "utf-8")
+        done = await launcher.alembic(chain, *typed.split(), url=url)
+        assert done.code == 0, done.err
+        assert set(told.read_text("utf-8").split()) == imported, typed
+    assert await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^t[123]$'") == 3
+
+
+async def test_a_module_that_is_not_as_its_file_was_read_does_not_run(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Its checksum, its phase and its verdict are of another revision; nothing is applied."""
+    table(chain, 1)
+    table(chain, 2)
+    path = chain.path("0002")
+    path.write_text(path.read_text("utf-8") + "\nglobals()['re' + 'vision'] = '0003'\n", "utf-8")
+    chain.lock()
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert (done.code, "[revisions-broken]" in done.err) == (2, True), done.err
+    assert "revision is '0003' once the file has run" in done.err
+    assert not await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^t[12]$'")
+
+
 async def test_a_name_is_free(
     chain: Chain, launcher: Launcher, empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,25 +5,46 @@ bytes of the files x revisions.lock -> (Revision, ...) as `revisions_in` reads t
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
-from surefoot.chain.lockfile import from_line, is_written_from, lock_lines
-from surefoot.chain.revisions import Revision, parsed, revisions_in, slug_of
+from surefoot.chain.lockfile import baseline, from_line, is_written_from, lock_lines
+from surefoot.chain.revisions import Revision, parsed, revisions_in, slug_of, with_past
 
 # A file that may say more than its line in the lock.
 _SAYS_MORE = re.compile(rb"requires_code|requires_backfill|#\s*allow\s")
-# The names of Alembic that the lock does not have, and where they say nothing.
-_APART = re.compile(rb"\b(?:branch_labels|depends_on)\b")
-_NOTHING = re.compile(rb"^(?:branch_labels|depends_on)\b[^=\n]*=[ \t]*None[ \t]*\r?$", re.MULTILINE)
+# The names of Alembic that place a file, and where they say no more than an id and those before it.
+_PLACING = re.compile(rb"\b(?:branch_labels|depends_on|down_revision)\b")
+_ONE = rb"""(?:"[^"\\\n]*"|'[^'\\\n]*')"""
+_PLAIN = re.compile(
+    rb"^(?:(?:branch_labels|depends_on)\b[^=\n]*=[ \t]*None"
+    rb"|down_revision\b[^=\n]*=[ \t]*(?:None|%b|\([ \t]*(?:%b[ \t]*,?[ \t]*)+\)))[ \t]*\r?$"
+    % (_ONE, _ONE),
+    re.MULTILINE,
+)
+_ID = re.compile(rb"^revision\b[^=\n]*=[ \t]*%b[ \t]*\r?$" % _ONE, re.MULTILINE)
 _WORDS = re.compile(r"[\W_]+")
 
 
 def revisions_of(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, ...]:
     """The revisions in these files; `codes` are their bytes by their paths.
 
-    On failure: RevisionsBroken.
+    Those up to the baseline of the lock are of the past. On failure: RevisionsBroken.
     """
-    return known_revisions(lock, codes) or revisions_in(codes)
+    try:
+        text = lock.read_bytes()
+    except OSError:
+        text = b""
+    return _revisions_of(lock, text, tuple(codes.items()))
+
+
+# A command asks several times, and each run on a scratch database. The key is all that is read.
+@lru_cache(maxsize=1)
+def _revisions_of(
+    lock: Path, _: bytes, files: tuple[tuple[str, bytes], ...]
+) -> tuple[Revision, ...]:
+    codes = dict(files)
+    return with_past(known_revisions(lock, codes) or revisions_in(codes), baseline(lock))
 
 
 def known_revisions(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, ...] | None:
@@ -33,9 +54,12 @@ def known_revisions(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, .
     return _by_lines([from_line(line) for line in lock_lines(lock)], codes)
 
 
-def is_bare(code: bytes) -> bool:
-    """Whether a revision file has neither labels nor dependencies, as far as its text tells."""
-    return len(_APART.findall(code)) == len(_NOTHING.findall(code))
+def is_plain(code: bytes) -> bool:
+    """Whether a revision file says which it is, and those before it, in so many words.
+
+    So it has neither labels nor dependencies, as far as its text tells.
+    """
+    return bool(_ID.search(code)) and len(_PLACING.findall(code)) == len(_PLAIN.findall(code))
 
 
 def _by_lines(

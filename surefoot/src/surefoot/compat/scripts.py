@@ -4,14 +4,18 @@ Private names and habits of Alembic that it uses, checked with Alembic 1.18 to 1
 
 Script.__init__             takes a module and reads three names of it.
 Script.module, .longdoc     are asked for late: `module` by a step, `longdoc` for a listing.
-ScriptDirectory             asks `revision_map` for everything; RevisionMap reads its scripts at the
-  .revision_map             first question. Both are public, to replace the map is not.
+ScriptDirectory             asks `revision_map` for everything. Both are public, to replace the map
+  .revision_map             is not.
+ScriptDirectory             imports the files in its folders.
+  ._load_revisions
+RevisionMap._revision_map   is there once the map was asked something, and has read its scripts.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -27,12 +31,14 @@ _DOCSTRING = re.compile(rb'\s*"""((?:[^\\\n]|\n(?![ \t]))*?)"""[ \t]*(?:#.*)?\r?
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A revision file whose place in the chain is known, without labels and dependencies."""
+    """A revision file whose place in the chain is known."""
 
     id: str
     down: tuple[str, ...]
     path: str
     code: bytes
+    # Whether these are all that Alembic asks it for: it has no labels and no dependencies.
+    is_plain: bool = True
 
 
 class LateScript(Script):
@@ -42,13 +48,12 @@ class LateScript(Script):
         self._known = known
         self._module: ModuleType | None = None
         named: Any = SimpleNamespace(down_revision=known.down or None)
-        super().__init__(named, known.id, known.path)
+        super().__init__(named, known.id, _real(known.path))
 
     @property
     def module(self) -> ModuleType:
         if self._module is None:
-            path = Path(self._known.path)
-            self._module = load_python_file(path.parent, path.name)
+            self._module = _loaded(self.path)
         return self._module
 
     @module.setter
@@ -63,6 +68,34 @@ class LateScript(Script):
         return super().longdoc
 
 
-def import_late(script: ScriptDirectory, files: Iterable[KnownFile]) -> None:
-    """Let `script` have these revisions, in place of those that it would import."""
-    script.revision_map = RevisionMap(lambda: [LateScript(each) for each in files])
+def import_late(script: ScriptDirectory, files: Callable[[], Sequence[KnownFile]]) -> None:
+    """Let `script` have these revisions, once it is asked, in place of those that it imports.
+
+    Files that are not plain are imported then, as Alembic does; without a file it imports all. A
+    `script` that was asked before stays as it is.
+    """
+    if "_revision_map" in vars(script.revision_map):
+        return
+
+    def scripts() -> Iterable[Script]:
+        known = () if script.sourceless else files()
+        return map(_script, known) if known else script._load_revisions()
+
+    script.revision_map = RevisionMap(scripts)
+
+
+def _script(known: KnownFile) -> Script:
+    if known.is_plain:
+        return LateScript(known)
+    path = _real(known.path)
+    return Script(_loaded(path), known.id, path)
+
+
+def _loaded(path: str) -> ModuleType:
+    folder, name = os.path.split(path)
+    return load_python_file(folder, name)
+
+
+def _real(path: str) -> str:
+    """The file itself, as Alembic names it. Only the file may be a link, the folder is none."""
+    return os.path.realpath(path) if Path(path).is_symlink() else path

@@ -71,6 +71,8 @@ def run(environment: Environment, project: Project) -> None:
     after_revision.register(environment, project)
     compat.install()
     config, given = context.config, shared(environment, project)
+    if not writes:
+        late_files.put_off(context.script, project)
     if context.is_offline_mode():
         _write_sql(environment, project, given)
     elif writes and not getattr(config.cmd_opts, "autogenerate", False):
@@ -79,8 +81,6 @@ def run(environment: Environment, project: Project) -> None:
         context.configure(url=DIALECT_URL, as_sql=True, **given, **compared(environment, project))
         context.run_migrations()
     else:
-        if command_name(config) in ("check", "current"):
-            late_files.phases_known(context.script, project)
         online = Online(environment, project, given, _limits(environment, config))
         if (connection := config.attributes.get("connection")) is not None:
             refuse_other_drivers(connection, 'Config.attributes["connection"]')

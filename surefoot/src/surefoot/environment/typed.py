@@ -77,5 +77,7 @@ def _list(environment: Environment, project: Project, config: Config) -> None:
 
     options.refuse(environment.options)
     script = ScriptDirectory.from_config(config)
-    phases = late_files.phases_known(script, project)
-    history.history(config, script, environment.opened_engine, project.version_table, phases)
+    late_files.put_off(script, project)
+    history.history(
+        config, script, environment.opened_engine, project.version_table, late_files.phases(project)
+    )

@@ -14,7 +14,7 @@ from typing import Any
 from surefoot.chain.imports import changing_imports
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
-from surefoot.quoting import literal, quoted
+from surefoot.quoting import literal
 
 # Of one project: before the newest revision that was tried, and before another one.
 KEPT = 2
@@ -42,6 +42,13 @@ SELECT md5(concat_ws('|',
     (SELECT json_agg(f) FROM pg_file_settings f)))
 """
 _OURS = "^surefoot_(template|scratch)_"
+# The database to copy. On a server that never waits for its disk a checkpoint costs nothing, and
+# files are copied in a fourth of the time that their pages take.
+_TEMPLATE = """
+SELECT quote_ident(current_database()) || CASE
+    WHEN current_setting('fsync') = 'off' AND current_setting('server_version_num')::int >= 150000
+    THEN ' STRATEGY file_copy' ELSE '' END
+"""
 # The settings of a database and of the role in it.
 _SETTINGS = """
 SELECT DISTINCT split_part(setting, '=', 1) FROM pg_db_role_setting, unnest(setconfig) AS setting
@@ -106,8 +113,7 @@ async def copy(of: Database, name: str) -> None:
     """Make a copy of a database, to which nobody is connected, with the settings that it has."""
     admin = await of.connect("migrate")
     try:
-        template = quoted(await admin.fetchval("SELECT current_database()::text"))
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {await admin.fetchval(_TEMPLATE)}")
         for row in await admin.fetch(_SETTINGS):
             await admin.execute(f"ALTER DATABASE {name} SET {row[0]} FROM CURRENT")
     finally:

@@ -7,11 +7,12 @@ them.
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import to_tuple
 
@@ -26,8 +27,13 @@ _PLAIN = (
 )
 
 
-def refuse_unread(script: ScriptDirectory, revisions: Sequence[Revision]) -> None:
-    """Compare every revision that Alembic has loaded. On failure: RevisionsBroken, RunsNothing."""
+def refuse_unread(
+    script: ScriptDirectory, revisions: Sequence[Revision], planned: Iterable[RevisionStep]
+) -> None:
+    """Compare every revision of Alembic, and the modules of those that are planned.
+
+    On failure: RevisionsBroken, RunsNothing.
+    """
     read = {revision.id: revision for revision in revisions}
     for loaded in script.walk_revisions():
         known = read.pop(loaded.revision, None)
@@ -45,9 +51,29 @@ def refuse_unread(script: ScriptDirectory, revisions: Sequence[Revision]) -> Non
                 f"{', '.join(sorted(below)) or 'base'}, and Surefoot has read {known.down!r}",
                 help=_PLAIN,
             )
-        refuse_asynchronous(loaded)
     if read:
         raise RevisionsBroken(f"Alembic does not load {', '.join(read)}", help=_PLAIN)
+    for step in planned:
+        if isinstance(step, RevisionStep):
+            _refuse_other_module(step.revision)
+            refuse_asynchronous(step.revision)
+
+
+def _refuse_other_module(loaded: Script) -> None:
+    """On failure: RevisionsBroken, where the module has another place than its file was read."""
+    module = loaded.module
+    for name, read in (
+        ("revision", loaded.revision),
+        ("down_revision", loaded.down_revision),
+        ("depends_on", loaded.dependencies),
+    ):
+        found = getattr(module, name, read)
+        if to_tuple(found, ()) != to_tuple(read, ()):
+            raise RevisionsBroken(
+                f"{os.path.relpath(loaded.path)}: {name} is {found!r} once the file has run, and "
+                f"Surefoot has read {read!r}",
+                help=_PLAIN,
+            )
 
 
 def refuse_asynchronous(loaded: Script) -> None:

@@ -85,8 +85,8 @@ class OfflineScript:
         """
 
         def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterator[RevisionStep]:
-            refuse_unread(script, self._revisions)
             planned = list(function(heads, ctx))
+            refuse_unread(script, self._revisions, planned)
             due = [each for step in planned for each in step.info.up_revision_ids]
             refuse_mixtures(self._revisions, due, self._command)
             create_version_table_once(ctx)

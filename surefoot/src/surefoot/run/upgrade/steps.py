@@ -84,7 +84,7 @@ def recorded(
                 raise CommandUnknown(_name(function), what)
             recorder.begin(tuple(heads), ())
             return
-        refuse_unread(script, migration.revisions)
+        refuse_unread(script, migration.revisions, planned)
         after = list(rows_after(ctx, heads, planned))
         plan = list(map(_planned, planned, [tuple(heads), *after], after))
         migration.planned(ctx, heads, plan)
