@@ -4,26 +4,20 @@
                   |- revision 0007, with an event for each lock timeout
                   '- revision 0008
 
-Only OpenTelemetry's API is used; the process installs the SDK that samples and exports. Without the
-API (the extra `otel`) every call here returns at once. An error is recorded by its code, because
-its text may quote rows.
+Only OpenTelemetry's API is used, where the process has loaded it: it installs the SDK that samples
+and exports. Everywhere else every call here returns at once, and nothing is imported. An error is
+recorded by its code, because its text may quote rows.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from surefoot.errors import SurefootError
-
-try:
-    from opentelemetry import metrics, trace
-except ImportError:
-    IS_INSTALLED = False
-else:
-    IS_INSTALLED = True
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -43,7 +37,7 @@ class Telemetry:
     @contextmanager
     def run(self, command: str) -> Iterator[None]:
         """A run that lasts as long as the block; spans within it are its children."""
-        if not IS_INSTALLED:
+        if _api("trace") is None:
             yield
             return
         began_s, outcome = time.monotonic(), "ok"
@@ -86,14 +80,14 @@ class Telemetry:
 
     def lock_blocked(self, unit: str, attempt: int) -> None:
         """A lock timeout or a deadlock ended an attempt."""
-        if IS_INSTALLED:
+        if (trace := _api("trace")) is not None:
             span = self._part[0] if self._part else trace.get_current_span()
             span.add_event("lock blocked", {"surefoot.unit": unit, "surefoot.attempt": attempt})
             text = "How often a lock timeout or a deadlock ended an attempt."
             _count("surefoot.lock.retries", text, {**self._database, "surefoot.unit": unit})
 
     def _begin(self, name: str, metric: str, text: str, about: Attributes | None = None) -> None:
-        if IS_INSTALLED:
+        if (trace := _api("trace")) is not None:
             span = trace.get_tracer(NAME).start_span(name, attributes=about)
             self._part = span, time.monotonic(), metric, text
 
@@ -110,7 +104,7 @@ class Telemetry:
 @contextmanager
 def startup_check() -> Iterator[Callable[[str], None]]:
     """A span for the start-up check; the block calls the function that it gets with the state."""
-    if not IS_INSTALLED:
+    if _api("trace") is None:
         yield lambda _: None
         return
     with _span("schema check at start") as span:
@@ -123,30 +117,41 @@ def startup_check() -> Iterator[Callable[[str], None]]:
 
 def verdict_changed(database: str, state: str) -> None:
     """A running service found its schema in a new state, or in its first."""
-    if IS_INSTALLED:
-        about = {"db.namespace": database, "surefoot.schema.state": state}
-        _count("surefoot.schema.verdicts", "How often the state of the schema changed.", about)
+    about = {"db.namespace": database, "surefoot.schema.state": state}
+    _count("surefoot.schema.verdicts", "How often the state of the schema changed.", about)
+
+
+def _api(part: str) -> Any:
+    """That module of OpenTelemetry's API; None where the process has not loaded it."""
+    return sys.modules.get(f"opentelemetry.{part}")
 
 
 def _span(name: str, about: Attributes | None = None) -> AbstractContextManager[Span]:
     """A span that is the current one; an error is recorded by `_fail` alone."""
-    return trace.get_tracer(NAME).start_as_current_span(
-        name, attributes=about, record_exception=False, set_status_on_exception=False
+    made: AbstractContextManager[Span] = (
+        _api("trace")
+        .get_tracer(NAME)
+        .start_as_current_span(
+            name, attributes=about, record_exception=False, set_status_on_exception=False
+        )
     )
+    return made
 
 
 def _fail(span: Span, code: str) -> None:
     span.set_attribute("error.type", code)
-    span.set_status(trace.StatusCode.ERROR, code)
+    span.set_status(_api("trace").StatusCode.ERROR, code)
 
 
 def _record(name: str, text: str, since_s: float, about: Attributes, outcome: str) -> None:
-    histogram = metrics.get_meter(NAME).create_histogram(name, "s", text)
-    histogram.record(time.monotonic() - since_s, {**about, "surefoot.outcome": outcome})
+    if (metrics := _api("metrics")) is not None:
+        histogram = metrics.get_meter(NAME).create_histogram(name, "s", text)
+        histogram.record(time.monotonic() - since_s, {**about, "surefoot.outcome": outcome})
 
 
 def _count(name: str, text: str, about: Attributes) -> None:
-    metrics.get_meter(NAME).create_counter(name, "1", text).add(1, about)
+    if (metrics := _api("metrics")) is not None:
+        metrics.get_meter(NAME).create_counter(name, "1", text).add(1, about)
 
 
 def _code(error: BaseException) -> str:
