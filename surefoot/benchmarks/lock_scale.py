@@ -41,7 +41,7 @@ from pathlib import Path
 
 from projects import MEMORY, ROOT, SUREFOOT, Project, fresh, ours, server, stock
 
-from surefoot.chain.lockfile import write_lock
+from surefoot.chain.lockfile import baseline, read_lock, with_known, write_lock
 from surefoot.chain.revisions import Revision, read_revisions, with_past
 from surefoot.embedded import Running
 from surefoot.scratch.kept_server import folder, kept_servers
@@ -315,9 +315,9 @@ def start_over(lock: Path, revisions: Sequence[Revision]) -> None:
 
 
 def forget_newest(lock: Path) -> None:
-    """Take what is known of the newest revision out of revisions.lock."""
-    *lines, _newest = lock.read_text("utf-8").splitlines()
-    lock.write_text("\n".join(lines) + "\n", "utf-8")
+    """Let revisions.lock be as it was before the newest file came."""
+    files = with_past(read_revisions(lock.parent / "versions"), baseline(lock))
+    write_lock(lock, with_known(files, read_lock(lock))[:-1])
 
 
 if __name__ == "__main__":

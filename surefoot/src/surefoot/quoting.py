@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,10 +47,12 @@ def statements(sql: str) -> Iterator[str]:
         pieces = []
 
 
+# A trace prepares its long queries again and again.
+@lru_cache(maxsize=32)
 def several(sql: str) -> Sequence[str]:
     """The statements of a text that holds more than one, else none."""
-    found = list(statements(sql)) if ";" in sql.rstrip(";\n ") else []
-    return found if len(found) > 1 else []
+    found = tuple(statements(sql)) if ";" in sql.rstrip(";\n ") else ()
+    return found if len(found) > 1 else ()
 
 
 def quoted(name: str) -> str:

@@ -9,7 +9,7 @@ from surefoot.chain.known import revisions_of
 from surefoot.chain.lockfile import check_lock, write_lock
 from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.chain.source import source_codes
-from surefoot.errors import LockFileStale
+from surefoot.errors import LockFileStale, RevisionsBroken
 
 # File names as templates of projects make them, and one that says nothing of its revision.
 NAMES = ("0001_first.py", "2026_01_02-0002_second.py", "third_0003.py", "fourth.py", "0005_x.py")
@@ -78,3 +78,34 @@ def test_two_files_of_one_revision_are_told_apart_by_their_code(versions: Path) 
     read = read_revisions(versions)
     write_lock(lock, read)
     assert everything(revisions_of(lock, source_codes(versions))) == everything(read)
+
+
+@pytest.mark.parametrize("more", ["", "depends_on = 'later'\n"], ids=["alone", "a label"])
+def test_a_new_file_is_parsed_alone(
+    versions: Path, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    """The others are as the lock has them, unless it names a label, which only their text has."""
+    lock, asked = versions.parent / "revisions.lock", list[str]()
+    with (versions / NAMES[1]).open("a", encoding="utf-8") as labelled:
+        labelled.write("branch_labels = ('later',)\n")
+    write_lock(lock, read_revisions(versions))
+    (versions / "0006_new.py").write_text(
+        f"revision = '0006'\ndown_revision = '0005'\n{more}", "utf-8"
+    )
+    parsed = chain.parsed.__wrapped__
+
+    def asking(path: Path, code: bytes) -> object:
+        asked.append(path.name)
+        return parsed(path, code)
+
+    monkeypatch.setattr(chain, "parsed", asking)
+    found = revisions_of(lock, source_codes(versions))
+    assert set(asked) == {"0006_new.py", *(NAMES if more else ())}
+    assert everything(found) == everything(read_revisions(versions))
+
+
+def test_a_new_file_with_the_id_of_another_is_refused(versions: Path) -> None:
+    """As where nothing is known of either."""
+    (versions / "new.py").write_text("revision = '0001'\ndown_revision = None\n", "utf-8")
+    with pytest.raises(RevisionsBroken, match=r"0001_first\.py and new\.py both say"):
+        revisions_of(versions.parent / "revisions.lock", source_codes(versions))

@@ -10,19 +10,10 @@ from pathlib import Path
 
 from surefoot.chain.lockfile import baseline, from_line, is_written_from, lock_lines
 from surefoot.chain.revisions import Revision, parsed, revisions_in, slug_of, with_past
+from surefoot.errors import RevisionsBroken
 
 # A file that may say more than its line in the lock.
 _SAYS_MORE = re.compile(rb"requires_code|requires_backfill|#\s*allow\s")
-# The names of Alembic that place a file, and where they say no more than an id and those before it.
-_PLACING = re.compile(rb"\b(?:branch_labels|depends_on|down_revision)\b")
-_ONE = rb"""(?:"[^"\\\n]*"|'[^'\\\n]*')"""
-_PLAIN = re.compile(
-    rb"^(?:(?:branch_labels|depends_on)\b[^=\n]*=[ \t]*None"
-    rb"|down_revision\b[^=\n]*=[ \t]*(?:None|%b|\([ \t]*(?:%b[ \t]*,?[ \t]*)+\)))[ \t]*\r?$"
-    % (_ONE, _ONE),
-    re.MULTILINE,
-)
-_ID = re.compile(rb"^revision\b[^=\n]*=[ \t]*%b[ \t]*\r?$" % _ONE, re.MULTILINE)
 _WORDS = re.compile(r"[\W_]+")
 
 
@@ -48,18 +39,22 @@ def _revisions_of(
 
 
 def known_revisions(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, ...] | None:
-    """The same where the lock was written from these files, else None."""
-    if not (lock.exists() and is_written_from(lock, codes)):
+    """The same where the lock was written from these files, but for new ones; else None."""
+    if not lock.exists():
         return None
-    return _by_lines([from_line(line) for line in lock_lines(lock)], codes)
-
-
-def is_plain(code: bytes) -> bool:
-    """Whether a revision file says which it is, and those before it, in so many words.
-
-    So it has neither labels nor dependencies, as far as its text tells.
-    """
-    return bool(_ID.search(code)) and len(_PLACING.findall(code)) == len(_PLAIN.findall(code))
+    locked = [from_line(line) for line in lock_lines(lock)]
+    if is_written_from(lock, codes):
+        return _by_lines(locked, codes)
+    by_id = {each.id: each for each in locked}
+    new = {name: code for name, code in codes.items() if _is_new(Path(name), code, by_id)}
+    former = {name: code for name, code in codes.items() if name not in new}
+    known = _by_lines(locked, former) if new and is_written_from(lock, former) else None
+    if known is None:
+        return None
+    try:
+        return revisions_in(new, known)
+    except RevisionsBroken:
+        return None  # one may build on the label of another file
 
 
 def _by_lines(
@@ -88,6 +83,14 @@ def _by_lines(
             path=path,
         )
     return tuple(found[each.id] for each in locked) if len(found) == len(locked) else None
+
+
+def _is_new(path: Path, code: bytes, by_id: Mapping[str, Revision]) -> bool:
+    """Whether no line is of the revision in a file. On failure: RevisionsBroken."""
+    if _line(path.stem, by_id) is not None:
+        return False
+    told = parsed(path, code)[0]
+    return told is None or told.id not in by_id
 
 
 def _line(stem: str, by_id: Mapping[str, Revision]) -> Revision | None:

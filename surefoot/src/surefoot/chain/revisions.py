@@ -129,9 +129,11 @@ def read_revisions(*folders: Path, recursive: bool = False) -> tuple[Revision, .
     return revisions_in(source_codes(*folders, recursive=recursive))
 
 
-def revisions_in(codes: Mapping[str, bytes]) -> tuple[Revision, ...]:
-    """The same of files whose bytes are known, by their paths."""
-    found: dict[str, Revision] = {}
+def revisions_in(
+    codes: Mapping[str, bytes], known: Iterable[Revision] = ()
+) -> tuple[Revision, ...]:
+    """The same of files whose bytes are known, by their paths, and of those that were read."""
+    found = {revision.id: revision for revision in known}
     labelled: dict[str, str] = {}
     for name, code in codes.items():
         revision, labels = parsed(path := Path(name), code)

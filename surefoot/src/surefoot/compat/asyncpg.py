@@ -144,7 +144,7 @@ class MigratingConnection(Connection):
         if query.endswith(AS_ONE):
             return UnpreparedStatement(self, query)
         # PostgreSQL prepares one statement; a raw cursor may have been given several.
-        *first, query = several(query) or [query]
+        *first, query = several(query) or (query,)
         for statement in first:
             await self.execute(statement)
         if _RETURNS_NOTHING.fullmatch(query):

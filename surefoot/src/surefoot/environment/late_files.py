@@ -9,12 +9,22 @@ from collections.abc import Mapping, Sequence
 
 from alembic.script import ScriptDirectory
 
-from surefoot.chain.known import is_plain, revisions_of
+from surefoot.chain.known import revisions_of
 from surefoot.compat.scripts import KnownFile, import_late
 from surefoot.errors import RevisionsBroken
 from surefoot.project import Project
 
 _PHASE = re.compile(rb"^phase\b", re.MULTILINE)
+# The names of Alembic that place a file, and where they say no more than an id and those before it.
+_PLACING = re.compile(rb"\b(?:branch_labels|depends_on|down_revision)\b")
+_ONE = rb"""(?:"[^"\\\n]*"|'[^'\\\n]*')"""
+_PLAIN = re.compile(
+    rb"^(?:(?:branch_labels|depends_on)\b[^=\n]*=[ \t]*None"
+    rb"|down_revision\b[^=\n]*=[ \t]*(?:None|%b|\([ \t]*(?:%b[ \t]*,?[ \t]*)+\)))[ \t]*\r?$"
+    % (_ONE, _ONE),
+    re.MULTILINE,
+)
+_ID = re.compile(rb"^revision\b[^=\n]*=[ \t]*%b[ \t]*\r?$" % _ONE, re.MULTILINE)
 
 
 def put_off(script: ScriptDirectory, project: Project) -> None:
@@ -47,6 +57,14 @@ def _files(project: Project) -> Sequence[KnownFile]:
         return ()
     places = ((each, str(each.path)) for each in known)
     return [
-        KnownFile(each.id, each.down, path, codes[path], is_plain(codes[path]))
+        KnownFile(each.id, each.down, path, codes[path], _is_plain(codes[path]))
         for each, path in places
     ]
+
+
+def _is_plain(code: bytes) -> bool:
+    """Whether a revision file says which it is, and those before it, in so many words.
+
+    So it has neither labels nor dependencies, as far as its text tells.
+    """
+    return bool(_ID.search(code)) and len(_PLACING.findall(code)) == len(_PLAIN.findall(code))

@@ -71,7 +71,7 @@ class Psycopg:
                 texts = _tried(lambda: [as_psycopg2(context, n) for n in range(len(sets))])
             else:
                 return statement, parameters
-        parts = [part for each in texts for part in (several(each) or [each])]
+        parts = [part for each in texts for part in (several(each) or (each,))]
         if not texts or parts == [statement]:
             return statement, parameters
         for part in parts[:-1]:
