@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from surefoot.chain.lockfile import baseline, from_line, is_written_from, lock_lines
+from surefoot.chain.lockfile import baseline, is_written_from, read_lock
 from surefoot.chain.revisions import Revision, parsed, revisions_in, slug_of, with_past
 from surefoot.errors import RevisionsBroken
 
@@ -42,7 +42,7 @@ def known_revisions(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, .
     """The same where the lock was written from these files, but for new ones; else None."""
     if not lock.exists():
         return None
-    locked = [from_line(line) for line in lock_lines(lock)]
+    locked = read_lock(lock)
     if is_written_from(lock, codes):
         return _by_lines(locked, codes)
     by_id = {each.id: each for each in locked}
@@ -80,6 +80,7 @@ def _by_lines(
             allowed=told.allowed if told else (),
             requires_code=told.requires_code if told else None,
             requires_backfill=told.requires_backfill if told else (),
+            past=line.past,
             path=path,
         )
     return tuple(found[each.id] for each in locked) if len(found) == len(locked) else None

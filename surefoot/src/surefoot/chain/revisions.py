@@ -168,7 +168,10 @@ def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple
         )
     below = ancestors(revisions, baseline)
     return tuple(
-        replace(each, past=True, unlocked=False) if each.id in below else each for each in revisions
+        replace(each, past=True, unlocked=False)
+        if each.id in below and (each.unlocked or not each.past)
+        else each
+        for each in revisions
     )
 
 

@@ -192,8 +192,10 @@ class Ledger:
     def read(self, connection: Connection) -> tuple[Row, ...]:
         """Every row, oldest first, of a table that `exists`. On failure: RowsHidden."""
         rows = connection.exec_driver_sql(_READ.format(**self.names))
-        known = {field.name for field in fields(Row)}
-        found = tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
+        names, known = [*rows.keys()], {field.name for field in fields(Row)}
+        found = tuple(
+            Row(**{k: v for k, v in zip(names, row, strict=True) if k in known}) for row in rows
+        )
         if not found:
             refuse_hidden(connection, self.names["table"])
         return found

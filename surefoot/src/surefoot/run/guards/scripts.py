@@ -37,7 +37,7 @@ def refuse_unread(
     read = {revision.id: revision for revision in revisions}
     for loaded in script.walk_revisions():
         known = read.pop(loaded.revision, None)
-        if known is None or known.path is None or not _same(known.path, Path(loaded.path)):
+        if known is None or known.path is None or not _same(known.path, loaded.path):
             raise RevisionsBroken(
                 f"Alembic runs {loaded.revision} from {os.path.relpath(loaded.path)}, and Surefoot "
                 "has read no source of it there",
@@ -114,5 +114,5 @@ def synchronous(
     return run
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one == other or one.resolve() == other.resolve()
+def _same(one: Path, other: str) -> bool:
+    return str(one) == other or one.resolve() == Path(other).resolve()
