@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -281,3 +282,44 @@ async def test_workers_share_one_range(filling: Filling) -> None:
     result = await filling.run(workers=4)
     assert (result.is_complete, result.changed) == (True, 1000)
     assert await filling.connection.fetchval("SELECT max(wide) FROM files") == 4
+
+
+async def test_a_statement_that_cannot_work(filling: Filling) -> None:
+    """It stops at once, and says what the server says; nothing is changed."""
+    filling.widen(sets={"wide": "no_such_function(size)"})
+    with pytest.raises(errors.DatabaseFailed, match="no_such_function"):
+        await filling.run()
+    filling.widen(sets={"wide": "(SELECT 1 / count(*) FROM files WHERE false)"})
+    with pytest.raises(errors.SurefootError, match=r"(?i)division ?by ?zero"):
+        await filling.run()
+    assert await filling.left() == 1000
+
+
+async def test_rows_that_the_role_does_not_see(filling: Filling) -> None:
+    """Whether all were changed would not be known."""
+    await filling.connection.execute(
+        "CREATE ROLE hidden_filler LOGIN; ALTER TABLE files ENABLE ROW LEVEL SECURITY; "
+        "GRANT SELECT, UPDATE ON files TO hidden_filler; GRANT SELECT ON alembic_version "
+        "TO hidden_filler; CREATE POLICY few ON files USING (id < 10)"
+    )
+    filling.widen()
+    url = filling.database.url.replace("tester@", "hidden_filler@")
+    try:
+        with pytest.raises(errors.BackfillRowsHidden):
+            await replace(filling, database=replace(filling.database, url=url)).run()
+    finally:
+        await filling.connection.execute("DROP OWNED BY hidden_filler; DROP ROLE hidden_filler")
+
+
+async def test_a_role_that_may_not_write(filling: Filling) -> None:
+    """It is told what it lacks."""
+    await filling.connection.execute(
+        "CREATE ROLE poor_filler LOGIN; GRANT SELECT ON files, alembic_version TO poor_filler"
+    )
+    filling.widen()
+    url = filling.database.url.replace("tester@", "poor_filler@")
+    try:
+        with pytest.raises(errors.PermissionMissing):
+            await replace(filling, database=replace(filling.database, url=url)).run()
+    finally:
+        await filling.connection.execute("DROP OWNED BY poor_filler; DROP ROLE poor_filler")

@@ -28,7 +28,8 @@ TABLES = {
     "an enum": (
         "CREATE TYPE mood AS ENUM ('sad', 'ok', 'glad'); "
         "CREATE TABLE t (m mood, n int, a int, PRIMARY KEY (m, n)); "
-        "INSERT INTO t SELECT m, n FROM unnest(enum_range(NULL::mood)) m, generate_series(1, 100) n",
+        "INSERT INTO t SELECT m, n FROM unnest(enum_range(NULL::mood)) m, "
+        "generate_series(1, 100) n",
         {"table": "t", "todo": "a IS NULL", "sets": {"a": "n"}},
         "SELECT count(*) FROM t WHERE a = n",
     ),

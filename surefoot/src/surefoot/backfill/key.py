@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from surefoot.errors import BackfillKeyUnfit, BackfillTableGone
+from surefoot.errors import BackfillKeyUnfit, BackfillRowsHidden, BackfillTableGone
 from surefoot.quoting import qualified
 
 # A place: the texts of the columns.
@@ -20,7 +20,7 @@ Place = Sequence[str]
 
 _TABLE = """
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind = 'r' AND NOT c.relhassubclass,
-       c.relkind IN ('r', 'p'), greatest(c.reltuples, 0)::float8,
+       c.relkind IN ('r', 'p'), row_security_active(c.oid), greatest(c.reltuples, 0)::float8,
        pg_relation_size(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)
 """
@@ -96,14 +96,16 @@ async def read_key(
 ) -> Key:
     """The key of a table; without columns that of its primary key.
 
-    On failure: BackfillTableGone, BackfillKeyUnfit.
+    On failure: BackfillTableGone, BackfillKeyUnfit, BackfillRowsHidden.
     """
     found = await connection.fetchrow(_TABLE, table)
     if found is None:
         raise BackfillTableGone(backfill, table, "does not exist, or was renamed or dropped")
-    oid, schema, name, has_places, is_table, rows, size = found
+    oid, schema, name, has_places, is_table, is_hidden, rows, size = found
     if not is_table:
         raise BackfillKeyUnfit(backfill, table, ", ".join(columns) or "a key", "it is no table")
+    if is_hidden:
+        raise BackfillRowsHidden(backfill, table)
     types = {name: (type_, fixed) for name, type_, fixed in await connection.fetch(_COLUMNS, oid)}
     indexes = [(main, tuple(of)) for main, of in await connection.fetch(_INDEXES, oid)]
     wanted = tuple(columns) or next((of for main, of in indexes if main), ())

@@ -31,6 +31,8 @@ IDLE_S, LOCKED_S = 0.1, 0.05
 _STUCK = 3
 # A batch of one row that ends by a timeout so often has a row that cannot be changed.
 _TIMEOUTS = 5
+# An error that stays although the row that it came from is left out has another cause.
+_TRIES = 3
 
 
 class Worker:
@@ -114,7 +116,7 @@ class Worker:
 
         It is None where the job is to stop.
         """
-        began_s, timeouts = time.monotonic(), 0
+        began_s, timeouts, tries = time.monotonic(), 0, 0
         while True:
             try:
                 return await self._batches.run(low, high, number, walked)
@@ -128,6 +130,8 @@ class Worker:
                     await self._yield(began_s, error)
                     if self._job.is_stopping:
                         return None
+                elif (tries := tries + 1) > _TRIES:
+                    raise self._final(error) from error
                 rows = await self._batches.value(self._job.statements.count(), low, high)
                 if rows > 1:
                     half = await self._batches.value(

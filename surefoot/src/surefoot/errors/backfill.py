@@ -87,6 +87,18 @@ class BackfillScans(Refused):
     helps = "create the index that its filter or its statement needs, or ANALYZE the table"
 
 
+class BackfillRowsHidden(Refused):
+    """Row security decides which rows the role sees."""
+
+    backfill: str
+    table: str
+    says = (
+        "row security decides which rows of {table} this role sees: {backfill} could not tell "
+        "whether all of them were changed"
+    )
+    helps = "run it as the owner of the table, or as a role with BYPASSRLS"
+
+
 class BackfillPaused(Refused):
     """Somebody has paused the backfill."""
 
