@@ -86,8 +86,14 @@ def command(
     \b
     Exit codes: 0 no error; 1 an error; 2 usage; 4 or 75 a revision or the scratch server failed.
     """
+
+    def answer(findings: Sequence[Finding]) -> None:
+        _print(replace(NOTHING, findings=tuple(findings)), json_=json_, format_=format_)
+
     found = project()
-    chain = found.revisions()
+    told = answer if json_ or format_ else None
+    with lock_finding(found.lock, told):
+        chain = found.revisions()
     if not chain:
         raise click.UsageError(f"there is no revision in {found.named_locations()}")
     # With --fix, --since names the branch that has the released revisions.
@@ -98,11 +104,7 @@ def command(
     wanted = _wanted(found, chain, revisions, since, settings, staged_=staged_)
     if fix and (json_ or format_):
         raise click.UsageError("--fix shows a difference: leave --json and --format out")
-
-    def answer(findings: Sequence[Finding]) -> None:
-        _print(replace(NOTHING, findings=tuple(findings)), json_=json_, format_=format_)
-
-    with lock_finding(found.lock, answer if json_ or format_ else None):
+    with lock_finding(found.lock, told):
         linted, made = asyncio.run(_linted(found, database(), wanted, settings))
     _print(linted, json_=json_, format_=format_)
     if fix and (written := fixed(found, database(), linted, made, since=since, yes=yes)):
