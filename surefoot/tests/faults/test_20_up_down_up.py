@@ -26,6 +26,14 @@ STEPS = {
         "op.add_enum_value('mood', 'so so', before='bad')",
         "op.replace_enum('mood', ['good', 'bad'])",
     ),
+    "columns in step": (
+        "op.keep_in_step('t', 'id', 'n')",
+        "op.stop_keeping_in_step('t', 'id', 'n')",
+    ),
+    "columns no longer in step": (
+        "op.stop_keeping_in_step('t', 'id', 'n')",
+        "op.keep_in_step('t', 'id', 'n')",
+    ),
     "index": (
         "op.create_index_concurrently('t_id', 't', ['id'], unique=True)",
         "op.drop_index_concurrently('t_id')",

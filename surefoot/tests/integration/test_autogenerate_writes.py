@@ -1279,7 +1279,7 @@ async def test_a_wider_key_tells_its_online_steps(project: Project) -> None:
     await project.revise(models(BigInteger), "Widen the key")
     source = " ".join(project.text().split())
     assert "cannot be done without a rewrite of the table" in source
-    assert "1. Add jobs.id_new, and a trigger that copies id into it" in source
+    assert "1. Add jobs.id_new, and keep it in step with id by op.keep_in_step" in source
     assert "Do the same with results.job_id." in source
     await project.upgrade()
     await project.check(models(BigInteger))

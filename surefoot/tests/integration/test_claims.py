@@ -30,7 +30,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from harness.generation import Project, ddl, new_metadata, on_empty
 from surefoot.catalog import difference
 from surefoot.catalog.claims import MANAGED, managed
+from surefoot.catalog.kinds import Routine, Trigger
 from surefoot.errors import ConfigurationInvalid
+from surefoot.operations.in_step import KeepInStep
 
 
 @pytest.fixture
@@ -149,6 +151,26 @@ async def test_what_needs_a_column_that_goes_goes_with_it(project: Project) -> N
     await project.check(things())
     await project.downgrade()
     # The column comes back at the end.
+    assert difference(before, await project.catalog()) == []
+
+
+@pytest.mark.parametrize("manages", [(), tuple(MANAGED)], ids=["nothing", "everything"])
+async def test_columns_in_step_are_of_revisions(project: Project, manages: tuple[str, ...]) -> None:
+    """Whatever the models decide; trigger and function go with the column that goes."""
+    project.configure(manages=manages)
+    both = things(Column("size", BigInteger), Column("size_new", BigInteger))
+    await project.create(both)
+    await project.execute(*KeepInStep("things", "size", "size_new").statements())
+    await project.check(both)
+    before = await project.catalog()
+    without = things(Column("size_new", BigInteger))
+    paths = await project.revise(without, "Drop the size")
+    assert all('phase = "contract"' in path.read_text("utf-8") for path in paths)
+    await project.upgrade()
+    await project.check(without)
+    assert not [*(await project.catalog()).each(Trigger)]
+    assert not [*(await project.catalog()).each(Routine)]
+    await project.downgrade()
     assert difference(before, await project.catalog()) == []
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from surefoot.operations.in_step import KeepInStep, StopKeepingInStep
 from surefoot.operations.lock_class import lock_class
 
 
@@ -38,6 +39,8 @@ def test_what_nobody_queues_behind_is_patient(statement: str) -> None:
         "VACUUM FULL t",
         "DO $$ BEGIN EXECUTE 'ALTER TABLE t VALIDATE CONSTRAINT c'; END $$",
         "SELECT 'CREATE INDEX CONCURRENTLY'",
+        *KeepInStep("t", "a", "b").statements(),
+        *StopKeepingInStep("t", "a", "b").statements(),
         "",
     ],
 )

@@ -211,13 +211,13 @@ def _key_by_hand(comparison: Comparison, key: Key) -> str:
     also = f" Do the same with {', '.join(referring)}." if referring else ""
     there = temporary_name(key.name)
     return (
-        f" Otherwise delete the new revisions, and write these by hand: 1. Add {there}, and a "
-        f"trigger that copies {column.name} into it.{also} 2. Backfill in batches. 3. Build a "
-        f"unique index on {there} concurrently, and forbid null in it by a validated check. 4. In "
-        "one transaction with a lock timeout: drop the foreign keys and the primary key, swap the "
-        "names of the columns, make the primary key from the index, give the new column the "
-        "sequence, and add the foreign keys NOT VALID. 5. Validate them. 6. Drop the old columns "
-        "and the triggers."
+        f" Otherwise delete the new revisions, and write these by hand: 1. Add {there}, and keep "
+        f"it in step with {column.name} by op.keep_in_step.{also} 2. Backfill in batches. 3. Build "
+        f"a unique index on {there} concurrently, and forbid null in it by a validated check. 4. "
+        "In one transaction with a lock timeout: op.stop_keeping_in_step, drop the foreign keys "
+        "and the primary key, swap the names of the columns, make the primary key from the index, "
+        "give the new column the sequence, and add the foreign keys NOT VALID. 5. Validate them. "
+        "6. Drop the old columns."
     )
 
 

@@ -22,6 +22,7 @@ from surefoot.catalog.kinds import (
 )
 from surefoot.catalog.model import Catalog, Key
 from surefoot.errors import ConfigurationInvalid
+from surefoot.quoting import own_name
 
 # The names in `Environment(manages=…)`, and the kinds of object that each of them means.
 MANAGED: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +39,9 @@ MANAGED: Mapping[str, tuple[str, ...]] = {
     "comments": ("comment",),
     "privileges": ("privilege",),
 }
+# How the names of the trigger and the function of `op.keep_in_step` begin; they are of revisions,
+# whatever the models decide.
+IN_STEP = "zz_keep_in_step_"
 _RELATIONS = ("table", *MANAGED["views"])
 # They last as long as anything uses them.
 _PARTS = (*MANAGED["types"], *MANAGED["sequences"])
@@ -136,10 +140,15 @@ def _is_left(key: Key, database: Catalog, kinds: Collection[str]) -> bool:
     A type or sequence that a column of a table uses is part of it: it goes where the column does.
     """
     kind = _kind(key, database)
-    if kind in kinds or kind not in _LEFT:
+    if kind not in _LEFT or (kind in kinds and not _is_in_step(key, database)):
         return False
     sequence = database.find(Sequence, key)
     return not (sequence and sequence.owned_by) and not _in_columns(key, database)
+
+
+def _is_in_step(key: Key, database: Catalog) -> bool:
+    """Whether it is the trigger or the function of `op.keep_in_step`."""
+    return own_name(database.objects[key].name).startswith(IN_STEP)
 
 
 def _in_columns(key: Key, database: Catalog) -> bool:
@@ -161,7 +170,12 @@ def parts(key: Key, database: Catalog) -> Iterator[Key]:
 
 
 def _goes(key: Key, models: Catalog, database: Catalog, left: Collection[Key]) -> bool:
-    """Whether the object needs one that neither the models have nor anybody leaves alone."""
+    """Whether the object needs one that neither the models have nor anybody leaves alone.
+
+    The function that keeps two columns in step goes with its trigger.
+    """
+    if key.kind == "function" and _is_in_step(key, database):
+        return not any(user in left for user in database.users_of(key))
     of = _relation(database.objects[key], database)
     needs = (*database.uses.get(key, ()), *([of] if of else ()))
     return any(

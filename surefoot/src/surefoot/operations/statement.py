@@ -1,6 +1,6 @@
-"""StatementOperation is an operation that sends one plain statement, so `--sql` writes the same."""
+"""StatementOperation is an operation that sends plain statements, so `--sql` writes the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ def operation(name: str) -> Callable[[_Kind], _Kind]:
 
 @dataclass(eq=False)
 class StatementOperation(MigrateOperation):
-    """An operation that is one statement; `schema` is that of the objects that it names."""
+    """An operation that is one statement, or a few; `schema` is that of the objects it names."""
 
     schema: str | None = field(default=None, kw_only=True)
 
@@ -40,6 +40,10 @@ class StatementOperation(MigrateOperation):
     def sql(self) -> str:
         raise NotImplementedError
 
+    def statements(self) -> Iterable[str]:
+        """Each is sent by itself."""
+        return (self.sql(),)
+
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """The entry in the list that `alembic check` prints."""
         return ("execute", self.sql())
@@ -48,4 +52,5 @@ class StatementOperation(MigrateOperation):
 @Operations.implementation_for(StatementOperation)
 def _run(operations: Operations, operation: StatementOperation) -> None:
     # SQLAlchemy would take a colon in the statement for a parameter.
-    operations.execute(sa.text(operation.sql().replace(":", r"\:")))
+    for statement in operation.statements():
+        operations.execute(sa.text(statement.replace(":", r"\:")))

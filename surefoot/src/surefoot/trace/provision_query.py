@@ -5,6 +5,7 @@ Those of extensions, and those that PostgreSQL made for another object, come and
 
 from functools import partial
 
+from surefoot.catalog.claims import IN_STEP
 from surefoot.quoting import label_sql
 from surefoot.scratch import UNCOMMITTED
 
@@ -68,6 +69,8 @@ _KEPT = """(SELECT json_agg(pg_describe_object(classid, objid, objsubid)) FROM p
             AND attnum = adnum WHERE d.oid = objid AND attgenerated = 's')))"""
 # A trigger function that may write other rows than its own.
 _WRITES = r"prosrc ~* '(^|[^''])\m(UPDATE|DELETE|MERGE|TRUNCATE|EXECUTE|PERFORM|CALL)\M'"
+# That of op.keep_in_step changes its own row alone, and looks at nothing but defaults.
+_IS_FREE = f"NOT starts_with(proname, '{IN_STEP}')"
 PROVISIONS = rf"""
 SELECT json_agg(json_build_array(noun, oid::bigint, name, relation::bigint, terms)) FROM (
 SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
@@ -100,7 +103,8 @@ UNION ALL SELECT 'trigger', t.oid, tgname, tgrelid,
         'uses', (SELECT json_agg(DISTINCT lower(m[2]))
             FROM regexp_matches(prosrc, '\m(new|old)\.(\w+)', 'gi') AS m WHERE tgenabled <> 'D'),
         'refuses', {_RAISES} OR (tgtype & 3 = 3 AND prosrc ~* '\mRETURN\s+NULL'),
-        'writes', {_WRITES}, 'chooses', CASE WHEN prosrc ~* {_CHOOSES} THEN proname END)
+        'writes', {_WRITES} AND {_IS_FREE},
+        'chooses', CASE WHEN prosrc ~* {_CHOOSES} AND {_IS_FREE} THEN proname END)
     FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid
     WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal AND tgparentid = 0
 UNION ALL SELECT 'event trigger', e.oid, evtname, 0,

@@ -22,7 +22,7 @@ from surefoot.compat.alembic import own_transaction, take_transaction
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.sender import own
 from surefoot.errors import Interrupted, Refused, SurefootError, TargetMissed
-from surefoot.operations import constraints  # noqa: F401 - registers its operations
+from surefoot.operations import constraints, in_step  # noqa: F401 - they register operations
 from surefoot.operations.concurrently import OutsideTransaction
 from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import Session, admit
