@@ -98,10 +98,8 @@ def statements_together(
     connection: Connection, ledger: Ledger, rows: Sequence[Timed], within: str, moves: Sequence[str]
 ) -> list[str]:
     """The same for revisions that commit together; each of their rows names the transaction."""
-    mark, by, found = {"transaction": within} if len(rows) > 1 else {}, "", []
-    for row in rows:
-        entry, by = _stored(connection, row.entry, **mark)
-        found.append(replace(row, entry=entry))
+    by = _by(connection, **({"transaction": within} if len(rows) > 1 else {}))
+    found = [replace(row, entry=_storable(connection, row.entry)) for row in rows]
     return list(several_sql(ledger, found, by, within, moves))
 
 
@@ -113,15 +111,24 @@ def unwritten(ledger: Ledger, error: BaseException) -> str | None:
     return found if table == ledger.name and found in _REFUSING else None
 
 
-def _stored(connection: Connection, entry: Entry, **actors: str) -> tuple[Entry, str]:
+def _stored(connection: Connection, entry: Entry) -> tuple[Entry, str]:
     """The entry as the database can store it, and the SQL of who writes it."""
-    # Asks for the encoding, too.
-    by = f"CAST({literal(json.dumps({**actor(connection), **actors}))} AS jsonb)"
+    by = _by(connection)  # asks for the encoding, too
+    return _storable(connection, entry), by
+
+
+def _by(connection: Connection, **actors: str) -> str:
+    return f"CAST({literal(json.dumps({**actor(connection), **actors}))} AS jsonb)"
+
+
+def _storable(connection: Connection, entry: Entry) -> Entry:
+    if entry.error is None and entry.reason is None:
+        return entry
     encoding: str = connection.info["ledger_encoding"]
     error, reason = (
         said and storable(disclosed(said), encoding) for said in (entry.error, entry.reason)
     )
-    return replace(entry, error=error, reason=reason), by
+    return replace(entry, error=error, reason=reason)
 
 
 def append_sql(

@@ -8,6 +8,7 @@ import ast
 from collections.abc import Collection, Sequence
 
 from surefoot.chain.revisions import Revision
+from surefoot.chain.source import code_of
 from surefoot.errors import CommitsByItself, MixedRevision
 from surefoot.operations.concurrently import NAMES
 
@@ -27,7 +28,7 @@ def refuse_mixtures(revisions: Sequence[Revision], planned: Collection[str], com
         return
     for revision in revisions:
         if revision.id in planned and revision.path is not None:
-            refuse_mixture(revision.id, revision.path.read_bytes(), command)
+            refuse_mixture(revision.id, code_of(str(revision.path)), command)
 
 
 def refuse_mixture(identifier: str, source: bytes, direction: str) -> None:

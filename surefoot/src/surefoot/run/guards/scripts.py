@@ -43,8 +43,10 @@ def refuse_unread(
                 "has read no source of it there",
                 help=_PLAIN,
             )
-        needed = script.get_revisions(to_tuple(loaded.dependencies, ()))
-        below = {*to_tuple(loaded.down_revision, ()), *(each.revision for each in needed)}
+        below = {*to_tuple(loaded.down_revision, ())}
+        if loaded.dependencies:
+            needed = script.get_revisions(to_tuple(loaded.dependencies))
+            below.update(each.revision for each in needed)
         if set(known.down) != below:
             raise RevisionsBroken(
                 f"{os.path.relpath(loaded.path)}: for Alembic {loaded.revision} builds on "
