@@ -39,7 +39,7 @@ from pathlib import Path
 
 from projects import MEMORY, PATIENCE_S, ROOT, SUREFOOT, Project, fresh, ours, server, stock
 
-from surefoot.chain.known import revisions_of
+from surefoot.chain.known import known_revisions
 from surefoot.chain.lockfile import is_written_from, read_lock, write_lock
 from surefoot.chain.revisions import parsed, read_revisions
 from surefoot.chain.source import source_codes
@@ -275,7 +275,7 @@ def _read(project: Project) -> None:
     lock = project.versions.parent / "revisions.lock"
     codes = source_codes(project.versions)
     revisions = read_revisions(project.versions)
-    if not is_written_from(lock, codes) or read_lock(lock) != revisions_of(lock, codes):
+    if not is_written_from(lock, codes) or read_lock(lock) != known_revisions(lock, codes):
         raise SystemExit("the lock differs from the files")
     write_lock(lock, revisions)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ from harness.backfills import Filling
 from harness.databases import Databases
 from harness.runs import Chain
 
-TABLES = {
+TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
     "odd names": (
         'CREATE TABLE "Ta ble%" ("key" int, "f" int, "high" int, "backfill" text, "po""s" bigint, '
         'PRIMARY KEY ("key", "f")); '

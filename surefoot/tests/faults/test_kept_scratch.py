@@ -79,6 +79,21 @@ async def test_the_next_one_begins_where_the_last_one_was(chain: Chain, cache: P
     assert await has(chain, "0003") == ()
 
 
+async def test_of_a_new_revision_no_other_file_is_imported(chain: Chain, cache: Path) -> None:
+    """The database has run them, and their text tells their order."""
+    told = chain.folder / "imported"
+    noted = f"with open({str(told)!r}, 'a') as told:\n    told.write(revision + ' ')\n"
+    for number in (1, 2, 3):
+        newest = f"{number:04}"
+        chain.add(f"op.execute('CREATE TABLE t{number} ()')", lock=False)
+        path = chain.path(newest)
+        path.write_text(f"{path.read_text('utf-8')}\n\n{noted}", "utf-8")
+        chain.lock()
+        told.unlink(missing_ok=True)
+        await has(chain, newest)
+        assert set(told.read_text("utf-8").split()) == {newest}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "why"),
