@@ -6,10 +6,9 @@ import ast
 
 import pytest
 
-from surefoot.autogenerate.code_format import body, imports
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
-from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.autogenerate.revision_text import RevisionTexts, body, imports
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.order import in_order
 from surefoot.catalog.widening import is_widening, needs_no_rewrite

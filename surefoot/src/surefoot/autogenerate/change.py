@@ -9,11 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
-from alembic.autogenerate import renderers
-from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.render import render_op
 from alembic.operations import MigrateOperation, ops
-from alembic.util import to_list
 
 from surefoot.catalog import Key
 
@@ -98,13 +94,7 @@ class Change(ops.OpContainer):
         self.action = action
         self.key = key
 
-    def at(
-        self,
-        turn: Turn,
-        group: str = "",
-        title: str = "",
-        about: str = "",
-    ) -> Change:
+    def at(self, turn: Turn, group: str = "", title: str = "", about: str = "") -> Change:
         """The change with its place among the revisions."""
         self.turn, self.group, self.title, self.about = turn, group, title, about
         self.is_placed = True
@@ -113,8 +103,3 @@ class Change(ops.OpContainer):
     def reverse(self) -> Change:
         """The change that takes this one back."""
         return Change(self.stage, self.undo, self.ops)
-
-
-@renderers.dispatch_for(Change)
-def _render_change(context: AutogenContext, change: Change) -> list[str]:
-    return [line for each in change.ops for line in to_list(render_op(context, each))]

@@ -7,13 +7,7 @@ import re
 
 from surefoot.autogenerate.rendering import Code, code, escaped, text_code
 from surefoot.catalog import Catalog, Key
-from surefoot.catalog.definitions import (
-    identity_parts,
-    is_name,
-    is_whole_name,
-    names,
-    whole_name,
-)
+from surefoot.catalog.definitions import identity_parts, is_name, is_whole_name, names, whole_name
 from surefoot.catalog.kinds import Column, Domain, Sequence
 from surefoot.quoting import own_name, quoted, schema_of
 

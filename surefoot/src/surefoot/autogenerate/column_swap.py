@@ -11,21 +11,10 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
-from surefoot.autogenerate.comparison import (
-    Comparison,
-    changed,
-    has_temporary_name,
-    temporary_name,
-)
+from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.indexes import (
-    built,
-    can_be_built,
-    index_of_key,
-    renamed_index,
-    using_index,
-)
-from surefoot.autogenerate.object_operations import create, drop, step
+from surefoot.autogenerate.indexes import built, index_of_key, renamed_index, using_index
+from surefoot.autogenerate.object_operations import create, drop, index_call, step
 from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.catalog import Key, SchemaObject
@@ -55,8 +44,8 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     They must belong to one table: the swap would lock two at once.
     """
     columns = columns_of(comparison, key)
-    standing = users_of(comparison, key) - set(columns)
-    on_columns = {user for column in columns for user in users_of(comparison, column)}
+    standing = comparison.users_of(key) - set(columns)
+    on_columns = {user for column in columns for user in comparison.users_of(column)}
     free = not any(
         Key(kind, temporary_name(key.name)) in catalog.objects
         for kind in ("enum", "type", "domain", "table", "view")
@@ -91,11 +80,6 @@ def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
     ]
 
 
-def users_of(comparison: Comparison, key: Key) -> frozenset[Key]:
-    """The objects that depend on another one, before or after."""
-    return comparison.database.users_of(key) | comparison.models.users_of(key)
-
-
 def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     there = Key("column", temporary_name(key.name))
@@ -106,7 +90,7 @@ def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
         and plain
         and comparison.is_in_use(after.table)
         and has_temporary_name(after.name)
-        and all(_can_be_copied(comparison, user) for user in users_of(comparison, key))
+        and all(_can_be_copied(comparison, user) for user in comparison.users_of(key))
     )
 
 
@@ -119,8 +103,8 @@ def _can_be_copied(comparison: Comparison, user: Key) -> bool:
     if not has_temporary_name(item.name):
         return False
     if isinstance(item, Index):
-        return can_be_built(item)
-    if not isinstance(item, Constraint) or users_of(comparison, user):
+        return index_call(item) is not None
+    if not isinstance(item, Constraint) or comparison.users_of(user):
         return False
     if item.type == "check":
         return item.validated
@@ -189,7 +173,7 @@ def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Cha
         f"{there} in the existing rows, in batches and outside of a revision."
     )
     yield add.at(Turn.MAIN, about=about)
-    for user in sorted(users_of(comparison, key)):
+    for user in sorted(comparison.users_of(key)):
         yield from _user_beside(user, comparison.temporary.objects[user])
     if column.not_null:
         yield from forbid_null(Key("column", there), comparison)
@@ -232,7 +216,7 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[_Pair]:
     """The old column goes, and the new one takes its name and those of its dependents."""
     found = comparison.database.one(Column, key)
     table, name = found.table, found.name
-    there, users = temporary_name(name), sorted(users_of(comparison, key))
+    there, users = temporary_name(name), sorted(comparison.users_of(key))
     was = {user: comparison.database.objects[user] for user in users}
     # Dropping the column drops its dependents.
     again = [each for user in reversed(users) for each in create(user, was[user])]

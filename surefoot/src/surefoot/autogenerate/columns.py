@@ -15,7 +15,13 @@ from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
-from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
+from surefoot.autogenerate.table_operations import (
+    add_column,
+    alter_column,
+    columns_of,
+    drop_column,
+    key_of,
+)
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint
 from surefoot.catalog.widening import needs_no_rewrite
@@ -30,9 +36,8 @@ def column_changes(comparison: Comparison, table: str) -> Iterator[Change]:
     Columns are dropped last and in reverse order, so that the way back adds them in order.
     """
     database, models = comparison.database, comparison.models
-    for name in models.column_order.get(table, ()):
-        key = Key("column", f"{table}.{name}")
-        if key in comparison.diff.recreated_columns or key not in models.objects:
+    for key in map(key_of, columns_of(models, table)):
+        if key in comparison.diff.recreated_columns:
             continue
         if comparison.is_inherited(key):
             yield from _remarked(comparison, key)
@@ -40,10 +45,8 @@ def column_changes(comparison: Comparison, table: str) -> Iterator[Change]:
             yield from _added(comparison, key)
         else:
             yield from _altered(comparison, key)
-    for name in reversed(database.column_order.get(table, ())):
-        key = Key("column", f"{table}.{name}")
-        gone = key in database.objects and key not in models.objects
-        if gone and not (key in comparison.diff.recreated_columns or comparison.is_inherited(key)):
+    for key in map(key_of, reversed(columns_of(database, table))):
+        if not (key in models.objects or comparison.is_inherited(key)):
             yield from _dropped(comparison, key)
 
 
@@ -57,17 +60,15 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     drop = [drop_column(expected)]
     by_row = is_volatile(comparison, expected) and comparison.is_online(expected.table)
     required = expected.not_null and (by_row or not expected.has_own_value)
+    made, action = expected, "make"
     if by_row or required:
-        default = None if by_row else expected.default
-        optional = replace(expected, not_null=False, default=default)
-        add = Change(Stage.TABLES, add_column(optional, models), drop, "begin", key)
-        yield _rewriting(add, comparison, key, optional)
-    else:
-        add = Change(Stage.TABLES, add_column(expected, models), drop, "make", key)
-        yield _rewriting(add, comparison, key, expected)
+        made, action = replace(expected, not_null=False, default=None), "begin"
+    add = Change(Stage.TABLES, add_column(made, models), drop, action, key)
+    if comparison.is_in_use(made.table) and (fills_rows(made) or checked_domain(comparison, key)):
+        add.at(Turn.REWRITE, key.name, about=REWRITE)
+    yield add
     if by_row:
-        wanted = replace(optional, default=expected.default)
-        fill = _change(comparison, "default", optional, wanted)
+        fill = _change(comparison, "default", made, replace(made, default=expected.default))
         fill.undo = []
         about = (
             f"Existing rows have no value in {key.name}: backfill them, in batches and outside of "
@@ -76,13 +77,6 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield fill.at(Turn.MAIN, about=about)
     if required:
         yield from forbid_null(key, comparison)
-
-
-def _rewriting(change: Change, comparison: Comparison, key: Key, column: Column) -> Change:
-    writes = fills_rows(column) or checked_domain(comparison, key)
-    if not (writes and comparison.is_in_use(column.table)):
-        return change
-    return change.at(Turn.REWRITE, key.name, about=REWRITE)
 
 
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
@@ -178,7 +172,7 @@ def _change(
     up, down = (_using(comparison, *each) for each in ((before, after), (after, before)))
     do = alter_column(before, after, comparison.models, up)
     undo = alter_column(after, before, comparison.database, down)
-    return Change(stage, do, undo, action, Key("column", f"{after.table}.{after.name}"))
+    return Change(stage, do, undo, action, key_of(after))
 
 
 def _using(comparison: Comparison, before: Column, after: Column) -> str | None:

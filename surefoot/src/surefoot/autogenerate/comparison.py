@@ -20,6 +20,7 @@ from surefoot.catalog.kinds import (
     Routine,
     Sequence,
     Table,
+    table_of,
 )
 from surefoot.catalog.model import with_text
 from surefoot.catalog.order import in_order
@@ -175,7 +176,7 @@ class Comparison:
             before is not None
             and after is not None
             and before.type == after.type
-            and [each.identity is None for each in (before, after)].count(True) == 1
+            and (before.identity is None) != (after.identity is None)
         )
 
     def exchanged_sequence(self, key: Key) -> Sequence | None:
@@ -225,6 +226,22 @@ class Comparison:
     def sides(self, key: Key) -> tuple[SchemaObject | None, SchemaObject | None]:
         """An object as the database has it and as the models declare it."""
         return self.followed.objects.get(key), self.models.objects.get(key)
+
+    def item(self, key: Key) -> SchemaObject | None:
+        """An object of the models, or else of the database."""
+        before, after = self.sides(key)
+        return after or before
+
+    def table_of(self, key: Key | None) -> str | None:
+        """The table of an object, also of a column that has its temporary name."""
+        if key is None:
+            return None
+        of_column = key.name.rpartition(".")[0] if key.kind == "column" else None
+        return table_of(self.item(key)) or of_column
+
+    def users_of(self, *keys: Key) -> frozenset[Key]:
+        """The objects that depend on these, before or after."""
+        return self.database.users_of(*keys) | self.models.users_of(*keys)
 
     def pair(self, key: Key) -> tuple[Column, Column]:
         return self.followed.one(Column, key), self.models.one(Column, key)

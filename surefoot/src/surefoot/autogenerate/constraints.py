@@ -10,7 +10,7 @@ from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, short_name
 from surefoot.autogenerate.indexes import built, can_swap, index_of_key, swap_key, using_index
 from surefoot.autogenerate.object_operations import create, refers_to, step
-from surefoot.autogenerate.rendering import set_nullable
+from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
 from surefoot.quoting import own_name, quoted
@@ -84,7 +84,7 @@ NOT_NULL_NOT_VALID = 18
 def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
     """NOT NULL added NOT VALID and validated; older servers set it from a validated check."""
     table, _, column = key.name.rpartition(".")
-    do, undo = (set_nullable(table, column, allowed) for allowed in (False, True))
+    do, undo = (Call("alter_column", table, column, nullable=Code(n)) for n in (False, True))
     if not comparison.is_online(table):
         change = Change(Stage.TABLES, [do], [undo], "not null", key)
         about = f"This fails where a row has no value in {key.name}."

@@ -6,12 +6,11 @@ A change that a hook leaves as it is stays planned by Surefoot. One that it edit
 hook left it, in one step, and one that it removes is not written.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
 
-import sqlalchemy
 from alembic.autogenerate import render_python_code
 from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, Operations, ops
@@ -32,52 +31,46 @@ def edit(
 ) -> None:
     """Let the hooks edit the revision; in one that was compared they see Alembic's operations."""
     script = directives[0]
-    if cast("ops.UpgradeOps", script.upgrade_ops).info.get("comparison") is None:
-        for hook in hooks:
-            hook(context, revision, directives)
-        return
     upgrade = cast("ops.UpgradeOps", script.upgrade_ops)
     downgrade = cast("ops.DowngradeOps", script.downgrade_ops)
+    comparison = upgrade.info.get("comparison")
     changes = [each for each in upgrade.ops if isinstance(each, Change)]
-    known: dict[str, Any] = {"sa": sqlalchemy, "postgresql": postgresql}
-    for each in upgrade.info["comparison"].imports:
-        exec(each, known)  # noqa: S102 - as the revision will have it
-    there, back = _Shown(known), _Shown(known)
-    upgrade.ops[:] = there.show([each.ops for each in changes])
-    downgrade.ops[:] = back.show([each.undo for each in reversed(changes)])
+    if comparison is not None:
+        there, back = _Shown(comparison.imports), _Shown(comparison.imports)
+        upgrade.ops[:] = there.show([each.ops for each in changes])
+        downgrade.ops[:] = back.show([each.undo for each in reversed(changes)])
     for hook in hooks:
         hook(context, revision, directives)
-    if directives and directives[0] is script:
-        made = there.made(upgrade.ops, changes)
-        undone = back.made(downgrade.ops, list(reversed(changes)))
+    if comparison is not None and directives and directives[0] is script:
+        made = there.edited(upgrade.ops, len(changes))
+        undone = back.edited(downgrade.ops, len(changes))
         upgrade.ops[:] = list(_joined(changes, made, undone))
 
 
 @dataclass
-class _Made:
-    """The operations of one change after the hooks."""
+class _Edited:
+    """The operations of one change after the hooks, and operations of the hooks behind them."""
 
     ops: list[MigrateOperation] = field(default_factory=list)
-    # Whether a hook has altered one.
-    edited: bool = False
-    # Operations of the hooks that follow it.
     more: list[MigrateOperation] = field(default_factory=list)
 
 
 class _Shown:
     """One direction of a revision as Alembic's operations."""
 
-    def __init__(self, known: dict[str, Any]) -> None:
+    def __init__(self, imports: Iterable[str]) -> None:
         # The names that a revision has.
-        self._known = known
-        # The place of an operation, the one that stands behind it, and its code.
+        self._names: dict[str, Any] = {}
+        for each in imports:
+            exec(each, self._names)  # noqa: S102 - as the revision will have it
+        # The place of an operation, the one that stands behind it, itself, and its code.
         self._of: dict[int, tuple[int, MigrateOperation, MigrateOperation, str]] = {}
 
     def show(self, of: Sequence[Sequence[MigrateOperation]]) -> list[MigrateOperation]:
         shown: list[MigrateOperation] = []
-        for number, each in enumerate(of):
+        for number, each in enumerate(of, 1):
             for operation in each:
-                made = _alembics(operation, self._known)
+                made = _alembics(operation, self._names)
                 self._of[id(made)] = number, operation, made, _code(made)
                 table = getattr(made, "table_name", None)
                 if table is None or isinstance(made, _WHOLE):
@@ -86,20 +79,17 @@ class _Shown:
                     shown.append(ops.ModifyTableOps(table, [made]))
         return shown
 
-    def made(self, found: Iterable[Any], changes: Sequence[Change]) -> list[_Made]:
+    def edited(self, found: Iterable[Any], count: int) -> list[_Edited]:
         """The operations of each change, and first those that come before all of them."""
-        made = [_Made() for _ in range(len(changes) + 1)]
-        last = 0
+        edited = [_Edited() for _ in range(count + 1)]
+        number = 0
         for each in _flat(found):
-            number, before, shown, code = self._of.get(id(each), (None, each, each, ""))
-            if number is None:
-                made[last].more.append(each)
+            if id(each) not in self._of:
+                edited[number].more.append(each)
                 continue
-            last = number + 1
-            is_same = _code(shown) == code
-            made[last].ops.append(before if is_same else each)
-            made[last].edited |= not is_same
-        return made
+            number, before, _, code = self._of[id(each)]
+            edited[number].ops.append(before if _code(each) == code else each)
+        return edited
 
 
 def _code(operation: MigrateOperation) -> str:
@@ -117,23 +107,22 @@ def _offline() -> MigrationContext:
 
 
 def _joined(
-    changes: Sequence[Change], made: Sequence[_Made], undone: Sequence[_Made]
+    changes: Sequence[Change], made: Sequence[_Edited], undone: Sequence[_Edited]
 ) -> Iterator[Change]:
     """The changes after the hooks, in the order of the upgrade; the downgrade is in reverse."""
-    count, stage = len(changes), Stage.STATE
-    for number in range(count + 1):
-        back = undone[count - number]
-        if made[number].more or back.more:
-            yield Change(stage, made[number].more, back.more).at(Turn.MAIN)
-        if number == count:
-            return
-        change, there = changes[number], made[number + 1]
-        stage = change.stage
-        is_whole = len(there.ops) == len(change.ops) and len(back.ops) == len(change.undo)
-        if is_whole and not there.edited and not back.edited:
-            yield change
-        elif there.ops or (back.ops and not change.ops):
-            yield Change(stage, there.ops, back.ops, change.action, change.key).at(Turn.MAIN)
+    stage = Stage.STATE
+    # Before the first change of the upgrade comes what is behind the last one of the downgrade.
+    behind = [each.more for each in reversed(undone)]
+    undone = [_Edited(), *undone[:0:-1]]
+    for change, there, back, more in zip([None, *changes], made, undone, behind, strict=True):
+        if change is not None:
+            stage = change.stage
+            if there.ops == change.ops and back.ops == change.undo:
+                yield change
+            elif there.ops or (back.ops and not change.ops):
+                yield Change(stage, there.ops, back.ops, change.action, change.key).at(Turn.MAIN)
+        if there.more or more:
+            yield Change(stage, there.more, more).at(Turn.MAIN)
 
 
 def _flat(found: Iterable[Any]) -> Iterator[MigrateOperation]:
@@ -153,12 +142,12 @@ class _Recorder(Operations):
         self.made = operation
 
 
-def _alembics(operation: MigrateOperation, known: dict[str, Any]) -> MigrateOperation:
+def _alembics(operation: MigrateOperation, names: Mapping[str, Any]) -> MigrateOperation:
     """The operation of Alembic that a call makes; any other as it is."""
     if not isinstance(operation, Call) or not hasattr(Operations, operation.name):
         return operation
     op = _Recorder(_offline())
-    eval(operation.spelled(), {**known, "op": op})  # noqa: S307 - code of our own, with literals
+    operation.evaluate(op, names)
     if isinstance(op.made, ops.CreateTableOp):
         op.made.columns = list(op.made.columns)  # as those that Alembic makes
     is_alembics = type(op.made).__module__.startswith("alembic.")

@@ -22,11 +22,7 @@ from surefoot.catalog.kinds import Column, Constraint, Index, table_of
 from surefoot.quoting import in_schema, own_name, schema_of, shown
 
 # As Alembic calls them.
-_KINDS = {
-    "index": "index",
-    "unique": "unique_constraint",
-    "foreign key": "foreign_key_constraint",
-}
+_KINDS = {"index": "index", "unique": "unique_constraint", "foreign key": "foreign_key_constraint"}
 _Item = sa.Column[Any] | sa.Index | sa.Constraint
 
 

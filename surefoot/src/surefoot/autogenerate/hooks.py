@@ -18,31 +18,30 @@ from alembic.operations import MigrateOperation, ops
 from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 
-from surefoot.autogenerate import drops
-from surefoot.autogenerate.candidates import Candidate, answered, candidates, candidates_of
 from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
+from surefoot.autogenerate.questions import (
+    Candidate,
+    about_tables,
+    answered,
+    candidates,
+    candidates_of,
+    doubt,
+)
 from surefoot.autogenerate.reading import compare, models_of
 from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
 from surefoot.autogenerate.rendering import ByHand, Call
-from surefoot.autogenerate.revision_text import RevisionText, unmeasured
+from surefoot.autogenerate.revision_text import RevisionText, docstring, unmeasured
 from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
 from surefoot.quoting import shown
 
-__all__ = [
-    "begin",
-    "compare_tables",
-    "end",
-    "process_revision_directives",
-]
 _HOOKS = "process_revision_directives"
 # The options of `alembic -x …` for autogenerate.
 _EXTRA = ("rename", "style", "ask")
@@ -226,7 +225,7 @@ def process_revision_directives(
             if change.key and (change.action, change.key.kind) in _LOSES_DATA
         }
         doubts = [each.doubt() for each in doubtful if each.old in {*map(shown, dropped)}]
-        doubts += map(drops.doubt, sorted(comparison.gone_tables & dropped))
+        doubts += map(doubt, sorted(comparison.gone_tables & dropped))
         lost |= comparison.gone_tables & dropped
         # The purpose is left to a person, unless the planner gave the title.
         purpose = () if planned.title and planned.about else (RevisionText.why,)
@@ -234,7 +233,7 @@ def process_revision_directives(
         text = RevisionText(why, planned.phase, unmeasured(), unmeasured())
         texts.texts[str(made.rev_id)] = text
     place = context.opts[STYLE][0].ini.parent if STYLE in context.opts else Path()
-    _ask([*drops.questions(lost, place), *(each.question() for each in doubtful)])
+    _ask([*about_tables(lost, place), *(each.question() for each in doubtful)])
 
 
 def _leave_out(operations: ops.UpgradeOps) -> None:

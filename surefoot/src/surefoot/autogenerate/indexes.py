@@ -20,7 +20,7 @@ from surefoot.quoting import in_schema, own_name, quoted, schema_of
 
 
 def build(index: Index) -> MigrateOperation:
-    """CREATE INDEX CONCURRENTLY, of an index that `can_be_built`."""
+    """CREATE INDEX CONCURRENTLY, of an index that has an `index_call`."""
     call = index_call(index, concurrently=True)
     assert call is not None
     return call
@@ -30,10 +30,6 @@ def built(key: Key, index: Index, title: str, about: str = "") -> Change:
     """The revision that builds an index of a table in use, or the one of a key."""
     change = Change(Stage.CREATE, [build(index)], [drop_index(index.name)], "build", key)
     return change.at(Turn.INDEX, index.name, title, about)
-
-
-def can_be_built(index: Index) -> bool:
-    return index_call(index) is not None
 
 
 def index_of_key(constraint: Constraint) -> Index | None:
@@ -77,7 +73,7 @@ def index_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Ch
         if is_moved or view not in models.objects:
             yield without.at(Turn.MAIN if is_moved else Turn.CONTRACT)
             return
-    if not comparison.is_in_use(item.table) or not can_be_built(item):
+    if not comparison.is_in_use(item.table) or index_call(item) is None:
         yield change
         return
     if can_swap(key, comparison):
@@ -136,7 +132,7 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
     uses = comparison.database.uses.get(key, frozenset())
     if isinstance(before, Index) and isinstance(after, Index):
-        is_primary, buildable = False, can_be_built(before)
+        is_primary, buildable = False, index_call(before) is not None
     elif isinstance(before, Constraint) and isinstance(after, Constraint):
         is_primary = after.type == "primary key"
         buildable = index_of_key(before) is not None and before.type == after.type

@@ -16,7 +16,7 @@ from surefoot.autogenerate.domains import tables_of
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.object_operations import refers_to
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject, table_of
+from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject
 from surefoot.catalog.widening import needs_no_rewrite
 
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
@@ -117,7 +117,7 @@ def _relations(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
         yield from {t for t, _ in used_by(comparison, key)} if action == "replace" else ()
     elif key.kind in _RELATIONS:
         yield from (key.name,) if before is not None else ()
-    elif table := table_of(item) or (key.name.rpartition(".")[0] if key.kind == "column" else ""):
+    elif table := comparison.table_of(key):
         yield table
         if isinstance(item, Constraint) and not is_called and (other := refers_to(item)):
             yield other
@@ -126,7 +126,7 @@ def _relations(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
 def _works(action: str, key: Key, comparison: Comparison) -> bool:
     """Whether an action may read, write or index the rows of its table."""
     before, after = comparison.sides(key)
-    if table_of(after or before) in comparison.new_tables:
+    if comparison.table_of(key) in comparison.new_tables:
         return False
     match before, after:
         case Column(), Column() if action == "retype":

@@ -19,7 +19,6 @@ from surefoot.autogenerate.rendering import (
     escaped,
     sql,
     text_code,
-    validate,
 )
 from surefoot.catalog import Key, SchemaObject, kinds, statements
 from surefoot.catalog.changes import in_place
@@ -67,7 +66,7 @@ def _altered(
     key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
 ) -> list[MigrateOperation]:
     if isinstance(after, Constraint) and names == {"validated"} and after.validated:
-        return [validate(after.name, after.table)]
+        return [Call("validate_constraint", Name(after.name), after.table)]
     made = in_place(key, before, after, names) if names else []
     if made is not None:
         return [sql(each) for each in made]

@@ -109,8 +109,7 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
     if before == after:
         return False
     # The way back drops the view, which needs a view without dependent objects.
-    used = comparison.database.users_of(key) | comparison.models.users_of(key)
-    return bool(used) or after[: len(before)] != before
+    return bool(comparison.users_of(key)) or after[: len(before)] != before
 
 
 def _spread(comparison: Comparison, diff: ObjectDiff) -> None:
@@ -126,8 +125,8 @@ def _spread(comparison: Comparison, diff: ObjectDiff) -> None:
     }
     # Nothing is dropped with CASCADE: users of a dropped object are recreated without it.
     leaving = {key for key in comparison.database.objects if key not in kept}
-    while True:
-        gone = diff.recreated | diff.recreated_columns | diff.freed_columns
+    before = -1
+    while before != len(gone := diff.recreated | diff.recreated_columns | diff.freed_columns):
         before = len(gone)
         for user, used in uses.items():
             if user not in kept or user in gone:
@@ -143,8 +142,6 @@ def _spread(comparison: Comparison, diff: ObjectDiff) -> None:
                 or _is_read_again(comparison, user, used & diff.retyped)
             ):
                 diff.recreated.add(user)
-        if before == len(diff.recreated | diff.recreated_columns | diff.freed_columns):
-            break
     diff.in_place -= diff.recreated
 
 

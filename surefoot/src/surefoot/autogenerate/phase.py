@@ -6,20 +6,18 @@ read null where it never did. In doubt the phase is `contract`, which a person h
 
 from collections.abc import Iterable
 
-from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.object_operations import referring_columns
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
-from surefoot.catalog import Key, SchemaObject
-from surefoot.catalog.kinds import Column, Constraint, Index, Table, table_of
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Constraint, Index, Table
 from surefoot.catalog.widening import is_widening
 
 BEFORE = "Before this runs:"
 # The running release is without an object that is dropped.
-_WITHOUT = {
-    "column": "neither reads nor writes",
-    **dict.fromkeys(("table", *VIEWS, *ROUTINES, "trigger"), "does not use"),
-}
+_USED = ("table", *VIEWS, *ROUTINES, "trigger")
+_WITHOUT = {**dict.fromkeys(_USED, "does not use"), "column": "neither reads nor writes"}
 # Actions after which a constraint holds for new rows.
 _BINDS = ("make", "promise", "build")
 # Actions on a column that an older release may not expect.
@@ -34,9 +32,8 @@ def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
         for each in changes
         if each.key and _narrows(each.action, each.key, comparison)
     }
-    if not demands:
-        return "expand", ""
-    return "contract", f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
+    told = f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
+    return ("contract", told) if demands else ("expand", "")
 
 
 def _demand(action: str, key: Key) -> str:
@@ -52,43 +49,33 @@ def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
     kind, (before, after) = key.kind, comparison.sides(key)
     if action in ("grant", "revoke"):
         return action == "revoke" and before is not None
-    if (table_of(after or before) or key.name) in comparison.new_tables:
+    if kind == "statistics" or (comparison.table_of(key) or key.name) in comparison.new_tables:
         return False
     if kind == "column":
-        return _column_narrows(action, before, after)
+        return _column_narrows(action, key, comparison)
     if kind in ("constraint", "index"):
         return _key_narrows(action, key, comparison)
-    if kind == "statistics":
-        return False
     if action == "make":
         # A rule and a policy change what the statements of the release do.
-        is_code = kind in (*VIEWS, *ROUTINES)
-        return before is not None if is_code else kind in ("rule", "policy")
-    if action == "drop":
-        return True
-    if kind == "domain":
-        known = before is not None and action in ("change", "promise")
-        return known or action == "required"
+        return before is not None if kind in (*VIEWS, *ROUTINES) else kind in ("rule", "policy")
+    if kind == "domain" and action != "drop":
+        return action == "required" or (before is not None and action in ("change", "promise"))
     if action == "change" and isinstance(before, Table) and isinstance(after, Table):
         # A parent that is left has fewer rows.
         left = {*(before.inherits or ())} - {*(after.inherits or ())}
         return bool(left) or before.row_security != after.row_security
-    if action == "change":
-        return kind in ("sequence", "trigger")
-    return action in ("rename", "replace")
+    is_lost = action in ("drop", "rename", "replace")
+    return is_lost or (action == "change" and kind in ("sequence", "trigger"))
 
 
-def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObject | None) -> bool:
-    old = before if isinstance(before, Column) else None
-    new = after if isinstance(after, Column) else None
+def _column_narrows(action: str, key: Key, comparison: Comparison) -> bool:
+    old, new = comparison.followed.find(Column, key), comparison.models.find(Column, key)
     match action:
         case "make":
             return new is not None and new.not_null and not new.has_own_value
-        case "retype":
-            if old is None or new is None or old.collation != new.collation:
-                return True
+        case "retype" if old is not None and new is not None:
             bare = old.has_own_value and not new.has_own_value
-            return bare or not is_widening(old.type, new.type)
+            return bare or old.collation != new.collation or not is_widening(old.type, new.type)
         case "default":
             return new is None or not new.has_own_value
         case "change":
@@ -103,20 +90,20 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     before, after = comparison.sides(key)
     drops = action in ("drop", "unbuild")
     item = before if drops else after or before
-    unique = isinstance(item, Index) and item.unique
     kind = item.type if isinstance(item, Constraint) else None
+    refuses = kind is not None or (isinstance(item, Index) and item.unique)
     if action == "name":
         # ON CONFLICT ON CONSTRAINT may name it.
         return kind in ("unique", "primary key", "exclusion")
     if drops:
         # ON CONFLICT needs the key that it names; the release relies on what a check refuses.
-        return unique or kind is not None
+        return refuses
     if action == "attach":
         return before is not None
-    if action not in _BINDS or (key.kind == "index" and not unique):
+    if action not in _BINDS or not refuses:
         return False
     columns = {each for each in comparison.models.uses.get(key, ()) if each.kind == "column"}
-    if isinstance(after, Constraint) and (referring := object_operations.referring_columns(after)):
+    if isinstance(after, Constraint) and (referring := referring_columns(after)):
         columns = {Key("column", f"{after.table}.{name}") for name in referring}
     # The running release writes nothing to columns that it does not know.
     return not columns or bool(columns & set(comparison.database.objects))

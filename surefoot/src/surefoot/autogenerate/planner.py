@@ -25,8 +25,8 @@ from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.privileges import grant_again, privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
-from surefoot.catalog import Key, SchemaObject
-from surefoot.catalog.kinds import Constraint, Sequence, TableObject, table_of
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Constraint, Sequence, TableObject
 from surefoot.quoting import quoted, shown
 
 _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
@@ -141,7 +141,7 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
     Tables, columns and enums are divided already.
     """
     key, action = change.key, change.action
-    item = None if key is None else _item(comparison, key)
+    item = None if key is None else comparison.item(key)
     if key is None or key.kind in ("table", "column", "enum") or change.is_placed:
         yield change
     elif action == "rebuild":
@@ -166,12 +166,6 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         yield change.at(Turn.CONTRACT)
     else:
         yield change
-
-
-def _item(comparison: Comparison, key: Key) -> SchemaObject | None:
-    """The object of the models, or else of the database."""
-    before, after = comparison.sides(key)
-    return after or before
 
 
 def _can_wait(change: Change, key: Key, comparison: Comparison) -> bool:
@@ -212,7 +206,7 @@ def _move_last(parts: abc.Sequence[Change]) -> None:
 def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> None:
     """Moves each object after the objects that it needs."""
     ready: dict[Key, Turn] = {}
-    indexed = {_table(part, comparison) for part in parts if part.turn is Turn.INDEX}
+    indexed = {comparison.table_of(part.key) for part in parts if part.turn is Turn.INDEX}
     required = {part.key for part in parts if part.turn is Turn.PROMISE}
     for part in parts:
         key, turn, word = part.key, part.turn, part.action
@@ -223,7 +217,7 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
         uses = comparison.models.uses.get(key, frozenset())
         late = word == "validate" and ready.get(key, turn) > turn
         if word == "promise" and kind == "foreign key":
-            turn = Turn.KEYS if _table(part, comparison) in indexed else turn
+            turn = Turn.KEYS if comparison.table_of(key) in indexed else turn
         elif required.intersection(_demands(part, kind, uses)):
             turn = Turn.LATE_KEYS
         elif late or (word == "number" and key in required):
@@ -241,10 +235,6 @@ def _demands(part: Change, kind: str | None, uses: frozenset[Key]) -> Collection
     if part.action == "identity":
         return {part.key}
     return uses if part.action == "attach" and kind == "primary key" else ()
-
-
-def _table(part: Change, comparison: Comparison) -> str | None:
-    return table_of(comparison.models.find(SchemaObject, part.key))
 
 
 def _named(grouped: list[list[Change]]) -> list[Change]:

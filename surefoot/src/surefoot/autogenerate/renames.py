@@ -5,7 +5,7 @@
 
 Those of tables and columns are declared and never guessed. They are carried out in a savepoint
 before the comparison, so that everything else is compared with the renamed database, and rolled
-back afterwards. An undeclared one is a drop and an add, with a question (`candidates`).
+back afterwards. An undeclared one is a drop and an add, with a question (`questions`).
 """
 
 import itertools

@@ -3,15 +3,22 @@
 The spelling is the operation: it is written to the file, or evaluated for its SQL.
 """
 
+import io
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import sqlalchemy
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations import MigrateOperation, ops
+from alembic.autogenerate.render import render_op
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation, Operations, ops
+from sqlalchemy.dialects import postgresql
 
+from surefoot.autogenerate.change import Change
+from surefoot.operations import concurrently, constraints, enums  # noqa: F401 - `Call` names theirs
 from surefoot.quoting import APART, own_name, shown
 
 # A colon that SQLAlchemy takes for a parameter in a text, and a backslash that it takes away.
@@ -132,6 +139,11 @@ class Call(MigrateOperation):
         named = (f"{name}={value!r}" for name, value in (given | schemas).items())
         return f"{module}.{self.name}({', '.join((*map(repr, arguments), *named))})"
 
+    def evaluate(self, op: Operations, names: Mapping[str, Any] | None = None) -> None:
+        """Make the call, as a revision with these imported names would."""
+        known = {"sa": sqlalchemy, "postgresql": postgresql, **(names or {}), "op": op}
+        eval(self.spelled(), known)  # noqa: S307 - code of our own, with values as literals
+
 
 def code(name: str, /, *arguments: object, **options: object) -> Code:
     """A call of SQLAlchemy, as part of another one."""
@@ -151,14 +163,17 @@ def rename_column(table: str, old: str, new: str) -> Call:
     return Call("alter_column", table, old, new_column_name=new)
 
 
-def validate(name: str, table: str) -> Call:
-    return Call("validate_constraint", Name(name), table)
+@renderers.dispatch_for(Change)
+def _change(context: AutogenContext, change: Change) -> list[str]:
+    return [line for each in change.ops for line in render_op(context, each)]
 
 
-def set_nullable(table: str, column: str, nullable: bool) -> Call:
-    return Call("alter_column", table, column, nullable=Code(nullable))
+@renderers.dispatch_for(Note)
+def _note(_: AutogenContext, note: Note) -> list[str]:
+    return [f"# {row}" for line in note.lines for row in textwrap.wrap(line, 92)]
 
 
+@renderers.dispatch_for(Call)
 def _call(context: AutogenContext, each: Call) -> str:
     spelled = each.spelled()
     if "postgresql." in spelled:
@@ -166,9 +181,31 @@ def _call(context: AutogenContext, each: Call) -> str:
     return spelled
 
 
-_SPELLINGS: Mapping[type[MigrateOperation], Any] = {
-    Note: lambda _, each: [f"# {row}" for text in each.lines for row in textwrap.wrap(text, 92)],
-    Call: _call,
-}
-for _kind, _spelling in _SPELLINGS.items():
-    renderers.dispatch_for(_kind)(_spelling)
+class _Statements(io.StringIO):
+    """Keeps the statements that Alembic writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def write(self, text: str) -> int:
+        statement = text.strip().removesuffix(";")
+        # Alembic writes these around a step outside of a transaction.
+        if statement not in ("BEGIN", "COMMIT"):
+            self.found.append(statement)
+        return len(text)
+
+
+def as_sql(operations: Iterable[MigrateOperation]) -> tuple[str, ...]:
+    """The statements of the operations, in order, without their notes."""
+    written = _Statements()
+    # With the parameters of asyncpg: those of psycopg2 would double every percent sign.
+    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    options = {"as_sql": True, "output_buffer": written}
+    op = Operations(MigrationContext.configure(dialect=dialect, opts=options))
+    for each in operations:
+        if isinstance(each, Statement):
+            written.found.append(each.statement)
+        elif isinstance(each, Call):
+            each.evaluate(op)
+    return tuple(written.found)

@@ -1,10 +1,115 @@
-"""RevisionTexts fills the template of a revision file, where it is called `page`."""
+"""The text of a revision file: RevisionTexts fills its template, where it is called `page`.
 
+SQL is formatted over several lines, and no line is longer than 100 characters. Strings are spelled
+differently and keep their values: the code does what Alembic rendered.
+"""
+
+import ast
+import io
+import itertools
+import re
+import textwrap
+import tokenize
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from surefoot.autogenerate.code_format import body, docstring, imports
 from surefoot.errors.names import command
+
+_WIDTH = 100
+_ALEMBIC_REMARK = re.compile(r"^# ### .* ###$\n?", re.MULTILINE)
+_LONGEST_PIECE = 70
+_PIECES = textwrap.TextWrapper(
+    _LONGEST_PIECE,
+    drop_whitespace=False,
+    replace_whitespace=False,
+    expand_tabs=False,
+    break_long_words=False,
+    break_on_hyphens=False,
+)
+_INDENT = " " * 4
+
+
+def docstring(text: str, first: int = 0) -> str:
+    safe = re.sub(r'"{3,}', "'''", text.replace("\\", "\\\\"))
+    lines = textwrap.wrap(
+        safe, _WIDTH, initial_indent=" " * first, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)[first:]
+
+
+def body(rendered: str | None) -> str:
+    """The formatted body of a function; all lines but the first are indented."""
+    rendered = (rendered or "pass").strip()
+    code = _ALEMBIC_REMARK.sub("", textwrap.dedent(_INDENT + rendered)).strip()
+    strings: list[str] = []
+    for start, end, text in reversed(list(string_tokens(code))):
+        spelled = _spelled(text)
+        if spelled != text:
+            # Inserted after the lines are indented: the text in a string must not move.
+            strings.append(spelled)
+            code = f"{code[:start]}\0{len(strings) - 1}\0{code[end:]}"
+    code = textwrap.indent(code, _INDENT)
+    code = re.sub(r"\0(\d+)\0", lambda match: strings[int(match[1])], code)
+    if not _says_something(code):
+        code += f"\n{_INDENT}pass"
+    return code.strip()
+
+
+def imports(rendered: str | None, *bodies: str | None) -> list[str]:
+    """The imports that the bodies need, in their order."""
+    code = "\n".join(each or "" for each in bodies)
+    return [
+        *(["import sqlalchemy as sa"] if re.search(r"\bsa\.", code) else []),
+        *(["from alembic import op"] if re.search(r"\bop\.", code) else []),
+        *sorted(line for line in (rendered or "").splitlines() if line.strip()),
+    ]
+
+
+def string_tokens(code: str) -> Iterator[tuple[int, int, str]]:
+    """The start, the end and the source of each string in the code."""
+    starts = [0, *itertools.accumulate(map(len, code.splitlines(keepends=True)))]
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.STRING:
+            (row, column), (end_row, end_column) = token.start, token.end
+            yield starts[row - 1] + column, starts[end_row - 1] + end_column, token.string
+
+
+def _spelled(text: str) -> str:
+    value = ast.literal_eval(text)
+    if not isinstance(value, str):
+        return text
+    if "\n" in value:
+        return _over_lines(value) or _in_pieces(value.splitlines(keepends=True))
+    if len(text) > _LONGEST_PIECE:
+        return _in_pieces([value])
+    return text
+
+
+def _over_lines(value: str) -> str | None:
+    """The text between triple quotes; None where it would need escapes."""
+    if re.search(r"[ \t\r]$", value.rstrip(" "), re.MULTILINE):
+        return None
+    for prefix in ("", "r"):
+        spelled = f'{prefix}"""{value}"""'
+        try:
+            if ast.literal_eval(spelled) == value and ("\\" in value) == bool(prefix):
+                return spelled
+        except SyntaxError:
+            pass
+    return None
+
+
+def _in_pieces(lines: list[str]) -> str:
+    pieces = [piece for line in lines for piece in _PIECES.wrap(line)]
+    return f"\n{_INDENT * 2}".join(map(repr, pieces))
+
+
+def _says_something(code: str) -> bool:
+    try:
+        return bool(ast.parse(f"def f():\n{code}\n").body)
+    except (SyntaxError, IndentationError):
+        return False
 
 
 @dataclass(frozen=True)

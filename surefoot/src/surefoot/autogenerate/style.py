@@ -17,7 +17,7 @@ from surefoot.autogenerate.change import Change, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, counted, unreleased
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Table, table_of
+from surefoot.catalog.kinds import Table
 from surefoot.errors import UsageError
 from surefoot.linting.settings import LintSettings
 from surefoot.project import Project, read_tool
@@ -143,7 +143,7 @@ def _changed(comparison: Comparison) -> frozenset[str]:
         for key in {*database.objects, *models.objects}
         if database.objects.get(key) != models.objects.get(key)
     }
-    keys |= database.users_of(*keys) | models.users_of(*keys)
+    keys |= comparison.users_of(*keys)
     found = frozenset(table for key in keys for table in _tables(key, comparison))
     sequences = {key.name for key in database.objects if key.kind == "sequence"}
     return found & (comparison.kept_tables | comparison.gone_tables | sequences)
@@ -154,16 +154,14 @@ def _tables(key: Key | None, comparison: Comparison) -> Iterator[str]:
     if key is None:
         return
     if key.kind in ("enum", "domain", "type"):
-        users = comparison.database.users_of(key) | comparison.models.users_of(key)
+        users = comparison.users_of(key)
         yield from {each.name.rpartition(".")[0] for each in users if each.kind == "column"}
         return
     if key.kind == "materialized view":  # it reads them as it is created
         uses = comparison.models.uses.get(key, frozenset())
         yield from {each.name for each in uses if each.kind == "table"}
         yield from {each.name.rpartition(".")[0] for each in uses if each.kind == "column"}
-    before, after = comparison.sides(key)
-    of = key.name.rpartition(".")[0] if key.kind == "column" else key.name
-    yield table_of(after or before) or of
+    yield comparison.table_of(key) or key.name
 
 
 def _form(table: str, counts: Mapping[str, Mapping[str, int | None]]) -> Form:

@@ -46,10 +46,10 @@ def create_table(
         each
         for each in columns_of(catalog, name)
         if catalog.inherits(name, each.name, parents)
-        and not (each.identity or _key(each) in needed)
+        and not (each.identity or key_of(each) in needed)
     ]
     columns = [each for each in columns_of(catalog, name) if each not in inherited]
-    remarks = [sql(statements.comment(_key(each), each)) for each in inherited if each.comment]
+    remarks = [sql(statements.comment(key_of(each), each)) for each in inherited if each.comment]
     in_key, serial = key_columns(inline), serials(catalog, name, inline)
     codes = [
         column_code(
@@ -78,7 +78,7 @@ def create_table(
     words.append("(\n    {}\n)".format(",\n    ".join(items)))
     words += [f"INHERITS ({', '.join(table.inherits)})"] if table.inherits else []
     words += [f"PARTITION BY {table.partition_key}"] if table.partition_key else []
-    comments = [(Key("table", name), table), *((_key(each), each) for each in columns)]
+    comments = [(Key("table", name), table), *((key_of(each), each) for each in columns)]
     return [
         sql(" ".join(words)),
         *(sql(statements.comment(key, each)) for key, each in comments if each.comment),
@@ -102,7 +102,7 @@ def add_column(column: Column, catalog: Catalog) -> list[MigrateOperation]:
     made = column_code(column, catalog)
     if made is not None:
         return [Call("add_column", column.table, made)]
-    comment = [sql(statements.comment(_key(column), column))] if column.comment else []
+    comment = [sql(statements.comment(key_of(column), column))] if column.comment else []
     return [sql(f"ALTER TABLE {quoted(column.table)} ADD COLUMN {column_sql(column)}"), *comment]
 
 
@@ -138,5 +138,5 @@ def alter_column(
     return [*made, *([Call("alter_column", after.table, after.name, **given)] if given else [])]
 
 
-def _key(column: Column) -> Key:
+def key_of(column: Column) -> Key:
     return Key("column", f"{column.table}.{column.name}")

@@ -61,10 +61,7 @@ async def drift(
     if place.contradiction is not None and place.contradiction.refusal is None:
         raise place.contradiction.error(name)
     of_models = None
-    async with (
-        scratch_at(database, project, at) as target,
-        target.engine.connect() as connection,
-    ):
+    async with scratch_at(database, project, at) as target, target.engine.connect() as connection:
         expected = await connection.run_sync(_catalog, privileges, project)
         if metadata and frozenset(at) == heads(chain):
             of_models = await connection.run_sync(of_metadata, metadata, project)

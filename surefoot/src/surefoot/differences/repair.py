@@ -11,7 +11,7 @@ from typing import TypeVar
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import changes_between, plan
-from surefoot.autogenerate.sql_text import as_sql
+from surefoot.autogenerate.rendering import as_sql
 from surefoot.catalog import Catalog, Difference, Key, statements
 from surefoot.catalog.kinds import ON_DEMAND, Attributes, Column, table_of
 from surefoot.differences.model import Repair

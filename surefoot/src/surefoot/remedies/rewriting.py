@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from surefoot.autogenerate.code_format import docstring, imports
-from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.autogenerate.revision_text import RevisionTexts, docstring, imports
 from surefoot.chain.numbering import next_number
 from surefoot.chain.revisions import Revision
 from surefoot.remedies.steps import SafeForm, Step

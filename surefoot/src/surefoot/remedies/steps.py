@@ -10,10 +10,10 @@ from alembic.autogenerate import render_python_code
 from alembic.migration import MigrationContext
 from alembic.operations import ops
 
-from surefoot.autogenerate.code_format import body, string_tokens
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
+from surefoot.autogenerate.revision_text import body, string_tokens
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import table_of
 from surefoot.differences.repair import bare, toward
