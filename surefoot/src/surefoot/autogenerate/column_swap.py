@@ -30,12 +30,8 @@ _Pair = tuple[Operations, Operations]
 
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:
-    """Whether a retyped column can be swapped."""
-    if comparison.at_once:
-        return False
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
-    rewritten = not needs_no_rewrite(before.type, after.type)
-    return rewritten and _can_be_swapped(comparison, key)
+    return not needs_no_rewrite(before.type, after.type) and _can_be_swapped(comparison, key)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
@@ -43,7 +39,7 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
 
     They must belong to one table: the swap would lock two at once.
     """
-    columns = columns_of(comparison, key)
+    columns = enum_columns(comparison, key)
     standing = comparison.users_of(key) - set(columns)
     on_columns = {user for column in columns for user in comparison.users_of(column)}
     free = not any(
@@ -54,9 +50,8 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     return (
         free
         and has_temporary_name(key.name)
-        and not comparison.at_once
         and bool(columns)
-        and len({column.name.rpartition(".")[0] for column in columns}) == 1
+        and len({column.table for column in columns.values()}) == 1
         and not comparison.models.objects[key].comment
         and not comparison.database.objects[key].comment
         and standing <= on_columns
@@ -69,15 +64,15 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     )
 
 
-def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
+def enum_columns(comparison: Comparison, enum: Key) -> dict[Key, Column]:
     """The columns of an enum type, or of arrays of it; one that is inherited changes along."""
-    return [
-        column
+    return {
+        column: found
         for column, found in comparison.database.each(Column)
         if enum in comparison.database.uses.get(column, ())
         and whole_name(found.type.removesuffix("[]")) == enum.name
         and not comparison.is_inherited(column)
-    ]
+    }
 
 
 def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
@@ -88,6 +83,7 @@ def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
     return (
         free
         and plain
+        and not comparison.at_once
         and comparison.is_in_use(after.table)
         and has_temporary_name(after.name)
         and all(_can_be_copied(comparison, user) for user in comparison.users_of(key))
@@ -118,7 +114,7 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     it would look like a value that was filled in.
     """
     is_enum, new = key.kind == "enum", temporary_name(key.name)
-    columns = columns_of(comparison, key) if is_enum else [key]
+    columns = [*enum_columns(comparison, key)] if is_enum else [key]
     said = "its new values" if is_enum else comparison.models.one(Column, key).type
     title = f"Give {key.name} {said}" if is_enum else f"Make {key.name} {said}"
     renamed: list[_Pair] = []
@@ -164,9 +160,8 @@ def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Cha
     there = temporary_name(key.name)
     column = comparison.temporary.one(Column, Key("column", there))
     empty = replace(column, not_null=False, default=None)
-    made, beside = add_column(empty, comparison.temporary), Key("column", there)
-    made = [*made, *_rights(key, empty, comparison)]
-    add = Change(Stage.TABLES, made, [drop_column(column)], "begin", beside)
+    made = [*add_column(empty, comparison.temporary), *_rights(key, empty, comparison)]
+    add = Change(Stage.TABLES, made, [drop_column(column)], "begin", Key("column", there))
     about = (
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
         f"revision: deploy a release that writes both {key.name} and {there}, and backfill "

@@ -168,7 +168,6 @@ def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Colu
 def _change(
     comparison: Comparison, action: str, before: Column, after: Column, stage: Stage = Stage.TABLES
 ) -> Change:
-    """The change of a column from one state to the next."""
     up, down = (_using(comparison, *each) for each in ((before, after), (after, before)))
     do = alter_column(before, after, comparison.models, up)
     undo = alter_column(after, before, comparison.database, down)
@@ -189,17 +188,15 @@ def _retyped(change: Change, comparison: Comparison, key: Key) -> Change:
 def _key_by_hand(comparison: Comparison, key: Key) -> str:
     """The online steps for a wider number in a primary key, which a person has to write."""
     column = comparison.database.one(Column, key)
-    users = comparison.database.users_of(key)
-    constraints = {each: comparison.database.find(Constraint, each) for each in users}
-    if column.type not in HIGHEST or not any(
-        each and each.type == "primary key" and each.table == column.table
-        for each in constraints.values()
-    ):
+    found = map(comparison.database.objects.get, comparison.database.users_of(key))
+    users = [each for each in found if isinstance(each, Constraint)]
+    keys = [each for each in users if each.type == "primary key" and each.table == column.table]
+    if column.type not in HIGHEST or not keys:
         return ""
     referring = sorted(
         f"{each.table}.{name}"
-        for each in constraints.values()
-        if each and refers_to(each) == column.table
+        for each in users
+        if refers_to(each) == column.table
         for name in referring_columns(each) or ()
     )
     also = f" Do the same with {', '.join(referring)}." if referring else ""
@@ -216,7 +213,6 @@ def _key_by_hand(comparison: Comparison, key: Key) -> str:
 
 
 def fills_rows(column: Column) -> bool:
-    """Whether adding the column writes a value in each row."""
     return column.identity is not None or (column.generated or "").endswith(" STORED")
 
 

@@ -94,17 +94,14 @@ class Comparison:
 
     @cached_property
     def kept_tables(self) -> frozenset[str]:
-        """The tables of both sides."""
         return self._tables(self.database) & self._tables(self.models)
 
     @cached_property
     def new_tables(self) -> frozenset[str]:
-        """The tables that only the models have."""
         return self._tables(self.models) - self._tables(self.database)
 
     @cached_property
     def gone_tables(self) -> frozenset[str]:
-        """The tables that only the database has."""
         return self._tables(self.database) - self._tables(self.models)
 
     @cached_property
@@ -240,7 +237,6 @@ class Comparison:
         return table_of(self.item(key)) or of_column
 
     def users_of(self, *keys: Key) -> frozenset[Key]:
-        """The objects that depend on these, before or after."""
         return self.database.users_of(*keys) | self.models.users_of(*keys)
 
     def pair(self, key: Key) -> tuple[Column, Column]:

@@ -17,7 +17,6 @@ from surefoot.quoting import own_name, quoted
 
 
 def constraint_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
-    """The parts of a change on a constraint."""
     constraint = comparison.models.find(Constraint, key)
     if change.action != "validate" and change.stage in (Stage.DROP, Stage.CLEAN):
         if not can_swap(key, comparison):

@@ -6,13 +6,13 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.column_swap import columns_of, swap
+from surefoot.autogenerate.column_swap import enum_columns, swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import object_changes, with_diff
 from surefoot.autogenerate.rendering import Call, Note
 from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Enum
+from surefoot.catalog.kinds import Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, value_steps
 from surefoot.quoting import APART, own_name
 
@@ -36,7 +36,8 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
     if old == new:
         return
     steps = value_steps(key.name, old, new)
-    columns = [(*table.split(APART), name) for table, name in used_by(comparison, key)]
+    of = enum_columns(comparison, key).values()
+    columns = [(*each.table.split(APART), each.name) for each in of]
     rename = steps[0] if steps else None
     there, back = (
         Call("replace_enum", key.name, list(values), columns=columns or None)
@@ -78,9 +79,3 @@ def _removal(comparison: Comparison, key: Key) -> list[MigrateOperation]:
     changes = [*table_changes(back), *object_changes(back), *enum_changes(back)]
     changes.sort(key=lambda change: change.stage)
     return [each for change in changes for each in change.ops]
-
-
-def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
-    """The columns of the enum, by table and name."""
-    of = (comparison.database.one(Column, column) for column in columns_of(comparison, key))
-    return [(each.table, each.name) for each in of]

@@ -8,8 +8,7 @@ Nobody is asked of Surefoot's own tables. An object that is left out stays as th
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,8 +20,8 @@ from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, table_of
 from surefoot.quoting import in_schema, own_name, schema_of, shown
 
-# As Alembic calls them.
-_KINDS = {"index": "index", "unique": "unique_constraint", "foreign key": "foreign_key_constraint"}
+# As Alembic calls them; it asks nobody of other constraints.
+_KEYS = {"unique": "unique_constraint", "foreign key": "foreign_key_constraint"}
 _Item = sa.Column[Any] | sa.Index | sa.Constraint
 
 
@@ -35,6 +34,8 @@ class Filters:
     declared: Mapping[str, sa.Table]
     # The schemas that are compared beside the default one.
     beside: Sequence[str] = ()
+    # The tables of the database that were asked for.
+    reflected: sa.MetaData = field(default_factory=sa.MetaData)
 
     def tables(self, exclude: Collection[str]) -> Iterator[str]:
         """The tables that are left out beside these."""
@@ -133,32 +134,26 @@ class Filters:
         item, other = (theirs, None) if ours is None else (ours, theirs)
         return self.context.run_object_filters(item, own_name(name), kind, ours is None, other)
 
-    @cached_property
-    def _metadata(self) -> sa.MetaData:
-        return sa.MetaData()
-
     def _reflected(self, name: str | None) -> sa.Table | None:
         """A table of the database as SQLAlchemy reflects it; None where it cannot."""
         assert self.context.inspector is not None
         if name is None:
             return None
-        if shown(name) not in self._metadata.tables:
-            table = sa.Table(own_name(name), self._metadata, schema=schema_of(name))
+        if shown(name) not in self.reflected.tables:
+            table = sa.Table(own_name(name), self.reflected, schema=schema_of(name))
             try:
                 self.context.inspector.reflect_table(table, include_columns=None)
             except NoSuchTableError:
-                self._metadata.remove(table)
+                self.reflected.remove(table)
                 return None
-        return self._metadata.tables[shown(name)]
+        return self.reflected.tables[shown(name)]
 
 
 def _kind(item: SchemaObject | None) -> str | None:
     """The kind of an object by Alembic's names; None where Alembic asks nobody."""
-    if isinstance(item, Column):
-        return "column"
-    if isinstance(item, Index):
-        return _KINDS["index"]
-    return _KINDS.get(item.type) if isinstance(item, Constraint) else None
+    if isinstance(item, Constraint):
+        return _KEYS.get(item.type)
+    return {Column: "column", Index: "index"}.get(type(item))
 
 
 def _member(table: sa.Table | None, item: SchemaObject) -> _Item | None:

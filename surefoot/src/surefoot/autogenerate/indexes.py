@@ -52,7 +52,6 @@ def index_of_key(constraint: Constraint) -> Index | None:
 
 
 def using_index(constraint: Constraint, index: str) -> Call:
-    """The call that makes a key of its index."""
     key = parse_key(constraint.definition)
     assert key is not None
     make = f"create_{'primary_key' if key.is_primary else 'unique_constraint'}_using_index"
@@ -61,7 +60,6 @@ def using_index(constraint: Constraint, index: str) -> Call:
 
 
 def index_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
-    """The parts of a change on an index."""
     leaving = change.stage in (Stage.DROP, Stage.CLEAN)
     database, models = comparison.database, comparison.models
     item = (database if leaving else models).one(Index, key)

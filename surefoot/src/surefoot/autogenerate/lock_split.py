@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.column_swap import enum_columns
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import tables_of
-from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.object_operations import refers_to
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject
@@ -44,7 +44,8 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
         works = key and not leaves and _works(part.action, key, comparison)
         broken |= bool(works and held - {_SMALL})
         # Its readers wait for the end, and it is filled meanwhile.
-        broken |= not leaves and key in away and _is_filled(key)
+        is_filled = key is not None and key.kind == "materialized view"
+        broken |= is_filled and not leaves and key in away
         if broken and not away:
             revisions.append([])
             made, held, broken = set(), set(), False
@@ -87,10 +88,6 @@ def _with_their_tables(parts: Sequence[Change], comparison: Comparison) -> list[
     return [part for _, part in sorted(enumerate(parts), key=place)]
 
 
-def _is_filled(key: Key | None) -> bool:
-    return key is not None and key.kind == "materialized view"
-
-
 def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
     """The relations that an action locks against readers or writers; the small ones are one."""
     if not comparison.at_once:
@@ -114,7 +111,8 @@ def _relations(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
     elif key.kind == "domain":
         yield from tables_of(comparison, key) if action in ("change", "required") else ()
     elif key.kind == "enum":
-        yield from {t for t, _ in used_by(comparison, key)} if action == "replace" else ()
+        columns = enum_columns(comparison, key) if action == "replace" else {}
+        yield from {each.table for each in columns.values()}
     elif key.kind in _RELATIONS:
         yield from (key.name,) if before is not None else ()
     elif table := comparison.table_of(key):

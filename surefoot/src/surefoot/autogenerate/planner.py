@@ -86,7 +86,6 @@ def _schema(name: str) -> Change:
 
 
 def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[RevisionPlan]:
-    """The revisions of a change of the models."""
     if not changes:
         return []
     parts = [part for change in changes for part in _parts(change, comparison)]

@@ -65,7 +65,6 @@ def configure_options(
 
 @cache
 def register() -> None:
-    """Register the plugin with Alembic, once in a process."""
     plugin = Plugin(NAME)
 
     def add(name: str, target: str, group: str, priority: DispatchPriority) -> None:

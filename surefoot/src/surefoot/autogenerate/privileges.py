@@ -51,16 +51,12 @@ def grant_again(change: Change, comparison: Comparison) -> None:
         gone += [each for each, of in database.each(Column) if of.table == key.name]
         owned = database.each(Sequence)
         gone += [each for each, of in owned if (of.owned_by or "").startswith(f"{key.name}.")]
-    change.undo = [
-        *change.undo,
-        *(sql(s) for each in gone for s in comparison.grants.get(each, ())),
-    ]
+    change.undo += [sql(s) for each in gone for s in comparison.grants.get(each, ())]
 
 
 def _statements(
     comparison: Comparison, key: Key, before: Names, after: Names
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """The revokes and the grants between two states."""
     item = comparison.models.objects[key]
     stays: Names = ()
     if isinstance(item, Column):

@@ -74,8 +74,6 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A drop and an add that may be a rename."""
-
     old: str
     new: str
 
@@ -93,7 +91,6 @@ class Candidate:
         )
 
     def doubt(self) -> str:
-        """The warning in the revision that drops it."""
         return (
             f"If {self.old} was renamed to {self.new}, this drops its data: declare the rename "
             f"with -x rename={self.declared} instead."

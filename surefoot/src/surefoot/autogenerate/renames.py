@@ -84,7 +84,6 @@ class Rename:
 
     @property
     def back(self) -> "Rename":
-        """The rename that takes this one back."""
         return replace(self, old=self.new, new=self.old)
 
     def statement(self) -> str:
@@ -208,7 +207,6 @@ def uninherited(renames: Collection[Rename], database: Catalog) -> Iterator[Rena
 
 
 def renamed(catalog: Catalog, renames: Collection[Rename]) -> Catalog:
-    """The catalog after renames of constraints and indexes."""
     keys = {each.back.key: each.key for each in renames}
     objects = dict(catalog.objects)
     for each in renames:

@@ -182,8 +182,6 @@ def _call(context: AutogenContext, each: Call) -> str:
 
 
 class _Statements(io.StringIO):
-    """Keeps the statements that Alembic writes."""
-
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []

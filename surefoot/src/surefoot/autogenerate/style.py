@@ -131,7 +131,6 @@ def _heirs(table: str, comparison: Comparison) -> Iterator[str]:
 
 
 def _is_stepwise(change: Change) -> bool:
-    """Whether the plain form has no such step."""
     return change.turn in _ONLINE or change.action == "swapped"
 
 

@@ -21,7 +21,6 @@ from surefoot.quoting import quoted, schema_of
 
 
 def columns_of(catalog: Catalog, table: str) -> list[Column]:
-    """The columns of a table, in its order."""
     found = (catalog.column(table, name) for name in catalog.column_order.get(table, ()))
     return [each for each in found if each is not None]
 
@@ -37,7 +36,6 @@ def serials(catalog: Catalog, table: str, inline: Sequence[Constraint]) -> set[K
 def create_table(
     catalog: Catalog, name: str, inline: Sequence[Constraint]
 ) -> list[MigrateOperation]:
-    """The table with its columns and these constraints."""
     table, parents = catalog.one(Table, Key("table", name)), catalog.parents(name)
     constraints = (Key("constraint", f"{name}.{each.name}") for each in inline)
     needed = {used for each in constraints for used in catalog.uses.get(each, ())}
@@ -87,7 +85,6 @@ def create_table(
 
 
 def key_columns(inline: Sequence[Constraint]) -> list[str]:
-    """The columns of the primary key."""
     keys = (parse_key(each.definition) for each in inline)
     return [name for key in keys if key and key.is_primary for name in names(key.columns)]
 

@@ -152,5 +152,4 @@ def _settings(comparison: Comparison) -> Iterator[Change]:
 
 
 def state(before: Table, after: Table) -> list[MigrateOperation]:
-    """The statements that take a table from one state to another."""
     return [sql(statement) for statement in alterations.table(before, after)]

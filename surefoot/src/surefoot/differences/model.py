@@ -82,10 +82,7 @@ class Drift:
             "schema_version": 1,
             "database": self.database,
             "revision": self.revision,
-            "since": {
-                "after": self.since.after.isoformat() if self.since.after else None,
-                "before": self.since.before.isoformat() if self.since.before else None,
-            },
+            "since": {name: at and at.isoformat() for name, at in asdict(self.since).items()},
             "differences": [each.as_json() for each in self.deviations],
             "models": None if self.models is None else [each.as_json() for each in self.models],
         }

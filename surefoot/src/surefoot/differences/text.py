@@ -68,12 +68,12 @@ def _deviation(number: int, deviation: Deviation) -> Iterator[str]:
     several = len(deviation.differences) > 1
     for each in deviation.differences:
         name = f"{each.attribute} " if several else ""
-        yield from _value(f"- expected {name}", each.expected)
-        yield from _value(f"+ found    {name}", each.found)
+        yield from _lined(f"- expected {name}", _shown(each.expected))
+        yield from _lined(f"+ found    {name}", _shown(each.found))
 
 
-def _value(label: str, value: Value | SchemaObject) -> Iterator[str]:
-    first, *rest = _shown(value).splitlines() or [""]
+def _lined(label: str, text: str) -> Iterator[str]:
+    first, *rest = text.splitlines() or [""]
     yield f"   {label}{first}"
     yield from (f"     {line}" for line in rest)
 
@@ -90,9 +90,7 @@ def _repair(deviation: Deviation) -> Iterator[str]:
     repair = deviation.repair
     label = "fix, which drops data:" if repair.loses_data else "fix:"
     for statement in repair.sql:
-        first, *rest = f"{statement};".splitlines()
-        yield f"   {label} {first}"
-        yield from (f"     {line}" for line in rest)
+        yield from _lined(f"{label} ", f"{statement};")
         label = "    "
     if repair.note:
         yield f"   note: {repair.note}"
