@@ -5,7 +5,7 @@ renamed when the columns are swapped. Views, foreign keys, generated columns, tr
 refer to the old column itself, and prevent a swap. A type that keeps all values needs none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic.operations import MigrateOperation
@@ -13,20 +13,17 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.indexes import built, index_of_key, renamed_index, using_index
+from surefoot.autogenerate.indexes import built, index_of_key, using_index
 from surefoot.autogenerate.object_operations import create, drop, index_call, step
-from surefoot.autogenerate.rendering import Call, rename_column, sql
+from surefoot.autogenerate.renames import Rename
+from surefoot.autogenerate.rendering import Call, sql
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.definitions import whole_name
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.catalog.widening import needs_no_rewrite
-from surefoot.quoting import own_name, quoted
-
-Operations = Sequence[MigrateOperation]
-# The text about a step of the swap, and about its way back.
-_Pair = tuple[Operations, Operations]
+from surefoot.quoting import quoted
 
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:
@@ -117,30 +114,26 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     columns = [*enum_columns(comparison, key)] if is_enum else [key]
     said = "its new values" if is_enum else comparison.models.one(Column, key).type
     title = f"Give {key.name} {said}" if is_enum else f"Make {key.name} {said}"
-    renamed: list[_Pair] = []
+    renamed: list[Change] = []
     if is_enum:
         before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
         made = step(Stage.TYPES, key, None, replace(after, name=new), "copy")
         made.undo = [sql(f"DROP TYPE {quoted(new)}")]
         yield made.at(Turn.MAIN, "", f"Add {new}")
         gone = step(Stage.TYPES, key, before, None, "drop")
-        rename = (
-            sql(f"ALTER TYPE {quoted(a)} RENAME TO {quoted(own_name(b))}")
-            for a, b in ((new, key.name), (key.name, new))
-        )
-        renamed = [(gone.ops, gone.undo), _pair(*rename)]
+        renamed = [gone, Rename("type", "", new, key.name).change()]
     for column in columns:
         yield from _made_beside(column, comparison, title[:1].lower() + title[1:])
     steps = [
         *(_refusal(column, there=True) for column in columns),
-        *(pair for column in columns for pair in _swapped(column, comparison)),
+        *(each for column in columns for each in _swapped(column, comparison)),
         *renamed,
-        *(pair for column in columns for pair in _default(column, comparison)),
+        *(each for column in columns for each in _default(column, comparison)),
         # These read the rows: they run before a lock is taken, in both directions.
         *(_refusal(column, there=False) for column in reversed(columns)),
     ]
-    do = [each for ahead, _ in steps for each in ahead]
-    back = [each for _, behind in reversed(steps) for each in behind]
+    do = [each for made in steps for each in made.ops]
+    back = [each for made in reversed(steps) for each in made.undo]
     change = Change(Stage.TABLES, do, back, "swapped", columns[0])
     there = ", ".join(temporary_name(each.name) for each in columns)
     about = (
@@ -149,10 +142,6 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         "moment, replace the release that writes both with one that has the new models."
     )
     yield change.at(Turn.COLUMNS, columns[0].name, title, about)
-
-
-def _pair(do: MigrateOperation, undo: MigrateOperation) -> _Pair:
-    return [do], [undo]
 
 
 def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Change]:
@@ -196,18 +185,19 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
     yield built(user, index, f"Build {name} on {table}")
 
 
-def _refusal(key: Key, *, there: bool) -> _Pair:
+def _refusal(key: Key, *, there: bool) -> Change:
     """Refuses to lose a value: one that is not in the new column, or any on the way back."""
     table, _, name = key.name.rpartition(".")
     new, unless = temporary_name(name), f"{quoted(name)} IS NOT NULL"
     if not there:
         lost = f"The downgrade creates {name} again, without its values."
-        return [], [Call("refuse_rows", table, unless, lost)]
+        return Change(Stage.TABLES, [], [Call("refuse_rows", table, unless, lost)])
     hint = f"Fill {new} in these rows first: this revision drops {name}."
-    return [Call("refuse_rows", table, f"{unless} AND {quoted(new)} IS NULL", hint)], []
+    refuse = Call("refuse_rows", table, f"{unless} AND {quoted(new)} IS NULL", hint)
+    return Change(Stage.TABLES, [refuse], [])
 
 
-def _swapped(key: Key, comparison: Comparison) -> Iterator[_Pair]:
+def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
     """The old column goes, and the new one takes its name and those of its dependents."""
     found = comparison.database.one(Column, key)
     table, name = found.table, found.name
@@ -215,40 +205,33 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[_Pair]:
     was = {user: comparison.database.objects[user] for user in users}
     # Dropping the column drops its dependents.
     again = [each for user in reversed(users) for each in create(user, was[user])]
-    rights_again = _rights(key, found, comparison)
-    yield [drop_column(found)], [*add_column(found, comparison.database), *rights_again, *again]
-    yield _pair(rename_column(table, there, name), rename_column(table, name, there))
+    made = [*add_column(found, comparison.database), *_rights(key, found, comparison)]
+    yield Change(Stage.TABLES, [drop_column(found)], [*made, *again])
+    yield Rename("column", table, there, name).change()
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
-        yield _renamed_constraint(table, not_null_name(table, there), not_null_name(table, name))
+        names = (not_null_name(table, each) for each in (there, name))
+        yield Rename("constraint", table, *names).change()
     for user in users:
         yield _named_again(user, was[user], comparison.models.objects[user])
 
 
-def _renamed_constraint(table: str, old: str, new: str) -> _Pair:
-    alter, one, other = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT", quoted(old), quoted(new)
-    return _pair(sql(f"{alter} {one} TO {other}"), sql(f"{alter} {other} TO {one}"))
-
-
-def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> _Pair:
+def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> Change:
     """The new object gets the old one's name."""
-    name, there = before.name, temporary_name(before.name)
-    if not isinstance(before, Constraint):
-        return _pair(renamed_index(there, name), renamed_index(name, there))
-    if before.type == "check":
-        return _renamed_constraint(before.table, there, name)
+    if not isinstance(before, Constraint) or before.type == "check":
+        table = before.table if isinstance(before, Constraint) else ""
+        return Rename(user.kind, table, temporary_name(before.name), before.name).change()
     assert isinstance(after, Constraint)
     index = index_of_key(after)
     assert index is not None
     index = replace(index, name=temporary_name(index.name))
     again = create(Key("index", index.name), index)
-    return [using_index(after, index.name)], [drop(user, before), *again]
+    using = [using_index(after, index.name)]
+    return Change(Stage.TABLES, using, [drop(user, before), *again])
 
 
-def _default(key: Key, comparison: Comparison) -> Iterator[_Pair]:
+def _default(key: Key, comparison: Comparison) -> Iterator[Change]:
     column = comparison.models.one(Column, key)
     if column.default is not None:
         without = replace(column, default=None)
-        yield (
-            alter_column(without, column, comparison.models),
-            alter_column(column, without, comparison.models),
-        )
+        do = alter_column(without, column, comparison.models)
+        yield Change(Stage.TABLES, do, alter_column(column, without, comparison.models))

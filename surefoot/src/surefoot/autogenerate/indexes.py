@@ -12,11 +12,12 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, has_temporary_name, temporary_name
 from surefoot.autogenerate.object_operations import create, drop, index_call, step
-from surefoot.autogenerate.rendering import Call, Name, Statement, drop_index, sql
+from surefoot.autogenerate.renames import Rename
+from surefoot.autogenerate.rendering import Call, Name, drop_index
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
-from surefoot.quoting import in_schema, own_name, quoted, schema_of
+from surefoot.quoting import in_schema, quoted, schema_of
 
 
 def build(index: Index) -> MigrateOperation:
@@ -103,13 +104,8 @@ def _swap_index(key: Key, comparison: Comparison) -> Iterator[Change]:
     yield built(key, replace(made, name=there), f"Build {there} on {made.table}", about)
     away = Change(stage, [drop_index(name)], [build(former)], "unbuild", key)
     yield away.at(Turn.SWAP, name, f"Drop the old {name}")
-    do, undo = [renamed_index(there, name)], [renamed_index(name, there)]
-    rename = Change(stage, do, undo, "rename", key)
+    rename = Rename("index", made.table, there, name).change(stage)
     yield rename.at(Turn.KEYS, "", f"Rename {there} to {name}")
-
-
-def renamed_index(old: str, new: str) -> Statement:
-    return sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(own_name(new))}")
 
 
 def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]:

@@ -17,6 +17,7 @@ from surefoot.autogenerate.comparison import (
 )
 from surefoot.autogenerate.filters import Filters
 from surefoot.autogenerate.plugin import PROJECT
+from surefoot.autogenerate.renames import Rename
 from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.extensions import missing_schema
@@ -25,7 +26,7 @@ from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Extension, Na
 from surefoot.catalog.models import catalog_name, models_catalog
 from surefoot.catalog.shared_types import named_types
 from surefoot.errors import PermissionMissing, UsageError
-from surefoot.quoting import in_schema, own_name, quoted
+from surefoot.quoting import in_schema
 
 _log = logging.getLogger(__name__)
 _CASTS = text("""
@@ -198,12 +199,12 @@ def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
         # One that is inherited is renamed with its parent's.
         of_parent = any(models.column(each, column.name) for each in models.parents(column.table))
         if found and not of_parent and (enums or found.type != column.type):
-            table, new = quoted(column.table), quoted(temporary_name(column.name))
             free = Key("column", temporary_name(key.name)) not in models.objects
             if free and has_temporary_name(column.name):
-                yield f"ALTER TABLE {table} RENAME COLUMN {quoted(column.name)} TO {new}"
+                new = temporary_name(column.name)
+                yield Rename("column", column.table, column.name, new).statement()
     for key, enum in models.each(Enum):
         new = temporary_name(key.name)
         free = has_temporary_name(key.name) and Key("enum", new) not in models.objects
         if free and is_replaced(database, models, key):
-            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(own_name(new))}"
+            yield Rename("type", "", enum.name, new).statement()

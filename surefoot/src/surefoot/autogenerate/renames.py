@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.autogenerate.allowances import COVERED
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.rendering import Call, rename_column, sql
+from surefoot.autogenerate.rendering import Call, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Index, SchemaObject, Table
@@ -51,6 +51,8 @@ SELECT nspname::text FROM pg_namespace
 WHERE NOT EXISTS (SELECT FROM pg_class WHERE relname = nspname
                   AND relnamespace = to_regnamespace(quote_ident(:default)))
 """)
+# Kinds of object whose names only their table makes unique.
+_IN_TABLE = ("column", "constraint")
 # The order in which they are declared: by the new schema, then by the new name of the table.
 _DECLARED = ("schema", "table", "column")
 # Objects that are often named after a table or a column.
@@ -60,7 +62,7 @@ _FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index)
 
 @dataclass(frozen=True)
 class Rename:
-    """A rename of a table, its schema, a column, or an object that is named after one."""
+    """A rename of a table, its schema, a column, a constraint, an index or a type."""
 
     kind: str
     table: str
@@ -74,7 +76,7 @@ class Rename:
         """The new name; of a move with the schema."""
         if self.kind == "schema":
             return f"{self.new}.{self.table}"
-        return self.new if self.kind in ("table", "index") else f"{self.table}.{self.new}"
+        return f"{self.table}.{self.new}" if self.kind in _IN_TABLE else self.new
 
     @property
     def key(self) -> Key:
@@ -90,9 +92,13 @@ class Rename:
         table, old, new = quoted(self.table), quoted(self.old), quoted(own_name(self.new))
         if self.kind == "schema":
             return f"ALTER TABLE {old}.{table} SET SCHEMA {new}"
-        if self.kind in ("table", "index"):
-            return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
-        return f"ALTER TABLE {table} RENAME {self.kind.upper()} {old} TO {new}"
+        if self.kind in _IN_TABLE:
+            return f"ALTER TABLE {table} RENAME {self.kind.upper()} {old} TO {new}"
+        return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
+
+    def change(self, stage: Stage = Stage.DROP) -> Change:
+        do, undo = [self._operation()], [self.back._operation()]
+        return Change(stage, do, undo, "rename", self.key)
 
     def changes(self, declared: Collection[str], covered: Comparison | None) -> Iterator[Change]:
         """The rename as changes; `declared` are the tables with a declared rename.
@@ -101,9 +107,7 @@ class Rename:
         on the table. There is no view where the table changes otherwise too: it would block the
         other changes.
         """
-        do, undo = [self._operation()], [self.back._operation()]
-        change = Change(Stage.DROP, do, undo, "rename", self.key)
-        old, new = self.back.name, self.name
+        change, old, new = self.change(), self.back.name, self.name
         if self.kind == "schema":
             yield change.at(
                 Turn.RENAME, "", f"Move {old} to {new}", _MOVED.format(old=old, new=new)
@@ -122,7 +126,7 @@ class Rename:
 
     def _operation(self) -> MigrateOperation:
         if self.kind == "column":
-            return rename_column(self.table, self.old, self.new)
+            return Call("alter_column", self.table, self.old, new_column_name=self.new)
         if self.kind == "table":
             return Call("rename_table", self.old, self.new)
         return sql(self.statement())

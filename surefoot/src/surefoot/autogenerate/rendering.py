@@ -159,10 +159,6 @@ def drop_index(name: str) -> Call:
     return Call("drop_index_concurrently", Name(name))
 
 
-def rename_column(table: str, old: str, new: str) -> Call:
-    return Call("alter_column", table, old, new_column_name=new)
-
-
 @renderers.dispatch_for(Change)
 def _change(context: AutogenContext, change: Change) -> list[str]:
     return [line for each in change.ops for line in render_op(context, each)]
