@@ -13,8 +13,8 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.indexes import built, index_of_key, using_index
-from surefoot.autogenerate.object_operations import create, drop, index_call, step
+from surefoot.autogenerate.indexes import attached, built, index_of_key
+from surefoot.autogenerate.object_operations import create, index_call, step
 from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import Call, sql
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
@@ -179,10 +179,13 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
         proof = step(Stage.STATE, user, loose, check, "validate")
         yield proof.at(Turn.VALIDATE, name, f"Validate {name}", PROVEN)
         return
+    yield built(user, _index_beside(item), f"Build {name} on {table}")
+
+
+def _index_beside(item: Constraint | Index) -> Index:
     index = index_of_key(item) if isinstance(item, Constraint) else item
     assert index is not None
-    index = replace(index, name=temporary_name(index.name))
-    yield built(user, index, f"Build {name} on {table}")
+    return replace(index, name=temporary_name(index.name))
 
 
 def _refusal(key: Key, *, there: bool) -> Change:
@@ -221,12 +224,7 @@ def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> Change
         table = before.table if isinstance(before, Constraint) else ""
         return Rename(user.kind, table, temporary_name(before.name), before.name).change()
     assert isinstance(after, Constraint)
-    index = index_of_key(after)
-    assert index is not None
-    index = replace(index, name=temporary_name(index.name))
-    again = create(Key("index", index.name), index)
-    using = [using_index(after, index.name)]
-    return Change(Stage.TABLES, using, [drop(user, before), *again])
+    return attached(Stage.TABLES, user, after, _index_beside(after))
 
 
 def _default(key: Key, comparison: Comparison) -> Iterator[Change]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, short_name
-from surefoot.autogenerate.indexes import built, can_swap, index_of_key, swap_key, using_index
-from surefoot.autogenerate.object_operations import create, refers_to, step
+from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
+from surefoot.autogenerate.object_operations import refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
@@ -68,11 +68,8 @@ def _key(
         yield from swap_key(key, index, comparison)
     else:
         yield built(key, index, f"Build the index of {name}")
-        # Alembic's operation does not drop the index of the key; dropping the constraint does.
-        using = [using_index(constraint, index.name), *change.ops[1:]]
-        undo = [*change.undo, *create(Key("index", index.name), index)]
-        attach = Change(change.stage, using, undo, "attach", key)
         about = "The index was built in an earlier revision: no row is read."
+        attach = attached(change.stage, key, constraint, index)
         yield attach.at(Turn.KEYS, constraint.table, f"Create {name} from its index", about)
 
 

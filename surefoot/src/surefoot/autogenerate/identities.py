@@ -35,12 +35,12 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
         default = default if comparison.is_renumbered(key) else []
         if known is not None:
             return _exchanged(known, own, before, after, default)
-        first, *rest = alterations.identity(before, after)
-        if not rest:
-            return [sql(first), *default]
+        altered = sql(alterations.identity(before, after))
+        if before.identity is not None:
+            return [altered, *default]
         # Existing rows keep their numbers: the sequence continues after the highest.
         again = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART"
-        return [*default, sql(first), ContinueSequence(own, again, quoted(table), quoted(name))]
+        return [*default, altered, ContinueSequence(own, again, quoted(table), quoted(name))]
 
     if _followed(before, after) != after.identity:
         change = Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
@@ -58,18 +58,18 @@ def _exchanged(
     loose = replace(sequence, owned_by=None)
     if after.identity is not None:
         ahead = f"SELECT setval({own}, last_value, true) FROM {its} WHERE is_called"  # noqa: S608 - names of a catalog, quoted
-        (first, *_), gone = alterations.identity(before, after), statements.drop(key, loose)
-        return [*default, *map(sql, (alterations.own(loose), first, ahead, gone))]
+        made, gone = alterations.identity(before, after), statements.drop(key, loose)
+        return [*default, *map(sql, (alterations.own(loose), made, ahead, gone))]
     # Writers lock the table before its sequence too. That of the identity may have the name.
     former = quoted(short_name(f"{own_name(sequence.name)}_former"))
-    made = (
+    steps = (
         f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)} SET GENERATED ALWAYS",
         f"ALTER SEQUENCE IF EXISTS {its} RENAME TO {former}",
         *statements.create(key, loose),
         f"SELECT setval({literal(its)}, nextval({own}), false)",
-        *alterations.identity(before, after),
+        alterations.identity(before, after),
     )
-    return [*map(sql, made), *default, sql(alterations.own(sequence))]
+    return [*map(sql, steps), *default, sql(alterations.own(sequence))]
 
 
 def _followed(before: Column, after: Column) -> str | None:

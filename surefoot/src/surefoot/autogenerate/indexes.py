@@ -60,6 +60,13 @@ def using_index(constraint: Constraint, index: str) -> Call:
     return Call(make, Name(constraint.name), constraint.table, Name(index), **timing)
 
 
+def attached(stage: Stage, key: Key, constraint: Constraint, index: Index) -> Change:
+    """The change that makes a key of its index; the way back leaves the index."""
+    do = [using_index(constraint, index.name), *create(key, constraint)[1:]]
+    undo = [drop(key, constraint), *create(Key("index", index.name), index)]
+    return Change(stage, do, undo, "attach", key)
+
+
 def index_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
     leaving = change.stage in (Stage.DROP, Stage.CLEAN)
     database, models = comparison.database, comparison.models
@@ -111,13 +118,11 @@ def _swap_index(key: Key, comparison: Comparison) -> Iterator[Change]:
 def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]:
     """Build the index of the new key, then replace the old key in one transaction."""
     before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
-    name, there = after.name, temporary_name(index.name)
-    index = replace(index, name=there)
+    name, index = after.name, replace(index, name=temporary_name(index.name))
     about = f"{name} stays in force until it is created from this index."
     yield built(key, index, f"Build the index of the new {name}", about)
-    do = [drop(key, before), using_index(after, there), *create(key, after)[1:]]
-    undo = [drop(key, after), *create(Key("index", there), index), *create(key, before)]
-    attach = Change(Stage.CREATE, do, undo, "attach", key)
+    attach = attached(Stage.CREATE, key, after, index)
+    attach.ops, attach.undo = [drop(key, before), *attach.ops], [*attach.undo, *create(key, before)]
     yield attach.at(Turn.KEYS, after.table, f"Create {name} from its new index")
 
 

@@ -95,7 +95,7 @@ def add_column(column: Column, catalog: Catalog) -> list[MigrateOperation]:
     ):
         # PostgreSQL adds no identity column to a table that others inherit from.
         plain = replace(column, identity=None)
-        return [*add_column(plain, catalog), sql(alterations.identity(plain, column)[0])]
+        return [*add_column(plain, catalog), sql(alterations.identity(plain, column))]
     made = column_code(column, catalog)
     if made is not None:
         return [Call("add_column", column.table, made)]

@@ -47,24 +47,17 @@ def options(before: Names | None, after: Names | None, prefix: str = "") -> list
     return clauses
 
 
-def identity(before: Column, after: Column) -> list[str]:
+def identity(before: Column, after: Column) -> str:
     """Add, change or drop the identity of a column."""
-    table, name = after.table, after.name
-    column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)}"
+    column = f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)}"
     if after.identity is None:
-        return [f"{column} DROP IDENTITY"]
+        return f"{column} DROP IDENTITY"
     kind, given = identity_parts(after.identity)
     if before.identity is not None:
         settings = _SEQUENCE_OPTION.sub(r"SET \1", given)
         cycle = "" if "CYCLE" in given else " SET NO CYCLE"
-        return [f"{column} SET GENERATED {kind} {settings}{cycle}"]
-    # Existing rows keep their numbers: the sequence continues after the highest.
-    return [
-        f"{column} ADD GENERATED {kind} AS IDENTITY ({given})",
-        "SELECT setval("  # noqa: S608 - names of a catalog, quoted
-        f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)}), "
-        f"max({quoted(name)})) FROM {quoted(table)} HAVING count(*) > 0",
-    ]
+        return f"{column} SET GENERATED {kind} {settings}{cycle}"
+    return f"{column} ADD GENERATED {kind} AS IDENTITY ({given})"
 
 
 def column(before: Column, after: Column) -> list[str]:
