@@ -75,8 +75,8 @@ def small_disk(size: str) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def standby(primary: Running) -> Iterator[str]:
-    """The URL of a standby of a server that was started with REPLICATING."""
+def standby(primary: Running, name: str = "walreceiver") -> Iterator[str]:
+    """The URL of a standby of a server that was started with REPLICATING, which sees its name."""
     found = find_binaries(None)
     assert found is not None
     with temporary_folder() as folder:
@@ -87,7 +87,7 @@ def standby(primary: Running) -> Iterator[str]:
             [
                 found.bindir / "pg_basebackup",
                 "-d",
-                url,
+                f"{url}&application_name={name}",
                 "-D",
                 data,
                 "-R",

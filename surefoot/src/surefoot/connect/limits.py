@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from surefoot.connect.throttle import Throttle
 from surefoot.errors.disclosure import keep_secrets_of
 
 
@@ -41,6 +42,8 @@ class Limits:
     # In production, for a revision that breaks rules of level error.
     lint: Literal["off", "warn", "error"] = "error"
     build: str = ""
+    # What a backfill gives way to.
+    throttle: Throttle = Throttle()
 
     def __post_init__(self) -> None:
         keep_secrets_of(self.backup_command)

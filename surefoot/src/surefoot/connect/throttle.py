@@ -1,0 +1,43 @@
+"""Throttle holds what a backfill gives way to."""
+
+from dataclasses import dataclass
+
+from surefoot.errors.disclosure import keep_secrets_of
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """The thresholds beyond which a backfill pauses; None is not looked at.
+
+    Seconds end with `_s`, bytes with `_bytes`. `docs/limits.md` has the reasons.
+
+    Example:
+        throttle = Throttle(replica_lag_s=2, wal_bytes_per_s=32_000_000)
+        limits = Limits(throttle=throttle)
+    """
+
+    # A physical standby: the time until it has replayed what was written, and the WAL that is left.
+    replica_lag_s: float | None = 10.0
+    replica_lag_bytes: int | None = 256_000_000
+    # A logical slot: the WAL that its subscriber has not confirmed. A slot that loses its WAL, too.
+    slot_lag_bytes: int | None = 1_000_000_000
+    # So many sessions that wait for a lock on the table, or on a row of it.
+    waiting_locks: int | None = 1
+    # The age of the oldest transaction of the database: vacuum keeps all that it may see.
+    transaction_age_s: float | None = 300.0
+    # VACUUM or autovacuum of the table is at work: True, or None.
+    vacuum: bool | None = True
+    # WAL of the whole server; how much it bears is known only to its operator.
+    wal_bytes_per_s: int | None = None
+    # Files that wait to be archived. A failing archive_command, too.
+    archive_files: int | None = 64
+    # An SQL statement, or a URL of http or https, that takes longer than the second when the
+    # service is slow. An error and a status of 400 or more count as slow.
+    probe: str | None = None
+    probe_ms: float = 500.0
+    # Not to pause, but to vacuum between two laps: dead rows, as a part of all and a least number.
+    dead_part: float | None = 0.2
+    dead_rows: int = 10_000
+
+    def __post_init__(self) -> None:
+        keep_secrets_of(self.probe)
