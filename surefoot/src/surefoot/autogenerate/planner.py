@@ -8,7 +8,7 @@ It reads no database and no file.
 
 import itertools
 from collections import abc
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from surefoot.autogenerate.allowances import MISSING
@@ -215,9 +215,11 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
         kind = None if constraint is None else constraint.type
         uses = comparison.models.uses.get(key, frozenset())
         late = word == "validate" and ready.get(key, turn) > turn
+        # The columns that must be NOT NULL first: of a primary key, of an identity.
+        of_key = uses if word == "attach" and kind == "primary key" else frozenset()
         if word == "promise" and kind == "foreign key":
             turn = Turn.KEYS if comparison.table_of(key) in indexed else turn
-        elif required.intersection(_demands(part, kind, uses)):
+        elif required & of_key or (word == "identity" and key in required):
             turn = Turn.LATE_KEYS
         elif late or (word == "number" and key in required):
             turn = Turn.LATE_VALIDATE
@@ -227,13 +229,6 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
             turn = max([turn, *(ready[used] for used in needs if used in ready)])
             ready[key] = turn
         part.turn = turn
-
-
-def _demands(part: Change, kind: str | None, uses: frozenset[Key]) -> Collection[Key | None]:
-    """The columns that must be NOT NULL first: of an identity, of a primary key."""
-    if part.action == "identity":
-        return {part.key}
-    return uses if part.action == "attach" and kind == "primary key" else ()
 
 
 def _named(grouped: list[list[Change]]) -> list[Change]:

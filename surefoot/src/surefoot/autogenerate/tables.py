@@ -14,10 +14,10 @@ from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import ByHand, Call, sql
 from surefoot.autogenerate.table_operations import add_column, create_table, drop_column
 from surefoot.catalog import Catalog, Key, alterations
-from surefoot.catalog.kinds import Attribute, Attributes, Column, Table
+from surefoot.catalog.kinds import Attributes, Column, Table
 from surefoot.quoting import quoted
 
-_UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key")
+_UNCHANGEABLE: Attributes = frozenset({"kind", "partition key"})
 # The attributes that CREATE TABLE and ADD COLUMN leave out.
 _OF_TABLE: Attributes = frozenset(
     {"options", "row security", "toast options", "cluster index", "replica identity"}
@@ -110,9 +110,9 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
     key = Key("table", table)
     found, expected = comparison.database.one(Table, key), comparison.models.one(Table, key)
     different = changed(comparison, key)
-    if different & {*_UNCHANGEABLE}:
+    if different & _UNCHANGEABLE:
         yield Change(Stage.STATE, [_exchange(table, found, expected)], [], "by hand", key)
-    if different - {"comment", *_UNCHANGEABLE}:
+    if different - _UNCHANGEABLE - {"comment"}:
         do, undo = state(found, expected), state(expected, found)
         change = Change(Stage.STATE, do, undo, "change", key)
         change.about = REWRITE if "persistence" in different else ""
