@@ -5,6 +5,7 @@ channel that tells of its rows and the migration mutex take their names from it,
 projects in one database have theirs apart.
 """
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -69,6 +70,12 @@ class VersionTable:
     def mutex(self) -> str:
         """The text whose hash is the advisory lock of the migration mutex."""
         return f"alembic:{self.schema or ''}.{self.name}"
+
+    @property
+    def mutex_number(self) -> int:
+        """The number of that lock. Each database has its own locks."""
+        digest = hashlib.sha256(self.mutex.encode()).digest()
+        return int.from_bytes(digest[:8], "big", signed=True)
 
     def changes(self, before: Collection[str], after: Collection[str]) -> tuple[str, ...]:
         """The SQL that leads its rows from those revisions to these, a statement for each row."""

@@ -9,8 +9,10 @@ from typing import Any
 import asyncpg
 
 from surefoot.backfill.definition import Backfill
+from surefoot.backfill.events import Listen
 from surefoot.backfill.files import read_backfills
 from surefoot.backfill.key import read_key
+from surefoot.backfill.record import record
 from surefoot.backfill.scans import refuse_scans
 from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, RUNNING, State
 from surefoot.backfill.statements import Statements
@@ -27,7 +29,7 @@ from surefoot.errors import (
     ReadOnlyRefused,
     StandbyRefused,
 )
-from surefoot.ledger.writer import os_user
+from surefoot.ledger.writer import os_user, who
 from surefoot.project import Project
 
 _SESSION = """
@@ -43,6 +45,7 @@ async def admitted(
     parameters: Mapping[str, float],
     *,
     retry_failed: bool = False,
+    listen: Listen = lambda _: None,
 ) -> Statements:
     """Look at the database and begin the backfill, or go on with it; its statements.
 
@@ -63,9 +66,13 @@ async def admitted(
         await _refuse_shared(connection, backfill, project)
         actor = {"database_user": user, "os_user": os_user(), "host": socket.gethostname()}
         if await state.begin(backfill.sha256, key.oid, actor, parameters):
-            return statements
-        await state.set_parameters(parameters)
-        await _go_on(connection, state, statements, retry_failed=retry_failed)
+            begun = "started"
+        else:
+            await state.set_parameters(parameters)
+            is_again = await _go_on(connection, state, statements, retry_failed=retry_failed)
+            begun = "started again" if is_again else ""
+        if begun:
+            await record(backfill, database, project, f"{begun} by {who()}", listen)
         return statements
     finally:
         await connection.close()
@@ -103,26 +110,31 @@ async def refuse_early(
 
 async def _go_on(
     connection: asyncpg.Connection[Any], state: State, statements: Statements, *, retry_failed: bool
-) -> None:
-    """Go on with a backfill that has begun; with one that is complete, where rows are left."""
+) -> bool:
+    """Go on with a backfill that has begun; with one that is complete, where rows are left.
+
+    Whether it had ended and walks the table again.
+    """
     backfill, progress = statements.backfill, await state.read()
     if progress is None:
-        return
+        return False
     if progress.state == PAUSED:
         raise BackfillPaused(backfill.name, progress.reason or "somebody")
     if retry_failed and progress.failed:
         await state.forget_failures()
         await state.restart(backfill.sha256, statements.key.oid)
-        return
+        return True
     if progress.state in (COMPLETE, FAILED):
         has_rows = await connection.fetchval(statements.any_left)
-        if has_rows and not (progress.state == FAILED and progress.failed):
+        is_again = bool(has_rows and not (progress.state == FAILED and progress.failed))
+        if is_again:
             await state.restart(backfill.sha256, statements.key.oid)
-        return
+        return is_again
     if progress.sha256 != backfill.sha256:
         raise BackfillEdited(backfill.name)
     if progress.table_oid != statements.key.oid:
         raise BackfillTableGone(backfill.name, backfill.table, "was replaced by another table")
+    return False
 
 
 async def _refuse_shared(

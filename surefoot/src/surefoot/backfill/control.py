@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from surefoot.backfill.definition import Backfill
+from surefoot.backfill.events import Listen
 from surefoot.backfill.files import read_backfills
 from surefoot.backfill.key import Place
+from surefoot.backfill.record import changed_in_words, record
 from surefoot.backfill.state import PAUSED, RUNNING, Progress, State
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -77,7 +79,13 @@ async def statuses(database: Database, project: Project) -> Sequence[Status]:
             await connection.close()
 
 
-async def pause(backfill: Backfill, database: Database, project: Project, by: str) -> None:
+async def pause(
+    backfill: Backfill,
+    database: Database,
+    project: Project,
+    by: str,
+    listen: Listen = lambda _: None,
+) -> None:
     """Let no session begin another batch. On failure: NotFound, where it is not running."""
     async with _state(backfill, database, project, role="backfill") as state:
         if (progress := await _begun(state, backfill)).state != RUNNING:
@@ -86,6 +94,8 @@ async def pause(backfill: Backfill, database: Database, project: Project, by: st
                 help=f"`{command()} backfill status {backfill.name}` shows it",
             )
         await state.change(PAUSED, by)
+    said = f"paused by {by}: {changed_in_words(progress.changed)}"
+    await record(backfill, database, project, said, listen)
 
 
 async def resume(
@@ -93,6 +103,8 @@ async def resume(
     database: Database,
     project: Project,
     parameters: Mapping[str, float | None],
+    by: str,
+    listen: Listen = lambda _: None,
 ) -> Status:
     """Let the sessions go on, with other parameters where some are given.
 
@@ -106,10 +118,19 @@ async def resume(
             )
         await state.set_parameters(parameters)
         await state.change(RUNNING, None)
-        return await _status(backfill, state)
+        found = await _status(backfill, state)
+    if progress.state == PAUSED:
+        await record(backfill, database, project, f"resumed by {by}", listen)
+    return found
 
 
-async def cancel(backfill: Backfill, database: Database, project: Project) -> Progress:
+async def cancel(
+    backfill: Backfill,
+    database: Database,
+    project: Project,
+    by: str,
+    listen: Listen = lambda _: None,
+) -> Progress:
     """Forget how far a backfill is; its sessions end, and rows that were changed stay so.
 
     On failure: NotFound, where it has not begun.
@@ -117,7 +138,9 @@ async def cancel(backfill: Backfill, database: Database, project: Project) -> Pr
     async with _state(backfill, database, project, role="backfill") as state:
         progress = await _begun(state, backfill)
         await state.delete()
-        return progress
+    said = f"cancelled by {by}: {changed_in_words(progress.changed)}"
+    await record(backfill, database, project, said, listen)
+    return progress
 
 
 @asynccontextmanager

@@ -40,5 +40,14 @@ class LapDone:
     skipped: int
 
 
-Event = Walked | Held | LapDone
+@dataclass(frozen=True)
+class Unrecorded:
+    """The ledger has no row that the backfill was started, paused or so, and why."""
+
+    backfill: str
+    said: str
+    reason: str
+
+
+Event = Walked | Held | LapDone | Unrecorded
 Listen = Callable[[Event], None]

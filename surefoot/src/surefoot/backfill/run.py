@@ -16,6 +16,7 @@ from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Listen, Walked
 from surefoot.backfill.failures import meaning
 from surefoot.backfill.job import Job
+from surefoot.backfill.record import record_end
 from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, Progress, State
 from surefoot.backfill.worker import Worker
 from surefoot.connect.database import Database
@@ -65,7 +66,7 @@ async def run(
     """
     with explained(database.shown("backfill")):
         statements = await admitted(
-            backfill, database, project, parameters or {}, retry_failed=retry_failed
+            backfill, database, project, parameters or {}, retry_failed=retry_failed, listen=listen
         )
         job = Job(backfill, database, statements, listen)
         watching = asyncio.ensure_future(_watch(job, project))
@@ -84,6 +85,8 @@ async def run(
                 with suppress(asyncio.CancelledError):
                     await task
         progress, failures = await _read(job, project)
+        if progress is not None and progress.state in (COMPLETE, FAILED):
+            await record_end(backfill, database, project, listen)
     if progress is not None and progress.state == FAILED:
         raise BackfillRowsFailed(backfill.name, progress.failed, failures, "has ended")
     stopped = stop is not None and stop.is_set()

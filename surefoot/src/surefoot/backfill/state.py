@@ -128,6 +128,7 @@ class State:
             await self._connection.execute(
                 self._sql(
                     "UPDATE {backfills} SET state = 'running', lap = 1, finished_at = NULL, "
+                    "is_recorded = false, "
                     "changed = changed + coalesce((SELECT sum(changed) FROM {ranges} "
                     "WHERE backfill = name), 0), sha256 = $2, table_oid = $3 WHERE name = $1"
                 ),

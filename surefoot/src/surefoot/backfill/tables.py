@@ -14,7 +14,8 @@ CREATE TABLE IF NOT EXISTS {backfills} (
     reason text,
     changed bigint NOT NULL DEFAULT 0,
     started_at timestamp with time zone NOT NULL DEFAULT now(),
-    finished_at timestamp with time zone
+    finished_at timestamp with time zone,
+    is_recorded boolean NOT NULL DEFAULT false
 );
 CREATE TABLE IF NOT EXISTS {ranges} (
     backfill text NOT NULL REFERENCES {backfills} ON DELETE CASCADE,

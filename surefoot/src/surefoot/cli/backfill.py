@@ -40,6 +40,7 @@ def _parameters(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+_TELL = text.Narration(output.narrate)
 _workers = click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions at work."
 )
@@ -148,7 +149,7 @@ def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: st
 def pause(name: str, target: str | None) -> None:
     """Let no session begin another batch, on whichever machine it is."""
     with serving(target) as database:
-        asyncio.run(control.pause(named(project(), name), database, project(), who()))
+        asyncio.run(control.pause(named(project(), name), database, project(), who(), _TELL))
     output.narrate(f"OK  {name} is paused. Next: {program()} backfill resume {name}")
 
 
@@ -162,7 +163,8 @@ def resume(
     """Let a paused backfill go on; options change a running one too."""
     given = _given(max_rows_per_second, batch_seconds)
     with serving(target) as database:
-        found = asyncio.run(control.resume(named(project(), name), database, project(), given))
+        of = named(project(), name)
+        found = asyncio.run(control.resume(of, database, project(), given, who(), _TELL))
     at_work = len(found.sessions)
     output.narrate(f"OK  {name} is to go on; sessions at work: {at_work}")
     if not at_work:
@@ -188,7 +190,9 @@ def cancel(name: str, execute: bool, target: str | None) -> None:
         _show(name, target, json_=False)
         return
     with serving(target) as database:
-        found = asyncio.run(control.cancel(named(project(), name), database, project()))
+        found = asyncio.run(
+            control.cancel(named(project(), name), database, project(), who(), _TELL)
+        )
     output.narrate(f"OK  {name} is forgotten; it had changed {text.counted(found.changed, 'row')}")
 
 

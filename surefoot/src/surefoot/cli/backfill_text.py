@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from surefoot.backfill.control import Status
-from surefoot.backfill.events import Event, Held, LapDone, Walked
+from surefoot.backfill.events import Event, Held, LapDone, Unrecorded, Walked
 from surefoot.backfill.plan import Forecast
 from surefoot.backfill.run import Result
 from surefoot.cli.output import PROGRESS_S
@@ -116,6 +116,8 @@ class Narration:
             case LapDone(name, lap, changed, skipped):
                 later = f", {counted(skipped, 'row')} later" if skipped else ""
                 self._say(f"  {name}: lap {lap} done, {counted(changed, 'row')} changed{later}")
+            case Unrecorded(name, said, reason):
+                self._say(f"warning: the ledger has no row `{name} {said}`: {reason}")
             case Walked() if time.monotonic() - self._said_s >= self._every_s:
                 self._said_s = time.monotonic()
                 self._say(_walked(event))

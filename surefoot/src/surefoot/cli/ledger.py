@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from surefoot.cli import output
 from surefoot.cli.project import json_option, on_target, project
-from surefoot.ledger.table import Ledger, Row
+from surefoot.ledger.table import BACKFILL, Ledger, Row
 from surefoot.run.report import duration
 from surefoot.target import Target
 
@@ -42,8 +42,9 @@ def command(json_: bool, last: int | None) -> None:
         output.answer(_line(_HEADER, widths))
     for row in shown:
         output.answer(_line(_cells(row), widths))
-        said = "error" if row.outcome == "failed" else "note"
-        for label, told in (("reason", row.reason), (said, row.error)):
+        said = "error" if row.outcome in ("failed", BACKFILL) else "note"
+        why = "about" if row.outcome == BACKFILL else "reason"
+        for label, told in ((why, row.reason), (said, row.error)):
             if told:
                 output.answer(f"        {label}: {told.splitlines()[0]}")
     output.narrate(
@@ -56,6 +57,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     actor = row.actor or {}
     by = f"{actor.get('os_user', '?')}@{actor.get('host', '?')}"
     done = (row.outcome, row.direction, row.revision, duration(row.duration_s))
+    if row.outcome == BACKFILL:  # it tells of a moment
+        done = (row.outcome, "-", row.revision, "-")
     return (str(row.id), when, *done, by)
 
 

@@ -24,8 +24,12 @@ from surefoot.version_table import VersionTable
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+# The outcome of a row about a backfill, whose revision is the one that the backfill needs. It says
+# nothing of the revision itself.
+BACKFILL = "backfill"
 _OUTCOMES = (
-    "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"
+    "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured', "
+    "'backfill')"
 )
 # One expression computes a hash and checks it. A column that was added later is the last:
 # concat_ws leaves NULL out, so the hashes of older rows stay the same.
@@ -73,7 +77,7 @@ WHERE attrelid = to_regclass({name}) AND attnum > 0 AND NOT attisdropped
 _NARROW = """
 SELECT quote_ident(conname) FROM pg_constraint
 WHERE conrelid = CAST({name} AS regclass) AND contype = 'c'
-  AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%measured%'
+  AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%backfill%'
 """
 _GUARD = """
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -243,6 +247,12 @@ def was_used(rows: Iterable[Row]) -> bool:
     return any(row.outcome in TELLING for row in rows)
 
 
-def unfinished(rows: Sequence[Row]) -> Row | None:
-    """The last row, where its step began and did not end."""
-    return rows[-1] if rows and rows[-1].outcome == "started" else None
+def steps(rows: Iterable[Row]) -> Sequence[Row]:
+    """The rows of runs of Alembic, without those about backfills."""
+    return [row for row in rows if row.outcome != BACKFILL]
+
+
+def unfinished(rows: Iterable[Row]) -> Row | None:
+    """The last row of a run, where its step began and did not end."""
+    last = next(reversed(steps(rows)), None)
+    return last if last is not None and last.outcome == "started" else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN
+from surefoot.ledger.table import steps
 from surefoot.overview.model import (
     Activity,
     AnnouncedService,
@@ -46,7 +47,7 @@ def _broken_off(reading: Reading) -> Iterator[Notice]:
     """Each revision whose last step did not end well; no run is active that could retry it."""
     if isinstance(reading.ledger, Unread):
         return
-    last = {row.revision: row for row in reading.ledger}
+    last = {row.revision: row for row in steps(reading.ledger)}
     for row in last.values():
         if row.outcome not in BROKEN_OFF:
             continue

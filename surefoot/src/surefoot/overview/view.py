@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from surefoot.ledger.services import intolerant
-from surefoot.ledger.table import Row, applied, unfinished
+from surefoot.ledger.table import Row, applied, steps, unfinished
 from surefoot.overview import model
 from surefoot.overview.attention import BROKEN_OFF, attention
 from surefoot.overview.model import Activity, Link, Reading, Unread
@@ -82,11 +82,10 @@ def _happening(
 
 def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:
     """Whether the running session has reverted a revision: the ledger holds only finished steps."""
-    since_s = activity.holder.connected_s
-    started_at = rows[-1].started_at if rows else None
-    if since_s is None or started_at is None or rows[-1].direction != "downgrade":
+    since_s, last = activity.holder.connected_s, next(reversed(steps(rows)), None)
+    if since_s is None or last is None or last.direction != "downgrade":
         return False
-    return started_at >= now - timedelta(seconds=since_s)
+    return last.started_at is not None and last.started_at >= now - timedelta(seconds=since_s)
 
 
 def _chain(
@@ -95,7 +94,7 @@ def _chain(
     verdict = reading.verdict
     rows = () if isinstance(reading.ledger, Unread) else reading.ledger
     in_force = set(applied(rows)) or {r.id for r in build.revisions} - set(verdict.pending)
-    last = {row.revision: row for row in rows}
+    last = {row.revision: row for row in steps(rows)}
     running = happening.revision if isinstance(happening, model.RunningMigration) else None
 
     def state(identifier: str) -> model.LinkState:

@@ -11,7 +11,6 @@ after each try:
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -35,8 +34,7 @@ Waiting = Callable[[MutexHolder | None, float], None]
 
 def key(version_table: VersionTable = VersionTable()) -> int:
     """The number of the advisory lock for a version table. Each database has its own locks."""
-    digest = hashlib.sha256(version_table.mutex.encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+    return version_table.mutex_number
 
 
 @contextmanager
