@@ -72,6 +72,7 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
             "pending": [],
             "ahead": [],
             "drift": None,
+            "backfills": None,
             "fix": None,
         },
     )
@@ -131,6 +132,7 @@ async def test_on_another_revision_it_is_not_ready(
             "expected": HEAD,
             "ahead": [],
             "drift": None,
+            "backfills": None,
             **expected,
             "summary": summary,
         },
@@ -157,6 +159,7 @@ async def test_a_database_that_refuses_is_named(database: Database) -> None:
             "pending": [],
             "ahead": [],
             "drift": None,
+            "backfills": None,
             "fix": "is the server up, and are host and port in DATABASE_URL right?",
         },
     )
@@ -228,6 +231,7 @@ async def test_strangers_are_told_the_state_alone(
         "pending",
         "ahead",
         "drift",
+        "backfills",
         "checked_at",
         "fix",
     }

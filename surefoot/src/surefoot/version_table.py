@@ -14,6 +14,8 @@ from surefoot.quoting import literal, qualified
 
 # Of the ids in the version table that Alembic creates.
 ALEMBICS_LENGTH = 32
+# The second number of the advisory lock that a process has as long as it runs a backfill.
+AT_WORK = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class VersionTable:
         """The number of that lock. Each database has its own locks."""
         digest = hashlib.sha256(self.mutex.encode()).digest()
         return int.from_bytes(digest[:8], "big", signed=True)
+
+    def leases(self, backfill: str) -> int:
+        """The first number of the advisory locks on a backfill; the second one is a range."""
+        digest = hashlib.sha256(f"{self.mutex}:backfill:{backfill}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") >> 1
 
     def changes(self, before: Collection[str], after: Collection[str]) -> tuple[str, ...]:
         """The SQL that leads its rows from those revisions to these, a statement for each row."""

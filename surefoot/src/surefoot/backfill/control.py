@@ -32,6 +32,8 @@ class Status:
     progress: Progress | None
     # The sessions at work on it.
     sessions: Sequence[str] = ()
+    # The processes that run it; a session may have no work just now.
+    processes: int = 0
     # Rows that failed: key, SQLSTATE, the words of the error.
     failures: Sequence[tuple[Place, str | None, str]] = ()
 
@@ -40,21 +42,26 @@ class Status:
         """Its state in one word or two."""
         if self.progress is None:
             return "not begun"
-        idle = self.progress.state == RUNNING and not self.sessions
+        idle = self.progress.state == RUNNING and not (self.sessions or self.processes)
         return "interrupted" if idle else self.progress.state
+
+    @property
+    def waits(self) -> str | None:
+        """Why no batch begins just now; None where they do, or nobody is at work."""
+        return self.progress.held if self.progress and self.state == RUNNING else None
 
     def as_json(self) -> dict[str, object]:
         """The same as one JSON object."""
         of = self.backfill
         found: dict[str, object] = {"name": of.name, "table": of.table, "after": of.after}
-        found |= {"state": self.state, "sessions": [*self.sessions]}
+        found |= {"state": self.state, "sessions": [*self.sessions], "processes": self.processes}
         if self.progress is not None:
             times = {
                 name: value and value.isoformat()
                 for name in ("started_at", "finished_at")
                 for value in [getattr(self.progress, name)]
             }
-            found |= {**asdict(self.progress), **times, "state": self.state}
+            found |= {**asdict(self.progress), **times, "state": self.state, "held": self.waits}
         named = ("key", "sqlstate", "error")
         found["failures"] = [dict(zip(named, each, strict=True)) for each in self.failures]
         return found
@@ -159,7 +166,7 @@ async def _status(backfill: Backfill, state: State) -> Status:
     if not await state.exists() or (progress := await state.read()) is None:
         return Status(backfill, None)
     failures = await state.failures(_SHOWN)
-    return Status(backfill, progress, await state.ranges.sessions(), failures)
+    return Status(backfill, progress, *await state.ranges.sessions(), failures)
 
 
 async def _begun(state: State, backfill: Backfill) -> Progress:

@@ -15,7 +15,7 @@ class Walked:
     walked: int
     total: int
     failed: int
-    # Of this process; None before it is known.
+    # Of all processes, in the last moments; None where it is not known.
     rows_per_s: float | None
     left_s: float | None
     # Why no batch begins just now; None where they do.

@@ -37,6 +37,8 @@ class Job:
         self._rate = Rate()
         self._stopping, self._free = asyncio.Event(), asyncio.Event()
         self._free.set()
+        # Why no batch begins; None where they do.
+        self.held: str | None = None
         # Rows that this process has changed.
         self.changed = 0
 
@@ -57,8 +59,9 @@ class Job:
 
     def hold(self, reason: str | None) -> None:
         """Let no batch begin, for a reason; with None they begin again."""
-        if self._free.is_set() == (reason is None) or self.is_stopping:
+        if reason == self.held or self.is_stopping:
             return
+        self.held = reason
         self.listen(Held(self.backfill.name, reason))
         self._free.clear() if reason else self._free.set()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import asyncpg
 
 from surefoot.backfill.key import Key, Place
 from surefoot.backfill.tables import with_tables
-from surefoot.version_table import VersionTable
+from surefoot.version_table import AT_WORK, VersionTable
 
 # The server stops at the first range whose lock it gets.
 _CLAIM = """
@@ -29,7 +28,7 @@ INSERT INTO {ranges} (backfill, id, low, high)
 SELECT $1, (SELECT max(id) + 1 FROM {ranges} WHERE backfill = $1), $3, $4 FROM shorter RETURNING id
 """
 _SESSIONS = """
-SELECT DISTINCT l.pid, coalesce(a.application_name, '') FROM pg_locks l
+SELECT DISTINCT l.pid, l.objid::bigint = $2, coalesce(a.application_name, '') FROM pg_locks l
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = $1::bigint::oid
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1
@@ -59,8 +58,7 @@ class Ranges:
     ) -> None:
         self._connection, self._name, self._table = connection, name, version_table
         # Of the advisory locks: the first number, the second is the range.
-        digest = hashlib.sha256(f"{version_table.mutex}:backfill:{name}".encode()).digest()
-        self._space = int.from_bytes(digest[:4], "big") >> 1
+        self._space = version_table.leases(name)
 
     async def claim(self) -> Range | None:
         """Lease a range that nobody has, until `release` or the end of the session."""
@@ -108,10 +106,18 @@ class Ranges:
             ],
         )
 
-    async def sessions(self) -> Sequence[str]:
-        """The sessions that have leased a range."""
-        rows = await self._connection.fetch(_SESSIONS, self._space)
-        return [f"{name or 'a session'} (backend {pid})" for pid, name in rows]
+    async def attend(self) -> None:
+        """Let others see, until the session ends, that a process runs the backfill."""
+        query = "SELECT pg_advisory_lock_shared($1, $2)"
+        await self._connection.fetchval(query, self._space, AT_WORK)
+
+    async def sessions(self) -> tuple[Sequence[str], int]:
+        """The sessions that have leased a range, and the number of processes that attend."""
+        rows = await self._connection.fetch(_SESSIONS, self._space, AT_WORK)
+        leased = [
+            f"{name or 'a session'} (backend {pid})" for pid, attends, name in rows if not attends
+        ]
+        return leased, len(rows) - len(leased)
 
     def _sql(self, query: str) -> str:
         return with_tables(query, self._table)

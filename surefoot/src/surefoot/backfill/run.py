@@ -17,6 +17,7 @@ from surefoot.backfill.events import Listen, Walked
 from surefoot.backfill.failures import meaning
 from surefoot.backfill.job import Job
 from surefoot.backfill.record import record_end
+from surefoot.backfill.speed import Speed
 from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, Progress, State
 from surefoot.backfill.worker import Worker
 from surefoot.connect.database import Database
@@ -140,21 +141,23 @@ async def _read(job: Job, project: Project) -> tuple[Progress | None, Sequence[s
 
 async def _watch(job: Job, project: Project) -> None:
     """Look about once a second: at parameters, whether it is paused, and how far it is."""
-    began_s, before = time.monotonic(), None
+    speed = Speed()
     while True:
         try:
             connection = await job.connect()
             try:
                 state = State(connection, project.version_table, job.backfill.name)
+                await state.ranges.attend()
                 while True:
                     progress = await state.read()
                     if progress is None:
                         return job.stop()
-                    before = before or progress
                     job.learn(progress.parameters)
                     paused = progress.state == PAUSED
                     job.hold(f"paused by {progress.reason}" if paused else None)
-                    job.listen(_walked(job, progress, time.monotonic() - began_s))
+                    walked = _walked(job, progress, speed)
+                    await state.note(walked.held, walked.rows_per_s, walked.left_s)
+                    job.listen(walked)
                     await asyncio.sleep(WATCH_S)
             finally:
                 await _close(connection)
@@ -164,17 +167,10 @@ async def _watch(job: Job, project: Project) -> None:
             await asyncio.sleep(_AGAIN_S)
 
 
-def _walked(job: Job, progress: Progress, ran_s: float) -> Walked:
-    total = round(max(job.statements.key.rows, progress.walked))
-    rate = job.changed / ran_s if ran_s > WATCH_S else None
-    left = (total - progress.walked) / rate if rate and progress.lap <= 1 else None
+def _walked(job: Job, progress: Progress, speed: Speed) -> Walked:
+    lap, changed, walked = progress.lap, progress.changed, progress.walked
+    total = round(max(job.statements.key.rows, walked))
+    speeds = speed.look(time.monotonic(), lap, changed, walked, total)
     return Walked(
-        job.backfill.name,
-        progress.lap,
-        progress.changed,
-        progress.walked,
-        total,
-        progress.failed,
-        rate,
-        left,
+        job.backfill.name, lap, changed, walked, total, progress.failed, *speeds, held=job.held
     )

@@ -22,7 +22,7 @@ from surefoot.version_table import VersionTable
 
 RUNNING, PAUSED, COMPLETE, FAILED = "running", "paused", "complete", "failed"
 _READ = """
-SELECT b.sha256, b.table_oid, b.state, b.lap, b.parameters::text, b.actor::text, b.reason,
+SELECT b.sha256, b.table_oid, b.state, b.lap, b.parameters::text, b.actor::text, b.reason, b.held,
        b.changed + r.changed, b.started_at, b.finished_at, r.walked, r.left,
        (SELECT count(*) FROM {failures} f WHERE f.backfill = b.name),
        r.changed, r.skipped
@@ -50,6 +50,8 @@ class Progress:
     actor: Mapping[str, str]
     # Who paused it, and why.
     reason: str | None
+    # Why no batch begins just now, as the last process that looked has found; also after it ended.
+    held: str | None
     # Rows that its batches have changed, a row twice where it was changed again.
     changed: int
     started_at: datetime
@@ -157,6 +159,19 @@ class State:
             reason,
         )
         return bool(done.endswith(" 1"))
+
+    async def note(self, held: str | None, rows_per_s: float | None, left_s: float | None) -> None:
+        """Keep for others why no batch begins, the rows changed a second, and the time left."""
+        await self._connection.execute(
+            self._sql(
+                "UPDATE {backfills} SET held = $2, rows_per_s = $3, left_s = $4 WHERE name = $1 "
+                "AND (held, rows_per_s, left_s) IS DISTINCT FROM ($2, $3, $4)"
+            ),
+            self._name,
+            held,
+            rows_per_s,
+            left_s,
+        )
 
     async def set_parameters(self, parameters: Mapping[str, float | None]) -> None:
         """Give parameters other values while it runs; None takes one away."""

@@ -167,7 +167,7 @@ def resume(
         found = asyncio.run(control.resume(of, database, project(), given, who(), _TELL))
     at_work = len(found.sessions)
     output.narrate(f"OK  {name} is to go on; sessions at work: {at_work}")
-    if not at_work:
+    if not (at_work or found.processes):
         output.narrate(f"Next: {program()} backfill run {name} --execute")
 
 

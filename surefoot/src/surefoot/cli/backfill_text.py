@@ -73,6 +73,8 @@ def status(found: Status) -> Iterator[str]:
         return
     if progress.reason:
         yield f"  paused by  {progress.reason}"
+    elif found.waits:
+        yield f"  waits      {found.waits}"
     yield f"  changed    {counted(progress.changed, 'row')}"
     yield f"  lap        {progress.lap}, ranges left: {progress.ranges_left}"
     by = progress.actor.get("os_user", "?")
@@ -81,7 +83,8 @@ def status(found: Status) -> Iterator[str]:
         yield f"  ended      {progress.finished_at:%Y-%m-%d %H:%M}"
     for name, value in sorted(progress.parameters.items()):
         yield f"  {name:<9}  {value:g}"
-    yield f"  at work    {', '.join(found.sessions) or 'nobody'}"
+    waiting = "a process that waits" if found.processes else "nobody"
+    yield f"  at work    {', '.join(found.sessions) or waiting}"
     if progress.failed:
         yield f"  failed     {counted(progress.failed, 'row')}"
     yield from (

@@ -1,6 +1,6 @@
 """The parts of an overview, as plain values: the page and the JSON show the same ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,6 +9,7 @@ from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.services import Service
 from surefoot.ledger.table import Row
 from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
+from surefoot.startup.backfills import SeenBackfill
 from surefoot.startup.check import State, Verdict
 
 Holds = Literal["yes", "no", "unknown"]
@@ -43,6 +44,8 @@ class Reading:
     activity: Activity | Unread | None
     services: tuple[Service, ...] | Unread
     agreement: Agreement | Unread
+    # Those that have begun; empty where the database has no tables for them.
+    backfills: Sequence[SeenBackfill] | Unread = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,14 @@ class RunningMigration(Activity):
     """A migration that is running."""
 
     revision: str | None
+
+
+@dataclass(frozen=True)
+class ShownBackfill(SeenBackfill):
+    """A backfill that has begun, and the command that helps next."""
+
+    # None where it is complete.
+    command: str | None
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,8 @@ class Overview:
     headline: Headline
     attention: tuple[Notice, ...]
     happening: RunningMigration | Unread | None
+    # The unfinished ones first; empty where none has begun.
+    backfills: tuple[ShownBackfill, ...] | Unread
     pending: tuple[Link, ...]
     history: History | Unread
     chain: tuple[Link, ...]

@@ -20,6 +20,7 @@ from surefoot.ledger.table import Ledger
 from surefoot.overview.model import Activity, Reading, Unread
 from surefoot.run import sessions
 from surefoot.run.locks import mutex
+from surefoot.startup.backfills import read_backfills
 from surefoot.startup.check import Build, check
 from surefoot.version_table import VersionTable
 
@@ -53,6 +54,7 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
         "ledger": Ledger(build.version_table).rows,
         "ledger_broken": partial(_ledger_broken, Ledger(build.version_table)),
         "services": lambda connection: living(connection, build.revisions),
+        "backfills": partial(read_backfills, version_table=build.version_table),
         # Last: it is the longest, and waits where a migration has locked something.
         "agreement": lambda connection: agreement.compare(
             connection, build.revisions, build.version_table, build.schemas

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -29,6 +29,7 @@ from surefoot.connect.failures import describe
 from surefoot.errors import SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import announce
+from surefoot.startup.backfills import SeenBackfill, look
 from surefoot.startup.check import (
     TIMEOUT_S,
     Build,
@@ -51,6 +52,8 @@ SILENT_AFTER_S = 1.1
 # Comparing the whole schema takes about ten milliseconds, and is not urgent unless somebody asks.
 COMPARE_EVERY_S = 60.0
 FRESH_S = 1.0
+# How often it looks at the backfills; so long after a look that was not answered.
+LOOK_EVERY_S, LOOK_LATER_S = 2.0, 60.0
 # Of a busy server it takes no more than this share of the time.
 COMPARE_SHARE = 0.1
 # The comparison locks every table as a reader. It must give up before deadlock_timeout where a
@@ -76,6 +79,8 @@ class Watch:
         # Whether the schema has the fingerprint of revisions.lock; None where that is unknown.
         # It is shown, and does not make the service unready.
         self.agrees: bool | None = None
+        # The backfills that have begun; None where they are not known, as before the watch is on.
+        self.backfills: Sequence[SeenBackfill] | None = None
         self.checked_at = datetime.now(timezone.utc)
         # The changes of the verdict, by the new state.
         self.changes: Counter[State] = Counter()
@@ -88,6 +93,8 @@ class Watch:
         self._notified = asyncio.Event()
         # When a check began that has not ended.
         self._asked_s: float | None = None
+        # When the backfills are looked at again.
+        self._look_s = 0.0
         # The comparison is wanted, and is done; None while nothing is watched.
         self._wanted = asyncio.Event()
         self._compared = asyncio.Event()
@@ -198,7 +205,7 @@ class Watch:
         """Check on the session; where it is silent, on another one. Whether it answered."""
         self._notified.clear()
         self._asked_s = time.monotonic()
-        asked = asyncio.create_task(check_on(connection, self.build))
+        asked = asyncio.create_task(self._ask(connection))
         try:
             await asyncio.wait({asked}, timeout=PATIENCE_S)
             if asked.done():
@@ -209,6 +216,15 @@ class Watch:
         finally:
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
+
+    async def _ask(self, connection: AsyncConnection) -> Verdict:
+        """Check, and look at the backfills now and then."""
+        verdict = await check_on(connection, self.build)
+        if time.monotonic() >= self._look_s:
+            self._look_s = time.monotonic() + LOOK_LATER_S
+            self.backfills = await look(connection, self.build.version_table)
+            self._look_s = time.monotonic() + LOOK_EVERY_S
+        return verdict
 
     async def _compare(self) -> None:
         """Compare the schema with the lock at each change of the revision and every minute."""
@@ -247,7 +263,9 @@ class Watch:
         """Keep the verdict and log a change. The first verdict is the caller's to report."""
         before, self._verdict, self._asked_s = self._verdict, verdict, None
         self.checked_at = datetime.now(timezone.utc)
-        if verdict.state != "unreachable":
+        if verdict.state == "unreachable":
+            self.backfills = None
+        else:
             self._usable = verdict.error is None
         if before is None or _said(before) == _said(verdict):
             return

@@ -127,12 +127,18 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, sentence=_sentence, ticked=_ticked, when=_when)
+    environment.filters.update(
+        duration=duration, sentence=_sentence, ticked=_ticked, when=_when, rows=_rows
+    )
     return environment.get_template("page.html")
 
 
 def _when(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment is not None else "at an unknown time"
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
 def _ticked(text: str) -> Markup:

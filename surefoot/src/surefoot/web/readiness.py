@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from surefoot.startup.backfills import SeenBackfill
 from surefoot.startup.watch import Watch
 
 
@@ -26,6 +27,8 @@ class Readiness:
     # Whether the schema differs from revisions.lock at the database's revision; None where that is
     # not known. Drift does not make a service unready.
     drift: bool | None
+    # The backfills that have begun; None where that is not known. They do not make it unready.
+    backfills: tuple[SeenBackfill, ...] | None
     checked_at: datetime
     fix: str | None
 
@@ -43,6 +46,7 @@ class Readiness:
             pending=verdict.pending,
             ahead=tuple(stranger.id for stranger in verdict.ahead),
             drift=None if watch.agrees is None else not watch.agrees,
+            backfills=None if watch.backfills is None else tuple(watch.backfills),
             checked_at=watch.checked_at,
             fix=error.help if error else None,
         )
