@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -27,6 +27,15 @@ class Outcome:
     # The end of the range by now; None where the range is gone.
     high: Place | None
     is_done: bool
+
+    def behind(self, first: Outcome) -> Outcome:
+        """The result of both, where this batch follows on another one."""
+        return replace(
+            self,
+            locked=first.locked + self.locked,
+            changed=first.changed + self.changed,
+            before=first.before + self.before,
+        )
 
 
 class Batches:

@@ -139,7 +139,8 @@ class Worker:
                     )
                     if half is not None:
                         first = await self._attempt(low, half, number, 0)
-                        return first and await self._attempt(half, high, number, 0)
+                        second = first and await self._attempt(half, high, number, 0)
+                        return second and first and second.behind(first)
                 elif rows == 1 and (what == "row" or timeouts >= _TIMEOUTS):
                     await self._fail(low, high, number, error)
 
