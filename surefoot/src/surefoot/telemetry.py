@@ -1,8 +1,9 @@
-"""Spans and metrics of runs and of the start-up check, for OpenTelemetry.
+"""Spans and metrics of runs, of backfills and of the start-up check, for OpenTelemetry.
 
     run: upgrade -+- wait for the mutex
                   |- revision 0007, with an event for each lock timeout
                   '- revision 0008
+    backfill: jobs_priority, with an event for each lap, and whenever it has to wait
 
 Only OpenTelemetry's API is used, where the process has loaded it: it installs the SDK that samples
 and exports. Everywhere else every call here returns at once, and nothing is imported. An error is
@@ -37,22 +38,14 @@ class Telemetry:
     @contextmanager
     def run(self, command: str) -> Iterator[None]:
         """A run that lasts as long as the block; spans within it are its children."""
-        if _api("trace") is None:
-            yield
-            return
-        began_s, outcome = time.monotonic(), "ok"
         about = {**self._database, "surefoot.command": command}
-        with _span(f"run: {command}", {"db.system.name": "postgresql", **about}) as span:
+        text = "How long runs took, waits included."
+        with _timed(f"run: {command}", "surefoot.run.duration", text, about):
             try:
                 yield
             except BaseException as error:
-                outcome = _code(error)
-                self._end(outcome)
-                _fail(span, outcome)
+                self._end(_code(error))
                 raise
-            finally:
-                text = "How long runs took, waits included."
-                _record("surefoot.run.duration", text, began_s, about, outcome)
 
     def mutex_waits(self) -> None:
         """Another run holds the mutex; called at each try."""
@@ -101,6 +94,38 @@ class Telemetry:
         _record(metric, text, since_s, self._database, outcome)
 
 
+class BackfillTelemetry:
+    """The span and the metrics of one process that runs a backfill."""
+
+    def __init__(self, database: str, backfill: str) -> None:
+        self._about = {"db.namespace": database, "surefoot.backfill": backfill}
+
+    @contextmanager
+    def run(self) -> Iterator[None]:
+        """The process works on it as long as the block lasts."""
+        name, text = self._about["surefoot.backfill"], "How long processes worked on backfills."
+        with _timed(f"backfill: {name}", "surefoot.backfill.duration", text, self._about):
+            yield
+
+    def changed(self, rows: int) -> None:
+        """A batch of this process has changed so many rows."""
+        _count("surefoot.backfill.rows", "Rows that were changed.", self._about, rows)
+
+    def failed(self) -> None:
+        """A row could not be changed."""
+        text = "Rows that could not be changed."
+        _count("surefoot.backfill.failed_rows", text, self._about)
+
+    def lap_ends(self, lap: int, changed: int, skipped: int) -> None:
+        """A walk over the table has ended."""
+        about = {"surefoot.lap": lap, "surefoot.rows": changed, "surefoot.rows.skipped": skipped}
+        _event("lap done", about)
+
+    def held(self, reason: str | None) -> None:
+        """No batch begins, for a reason; None: they begin again."""
+        _event("goes on" if reason is None else "waits", {"surefoot.reason": reason or ""})
+
+
 @contextmanager
 def startup_check() -> Iterator[Callable[[str], None]]:
     """A span for the start-up check; the block calls the function that it gets with the state."""
@@ -126,6 +151,30 @@ def _api(part: str) -> Any:
     return sys.modules.get(f"opentelemetry.{part}")
 
 
+@contextmanager
+def _timed(name: str, metric: str, text: str, about: Attributes) -> Iterator[None]:
+    """A span as long as the block, and a histogram of how long blocks take, by outcome."""
+    if _api("trace") is None:
+        yield
+        return
+    began_s, outcome = time.monotonic(), "ok"
+    with _span(name, {"db.system.name": "postgresql", **about}) as span:
+        try:
+            yield
+        except BaseException as error:
+            outcome = _code(error)
+            _fail(span, outcome)
+            raise
+        finally:
+            _record(metric, text, began_s, about, outcome)
+
+
+def _event(name: str, about: Attributes) -> None:
+    """An event of the current span."""
+    if (trace := _api("trace")) is not None:
+        trace.get_current_span().add_event(name, about)
+
+
 def _span(name: str, about: Attributes | None = None) -> AbstractContextManager[Span]:
     """A span that is the current one; an error is recorded by `_fail` alone."""
     made: AbstractContextManager[Span] = (
@@ -149,9 +198,9 @@ def _record(name: str, text: str, since_s: float, about: Attributes, outcome: st
         histogram.record(time.monotonic() - since_s, {**about, "surefoot.outcome": outcome})
 
 
-def _count(name: str, text: str, about: Attributes) -> None:
+def _count(name: str, text: str, about: Attributes, by: int = 1) -> None:
     if (metrics := _api("metrics")) is not None:
-        metrics.get_meter(NAME).create_counter(name, "1", text).add(1, about)
+        metrics.get_meter(NAME).create_counter(name, "1", text).add(by, about)
 
 
 def _code(error: BaseException) -> str:

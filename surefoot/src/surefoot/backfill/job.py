@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 
 from surefoot.backfill.definition import Backfill
-from surefoot.backfill.events import Held, Listen
+from surefoot.backfill.events import Event, Held, LapDone, Listen
 from surefoot.backfill.pace import Rate
 from surefoot.backfill.statements import Statements
 from surefoot.connect.database import Database
+from surefoot.telemetry import BackfillTelemetry
 
 # A batch of one statement ends after so many times of what it should take.
 _LONGEST = 40
@@ -28,10 +29,16 @@ class Job:
     """The backfill, its database, and what the sessions are told while they work."""
 
     def __init__(
-        self, backfill: Backfill, database: Database, statements: Statements, listen: Listen
+        self,
+        backfill: Backfill,
+        database: Database,
+        statements: Statements,
+        telemetry: BackfillTelemetry,
+        listen: Listen,
     ) -> None:
         self.backfill, self.database, self.statements = backfill, database, statements
-        self.listen = listen
+        self._listen = listen
+        self.telemetry = telemetry
         self.calls = asyncio.Semaphore(backfill.concurrency)
         self.batch_s = backfill.batch_s
         self._rate = Rate()
@@ -41,6 +48,15 @@ class Job:
         self.held: str | None = None
         # Rows that this process has changed.
         self.changed = 0
+
+    def listen(self, event: Event) -> None:
+        """Tell an event to who listens, and to OpenTelemetry what belongs into a trace."""
+        match event:
+            case Held(_, reason):
+                self.telemetry.held(reason)
+            case LapDone(_, lap, changed, skipped):
+                self.telemetry.lap_ends(lap, changed, skipped)
+        self._listen(event)
 
     def learn(self, parameters: Mapping[str, float]) -> None:
         """Take over parameters, which may change while it runs."""
@@ -73,6 +89,8 @@ class Job:
     async def spent(self, rows: int) -> None:
         """A batch has changed so many rows: wait for as long as the rate asks for."""
         self.changed += rows
+        if rows:
+            self.telemetry.changed(rows)
         await self.sleep(self._rate.wait_s(rows, time.monotonic()))
 
     async def sleep(self, seconds: float) -> None:

@@ -24,6 +24,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import BackfillRowsFailed
 from surefoot.project import Project
+from surefoot.telemetry import BackfillTelemetry
 
 WATCH_S = 1.0
 # A session that was lost connects again, for so long.
@@ -65,11 +66,13 @@ async def run(
     On failure: as `admitted`; BackfillRowsFailed, BackfillBlocked, BackfillStopped,
     BackfillWithoutProgress, BackfillTableGone; errors of the connection.
     """
-    with explained(database.shown("backfill")):
+    shown = database.shown("backfill")
+    telemetry = BackfillTelemetry(shown.database or "", backfill.name)
+    with telemetry.run(), explained(shown):
         statements = await admitted(
             backfill, database, project, parameters or {}, retry_failed=retry_failed, listen=listen
         )
-        job = Job(backfill, database, statements, listen)
+        job = Job(backfill, database, statements, telemetry, listen)
         watching = asyncio.ensure_future(_watch(job, project))
         tasks = [asyncio.ensure_future(_work(job)) for _ in range(workers)]
         asking = asyncio.ensure_future(_stopped(job, stop)) if stop is not None else None
@@ -88,8 +91,8 @@ async def run(
         progress, failures = await _read(job, project)
         if progress is not None and progress.state in (COMPLETE, FAILED):
             await record_end(backfill, database, project, listen)
-    if progress is not None and progress.state == FAILED:
-        raise BackfillRowsFailed(backfill.name, progress.failed, failures, "has ended")
+        if progress is not None and progress.state == FAILED:
+            raise BackfillRowsFailed(backfill.name, progress.failed, failures, "has ended")
     stopped = stop is not None and stop.is_set()
     return Result(progress, job.changed, stopped)
 

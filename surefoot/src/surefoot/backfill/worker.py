@@ -169,6 +169,7 @@ class Worker:
         place = await self._batches.value(self._job.statements.middle, low, high, 1)
         if place is not None:
             await self._batches.fail(place, number, *words(error))
+            self._job.telemetry.failed()
             await self._refuse_many()
 
     async def _refuse_many(self) -> None:
