@@ -1,10 +1,10 @@
 """attention() lists the problems that somebody should look at. Pure functions."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from shlex import quote
 
 from surefoot.chain.revisions import CLEAN
 from surefoot.ledger.table import steps
+from surefoot.overview.backfills import unfinished_backfills
 from surefoot.overview.model import (
     Activity,
     AnnouncedService,
@@ -15,7 +15,6 @@ from surefoot.overview.model import (
     Unread,
 )
 from surefoot.run.sessions import Blocker
-from surefoot.startup.backfills import SeenBackfill
 
 # Outcomes in the ledger of a step that did not end well.
 BROKEN_OFF = ("failed", "started")
@@ -33,7 +32,11 @@ def attention(
     activity = reading.activity
     return (
         *(_blocked(activity.blockers) if isinstance(activity, Activity) else _broken_off(reading)),
-        *(() if isinstance(reading.backfills, Unread) else _unfinished(reading.backfills, command)),
+        *(
+            ()
+            if isinstance(reading.backfills, Unread)
+            else unfinished_backfills(reading.backfills, command)
+        ),
         *_found(checks, pending, () if isinstance(services, Unread) else services, command),
     )
 
@@ -60,25 +63,6 @@ def _broken_off(reading: Reading) -> Iterator[Notice]:
             ended = f"{step} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
         again = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
         yield Notice("run-failed", ended, f"run `alembic {again}` again: it continues from there")
-
-
-def _unfinished(backfills: Iterable[SeenBackfill], command: str) -> Iterator[Notice]:
-    for each in backfills:
-        name = quote(each.name)
-        if each.state == "failed":
-            rows = "1 row" if each.failed == 1 else f"{each.failed:,} rows"
-            yield Notice(
-                "backfill-rows-failed",
-                f"the backfill {each.name} has ended, and {rows} of {each.table} could not be "
-                "changed",
-                f"`{command} backfill status {name}` shows the errors",
-            )
-        elif each.state == "interrupted":
-            yield Notice(
-                "interrupted",
-                f"the backfill {each.name} is not complete, and no process is at work on it",
-                f"`{command} backfill run {name} --execute` goes on where its last batch committed",
-            )
 
 
 def _found(

@@ -5,25 +5,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
-from shlex import quote
 
 from surefoot.ledger.services import intolerant
 from surefoot.ledger.table import Row, applied, steps, unfinished
 from surefoot.overview import model
 from surefoot.overview.attention import BROKEN_OFF, attention
+from surefoot.overview.backfills import shown_backfills
 from surefoot.overview.model import Activity, Link, Reading, Unread
-from surefoot.startup.backfills import SeenBackfill
 from surefoot.startup.check import Build, Verdict
 
 SCHEMA_VERSION = 1
 PAGE_ROWS = 20
-# The command of each state of a backfill.
-_NEXT = {
-    "running": "pause {}",
-    "interrupted": "run {} --execute",
-    "paused": "resume {}",
-    "failed": "retry-failed {} --execute",
-}
 _DONE = {"upgrade": "applied", "downgrade": "reverted", "stamp": "stamped"}
 
 
@@ -58,7 +50,7 @@ def overview(
         headline=_headline(verdict, command),
         attention=attention(reading, pending, services, checks, command=command),
         happening=happening,
-        backfills=_backfills(reading.backfills, command),
+        backfills=shown_backfills(reading.backfills, command),
         pending=pending,
         history=_history(reading.ledger, before),
         chain=chain,
@@ -88,21 +80,6 @@ def _happening(
     if (begun := unfinished(rows)) is not None:
         revision = begun.revision
     return model.RunningMigration(**vars(activity), revision=revision)
-
-
-def _backfills(
-    found: Sequence[SeenBackfill] | model.Unread, command: str
-) -> tuple[model.ShownBackfill, ...] | model.Unread:
-    if isinstance(found, Unread):
-        return found
-    shown = (
-        model.ShownBackfill(
-            **vars(each), command=verb and f"{command} backfill {verb.format(quote(each.name))}"
-        )
-        for each in found
-        for verb in [_NEXT.get(each.state)]
-    )
-    return tuple(sorted(shown, key=lambda each: each.state == "complete"))
 
 
 def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 They come from the watch: a scrape does not wait for the database and works while it is away.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import get_args
 
@@ -11,9 +11,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from surefoot.startup.backfills import STATES, SeenBackfill
 from surefoot.startup.check import State
 from surefoot.startup.watch import Watch
+from surefoot.web.backfill_metrics import of_backfills
 
 
 def exposition(watch: Watch, now: datetime, accept: str, *, prefix: str) -> tuple[bytes, str]:
@@ -74,39 +74,6 @@ def metrics(watch: Watch, now: datetime, prefix: str) -> Iterator[Metric]:
     )
     age_s = (now - watch.checked_at).total_seconds()
     yield gauge("schema_check_age_seconds", "Seconds since the schema was checked last.", age_s)
-    yield from _of_backfills(watch.backfills or (), prefix)
+    yield from of_backfills(watch.backfills or (), prefix)
     seen = "Whether migrations can see this service; 0 behind a pooler."
     yield gauge("service_announced", seen, watch.announced)
-
-
-def _of_backfills(backfills: Sequence[SeenBackfill], prefix: str) -> Iterator[Metric]:
-    """The same families always, with a sample for each backfill that has begun."""
-
-    def gauge(name: str, text: str, value: Callable[[SeenBackfill], float]) -> Metric:
-        found = GaugeMetricFamily(f"{prefix}_backfill_{name}", text, labels=["backfill"])
-        for each in backfills:
-            found.add_metric([each.name], value(each))
-        return found
-
-    rows = CounterMetricFamily(
-        f"{prefix}_backfill_rows_changed",
-        "Rows that its batches have changed, in all processes.",
-        labels=["backfill"],
-    )
-    states = GaugeMetricFamily(
-        f"{prefix}_backfill_state",
-        "1 for the state that the backfill is in.",
-        labels=["backfill", "state"],
-    )
-    for each in backfills:
-        rows.add_metric([each.name], each.changed)
-        for state in STATES:
-            states.add_metric([each.name, state], state == each.state)
-    yield rows
-    yield states
-    yield gauge("rows_failed", "Rows that could not be changed.", lambda each: each.failed)
-    yield gauge("lap", "The number of the walk over the table.", lambda each: each.lap)
-    yield gauge("lap_share", "The part of the lap that is walked.", lambda each: each.share)
-    yield gauge("sessions", "Sessions at work.", lambda each: each.sessions)
-    waits = "1 while no batch begins, for a reason."
-    yield gauge("waits", waits, lambda each: each.waits is not None)
