@@ -82,7 +82,7 @@ async def test_paused_and_resumed_from_another_terminal(
         await asyncio.sleep(0.02)
     paused = await launcher.surefoot(chain, "backfill", "pause", "wide", url=url)
     assert paused.code == 0, paused.err
-    await run.says("paused: paused by")
+    await run.says("has paused it")
     await asyncio.sleep(0.2)
     left = await filling.left()
     refused = await launcher.surefoot(chain, *arguments, url=url)

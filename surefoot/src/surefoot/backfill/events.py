@@ -49,5 +49,21 @@ class Unrecorded:
     reason: str
 
 
-Event = Walked | Held | LapDone | Unrecorded
+@dataclass(frozen=True)
+class Vacuumed:
+    """A table with many dead rows is vacuumed before the next lap."""
+
+    backfill: str
+    table: str
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Something that a backfill gives way to cannot be looked at, and why; told once."""
+
+    backfill: str
+    what: str
+
+
+Event = Walked | Held | LapDone | Unrecorded | Vacuumed | Unseen
 Listen = Callable[[Event], None]

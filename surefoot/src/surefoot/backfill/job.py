@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -102,9 +103,34 @@ class Job:
         except (asyncio.TimeoutError, TimeoutError):
             return
 
+    async def until_stopped(self, work: Coroutine[Any, Any, object]) -> None:
+        """Await something, and break it off where the job is to stop."""
+        task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not task.done():
+                task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    @property
+    def statement_timeout_ms(self) -> int:
+        """After so long the server ends a statement of a session that works."""
+        return max(30_000, round(self.batch_s * _LONGEST * 1000))
+
     async def connect(self) -> asyncpg.Connection[Any]:
         """A session that works. On failure: whatever connecting meets."""
         connection = await self.database.connect("backfill")
-        timeout_ms = max(30_000, round(self.batch_s * _LONGEST * 1000))
-        await connection.execute(f"{_SETTINGS}; SET statement_timeout = {timeout_ms}")
+        timeout = f"SET statement_timeout = {self.statement_timeout_ms}"
+        await connection.execute(f"{_SETTINGS}; {timeout}")
         return connection
+
+
+async def closed(connection: asyncpg.Connection[Any] | None) -> None:
+    """Close a session, whether or not its server answers."""
+    if connection is not None:
+        with suppress(Exception):
+            await connection.close(timeout=2)
+        connection.terminate()

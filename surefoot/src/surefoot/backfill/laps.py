@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 
@@ -21,25 +21,25 @@ _SAMPLE_ROWS = 3000
 
 async def end_lap(
     connection: asyncpg.Connection[Any], state: State, statements: Statements, listen: Listen
-) -> bool:
-    """Begin the next lap where all ranges of this one are done; whether the backfill has ended.
+) -> Literal["lasts", "begun", "ended"]:
+    """Begin the next lap where all ranges of this one are done, or end the backfill.
 
     It is complete after a lap, not the first, that found no row to change: the first one does not
     count the rows that were locked.
     """
     progress = await state.read()
     if progress is None or progress.state in (COMPLETE, FAILED):
-        return True
+        return "ended"
     if progress.ranges_left or progress.state != RUNNING:
-        return False
+        return "lasts"
     last = await connection.fetchval(statements.last)
     places = [] if last is None else await _places(connection, statements, last)
     async with connection.transaction():
         progress = await state.read(lock=True)
         if progress is None or progress.state in (COMPLETE, FAILED):
-            return True
+            return "ended"
         if progress.ranges_left or progress.state != RUNNING:
-            return False
+            return "lasts"
         changed, skipped = progress.changed_in_lap, progress.skipped_in_lap
         ends = progress.lap > 1 and changed == 0 and skipped == 0
         if ends:
@@ -48,7 +48,7 @@ async def end_lap(
             await state.begin_lap(progress, places)
     if progress.lap:
         listen(LapDone(statements.backfill.name, progress.lap, changed, skipped))
-    return ends
+    return "ended" if ends else "begun"
 
 
 async def split_one(

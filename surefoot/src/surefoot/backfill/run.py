@@ -7,18 +7,15 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-
-import asyncpg
 
 from surefoot.backfill.checks import admitted
 from surefoot.backfill.definition import Backfill
-from surefoot.backfill.events import Listen, Walked
+from surefoot.backfill.events import Listen
 from surefoot.backfill.failures import meaning
-from surefoot.backfill.job import Job
+from surefoot.backfill.job import Job, closed
 from surefoot.backfill.record import record_end
-from surefoot.backfill.speed import Speed
-from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, Progress, State
+from surefoot.backfill.state import COMPLETE, FAILED, Progress, State
+from surefoot.backfill.watching import watch
 from surefoot.backfill.worker import Worker
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -26,7 +23,6 @@ from surefoot.errors import BackfillRowsFailed
 from surefoot.project import Project
 from surefoot.telemetry import BackfillTelemetry
 
-WATCH_S = 1.0
 # A session that was lost connects again, for so long.
 _LOST_S, _AGAIN_S = 60.0, 0.5
 _SHOWN_ERRORS = 5
@@ -73,7 +69,7 @@ async def run(
             backfill, database, project, parameters or {}, retry_failed=retry_failed, listen=listen
         )
         job = Job(backfill, database, statements, telemetry, listen)
-        watching = asyncio.ensure_future(_watch(job, project))
+        watching = asyncio.ensure_future(watch(job, project))
         tasks = [asyncio.ensure_future(_work(job)) for _ in range(workers)]
         asking = asyncio.ensure_future(_stopped(job, stop)) if stop is not None else None
         try:
@@ -114,15 +110,8 @@ async def _work(job: Job) -> None:
                 raise
             await job.sleep(_AGAIN_S)
         finally:
-            await _close(connection)
+            await closed(connection)
     return None
-
-
-async def _close(connection: asyncpg.Connection[Any] | None) -> None:
-    if connection is not None:
-        with suppress(Exception):
-            await connection.close(timeout=2)
-        connection.terminate()
 
 
 async def _stopped(job: Job, stop: asyncio.Event) -> None:
@@ -139,41 +128,4 @@ async def _read(job: Job, project: Project) -> tuple[Progress | None, Sequence[s
         kinds = sorted({error for _, _, error in found})
         return await state.read(), kinds[:_SHOWN_ERRORS]
     finally:
-        await _close(connection)
-
-
-async def _watch(job: Job, project: Project) -> None:
-    """Look about once a second: at parameters, whether it is paused, and how far it is."""
-    speed = Speed()
-    while True:
-        try:
-            connection = await job.connect()
-            try:
-                state = State(connection, project.version_table, job.backfill.name)
-                await state.ranges.attend()
-                while True:
-                    progress = await state.read()
-                    if progress is None:
-                        return job.stop()
-                    job.learn(progress.parameters)
-                    paused = progress.state == PAUSED
-                    job.hold(f"paused by {progress.reason}" if paused else None)
-                    walked = _walked(job, progress, speed)
-                    await state.note(walked.held, walked.rows_per_s, walked.left_s)
-                    job.listen(walked)
-                    await asyncio.sleep(WATCH_S)
-            finally:
-                await _close(connection)
-        except Exception as error:  # noqa: PERF203 - once a session
-            if meaning(error) not in ("lost", "again"):
-                raise
-            await asyncio.sleep(_AGAIN_S)
-
-
-def _walked(job: Job, progress: Progress, speed: Speed) -> Walked:
-    lap, changed, walked = progress.lap, progress.changed, progress.walked
-    total = round(max(job.statements.key.rows, walked))
-    speeds = speed.look(time.monotonic(), lap, changed, walked, total)
-    return Walked(
-        job.backfill.name, lap, changed, walked, total, progress.failed, *speeds, held=job.held
-    )
+        await closed(connection)

@@ -5,7 +5,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from surefoot.backfill.control import Status
-from surefoot.backfill.events import Event, Held, LapDone, Unrecorded, Walked
+from surefoot.backfill.events import (
+    Event,
+    Held,
+    LapDone,
+    Unrecorded,
+    Unseen,
+    Vacuumed,
+    Walked,
+)
 from surefoot.backfill.plan import Forecast
 from surefoot.backfill.run import Result
 from surefoot.cli.output import PROGRESS_S
@@ -116,6 +124,10 @@ class Narration:
         match event:
             case Held(name, reason):
                 self._say(f"  {name} goes on" if reason is None else f"  paused: {reason}")
+            case Vacuumed(name, table):
+                self._say(f"  {name}: VACUUM {table} before the next lap")
+            case Unseen(name, what):
+                self._say(f"NOTE  {name} does not see {what}")
             case LapDone(name, lap, changed, skipped):
                 later = f", {counted(skipped, 'row')} later" if skipped else ""
                 self._say(f"  {name}: lap {lap} done, {counted(changed, 'row')} changed{later}")

@@ -1,0 +1,62 @@
+"""watch() looks about once a second while a backfill runs, in a session of its own.
+
+It learns whether somebody has paused the backfill or changed a parameter, and what the backfill
+should give way to; it keeps how far it is in the database, for those who look from elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from surefoot.backfill.events import Unseen, Walked
+from surefoot.backfill.failures import meaning
+from surefoot.backfill.job import Job, closed
+from surefoot.backfill.speed import Speed
+from surefoot.backfill.state import PAUSED, Progress, State
+from surefoot.backfill.throttle import Lookout
+from surefoot.project import Project
+
+WATCH_S = 1.0
+_AGAIN_S = 0.5
+
+
+async def watch(job: Job, project: Project) -> None:
+    """Look until the caller cancels it, or the backfill was cancelled."""
+    name, speed = job.backfill.name, Speed()
+    lookout = Lookout(job.statements.key.quoted, job.database.limits.throttle)
+    while True:
+        try:
+            connection = await job.connect()
+            try:
+                state = State(connection, project.version_table, name)
+                await state.ranges.attend()
+                while True:
+                    progress = await state.read()
+                    if progress is None:
+                        return job.stop()
+                    job.learn(progress.parameters)
+                    look = await lookout.look(connection)
+                    for what in look.untold:
+                        job.listen(Unseen(name, what))
+                    paused = progress.state == PAUSED
+                    job.hold(f"{progress.reason} has paused it" if paused else look.reason)
+                    walked = _walked(job, progress, speed)
+                    await state.note(walked.held, walked.rows_per_s, walked.left_s)
+                    job.listen(walked)
+                    await asyncio.sleep(WATCH_S)
+            finally:
+                await closed(connection)
+        except Exception as error:  # noqa: PERF203 - once a session
+            if meaning(error) not in ("lost", "again"):
+                raise
+            await asyncio.sleep(_AGAIN_S)
+
+
+def _walked(job: Job, progress: Progress, speed: Speed) -> Walked:
+    lap, changed, walked = progress.lap, progress.changed, progress.walked
+    total = round(max(job.statements.key.rows, walked))
+    speeds = speed.look(time.monotonic(), lap, changed, walked, total)
+    return Walked(
+        job.backfill.name, lap, changed, walked, total, progress.failed, *speeds, held=job.held
+    )
