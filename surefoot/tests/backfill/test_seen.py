@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 
 from harness.backfills import Filling
 from harness.databases import engine
+from harness.runs import Launcher
 from surefoot import Watch
 from surefoot.backfill.control import pause, status
 from surefoot.backfill.events import Held, Walked
@@ -136,6 +138,25 @@ async def test_interrupted_paused_and_complete(filling: Filling) -> None:
     assert (seen["state"], seen["share"], seen["command"]) == ("complete", 1, None)
     assert text_of(page).startswith("Backfills 1 complete complete wide on files: 1,000 rows")
     assert samples["surefoot_backfill_state", "wide", "complete"] == 1
+
+
+async def test_a_process_that_was_killed(filling: Filling, launcher: Launcher) -> None:
+    """Its sessions end with it: the backfill is interrupted."""
+    filling.widen(batch_rows=(10, 10))
+    arguments = ("backfill", "run", "wide", "--execute", "--max-rows-per-second", "40")
+    url, wide = filling.database.url, named(filling.project, "wide")
+    run = await launcher.start(filling.chain, *arguments, url=url, program="surefoot")
+    while await filling.left() == 1000:
+        await asyncio.sleep(0.02)
+    access, project = filling.database.access, filling.project
+    assert (await status(wide, access, project)).state == "running"
+    run.signal(signal.SIGKILL)
+    await run.end()
+    async with served(filling) as client:
+        while (await shown(client))[0][0]["state"] != "interrupted":
+            await asyncio.sleep(0.02)
+    found = await status(wide, access, project)
+    assert (found.state, found.sessions, found.processes) == ("interrupted", [], 0)
 
 
 async def test_rows_that_failed(filling: Filling) -> None:

@@ -52,6 +52,18 @@ def test_what_is_not_applied_is_pending() -> None:
     assert [link.id for link in overview(BUILD, read, NOW).pending] == ["0002", "0003"]
 
 
+def test_a_row_about_a_backfill_says_nothing_of_its_revision() -> None:
+    """A step that failed before it has failed still, and one that began is still unfinished."""
+    for outcome in ("failed", "started"):
+        about = row(3, "0002", "backfill", reason="wide complete: 1 row changed")
+        read = reading(FIRST, row(2, "0002", outcome, error="no"), about)
+        assert states(read)["0002"] == "failed"
+        seen = overview(BUILD, read, NOW)
+        assert seen.attention[0].code == "run-failed"
+        assert not isinstance(seen.history, Unread)
+        assert [each.what for each in seen.history.rows] == ["backfill", outcome, "applied"]
+
+
 def test_a_step_that_failed_or_broke_off_needs_attention() -> None:
     """Until it is applied."""
     for outcome in ("failed", "started"):
