@@ -45,7 +45,7 @@ async def change(connection: asyncpg.Connection[Any], of: Statements, high: Plac
     On failure: what the server or `fill` says.
     """
     if not of.backfill.is_python:
-        query = of.batch(but_failed=False, counts=False, saves=False)
+        query = of.batch(but_failed=False, saves=False)
         row = await connection.fetchrow(query, None, high)
         return 0 if row is None else int(row[1])
     rows = await connection.fetch(of.read(but_failed=False), None, high)

@@ -17,13 +17,25 @@ from surefoot.errors import BackfillStopped
 
 
 @dataclass(frozen=True)
+class Part:
+    """The rows of a batch: those of a range after `low`, up to and with `high`."""
+
+    low: Place | None
+    high: Place
+    # The number of the range.
+    number: int
+    # Rows walked, and those that lacked the change before.
+    walked: int
+    lacking: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The result of a batch, which is committed."""
 
-    # Rows that were locked, and changed; those that lacked the change before, if that was counted.
+    # Rows that nobody else had locked, and those changed among them.
     locked: int
     changed: int
-    before: int
     # The end of the range by now; None where the range is gone.
     high: Place | None
     is_done: bool
@@ -34,7 +46,6 @@ class Outcome:
             self,
             locked=first.locked + self.locked,
             changed=first.changed + self.changed,
-            before=first.before + self.before,
         )
 
 
@@ -50,8 +61,8 @@ class Batches:
         self._connection, self._statements, self._calls = connection, statements, calls
         self._prepared: dict[str, Any] = {}
         self._has_table = False
-        # Whether rows of the backfill have failed, and whether rows that lack it are counted.
-        self.but_failed, self.counts = False, False
+        # Whether rows of the backfill have failed.
+        self.but_failed = False
 
     def forget(self) -> None:
         """Prepare the statements again: the table has changed."""
@@ -61,15 +72,23 @@ class Batches:
         """The first value of the answer."""
         return await (await self._prepare(query)).fetchval(*arguments)
 
-    async def run(self, low: Place | None, high: Place, number: int, walked: int) -> Outcome:
-        """Change the rows between two places, and keep that the walk came so far.
+    async def look(self, low: Place | None, high: Place, rows: int, number: int) -> Part:
+        """The next batch of a range, of at most so many rows."""
+        walk = await self._prepare(self._statements.walk(but_failed=self.but_failed))
+        last, walked, lacking = await walk.fetchrow(low, high, rows)
+        return Part(low, last if walked == rows else high, number, walked, lacking)
 
-        On failure: what the server or `fill` says; nothing of the batch is kept.
+    async def run(self, part: Part) -> Outcome:
+        """Change the rows of a batch, and keep that the walk came so far.
+
+        On failure: the server's error or that of `fill`; nothing of the batch is kept.
         """
+        if part.lacking == 0:
+            return await self._save(part)
         if self._statements.backfill.is_python:
-            return await self._filled(low, high, number, walked)
-        query = self._statements.batch(but_failed=self.but_failed, counts=self.counts)
-        return _outcome(await (await self._prepare(query)).fetchrow(low, high, number, walked))
+            return await self._filled(part)
+        query = self._statements.batch(but_failed=self.but_failed)
+        return _outcome(await (await self._prepare(query)).fetchrow(*_arguments(part)))
 
     async def fail(self, place: Place, number: int, state: str | None, reason: str) -> None:
         """Keep a row as one that failed; the walk goes on behind it."""
@@ -81,16 +100,21 @@ class Batches:
             self._prepared[query] = await self._connection.prepare(query)
         return self._prepared[query]
 
-    async def _filled(self, low: Place | None, high: Place, number: int, walked: int) -> Outcome:
+    async def _save(self, part: Part) -> Outcome:
+        save = await self._prepare(self._statements.save)
+        found = await save.fetchrow(part.high, part.number, part.walked)
+        return _outcome((0, 0, *(found or (None, True))))
+
+    async def _filled(self, part: Part) -> Outcome:
         of = self._statements
         read = await self._prepare(of.read(but_failed=self.but_failed))
-        rows: Sequence[asyncpg.Record] = await read.fetch(low, high)
+        rows: Sequence[asyncpg.Record] = await read.fetch(part.low, part.high)
         if not rows:
-            found = await (await self._prepare(of.save)).fetchrow(high, number, walked)
-            return _outcome((0, 0, 0, *(found or (None, True))))
+            return await self._save(part)
         values = await filled(of.backfill, rows, self._calls)
+        keys = 0 if of.key.has_places else len(of.key.columns)
         records = [
-            (*(row[name] for name in of.key.columns), *given, row[-1])
+            (*row[:keys], *given, *row[-2:])
             for row, given in zip(rows, values, strict=True)
             if given is not None
         ]
@@ -102,7 +126,9 @@ class Batches:
                 VALUES, records=records, columns=of.values_columns
             )
             write = await self._prepare(of.write)
-            return _outcome(await write.fetchrow(high, number, walked, len(rows)))
+            found = _outcome(await write.fetchrow(*_arguments(part)))
+        # A row that is left as it is was looked at: it makes no progress.
+        return replace(found, locked=found.locked + len(rows) - len(records))
 
 
 async def filled(
@@ -124,24 +150,32 @@ async def filled(
             raise BackfillStopped(backfill.name, reason)
         return found
 
-    # Without the version of the row, which is the last.
-    given = [dict([*row.items()][:-1]) for row in rows]
+    # Without place and version of the row, which are the last.
+    columns = [*rows[0].keys()][:-2] if rows else []
+    given = [dict(zip(columns, row, strict=False)) for row in rows]
     size = backfill.rows_per_call
     parts = [given[at : at + size] for at in range(0, len(given), size)]
     found = await asyncio.gather(*map(call, parts))
-    return [_ordered(backfill, each) for part in found for each in part]
+    names = frozenset(backfill.writes)
+    return [_ordered(backfill, names, each) for part in found for each in part]
 
 
-def _ordered(backfill: Backfill, values: Mapping[str, Any] | None) -> Sequence[Any] | None:
+def _ordered(
+    backfill: Backfill, names: frozenset[str], values: Mapping[str, Any] | None
+) -> Sequence[Any] | None:
     if values is None:
         return None
-    if {*values} != {*backfill.writes}:
-        named = ", ".join(sorted({*values} ^ {*backfill.writes}))
+    if values.keys() != names:
+        named = ", ".join(sorted(values.keys() ^ names))
         reason = f"the values of fill are not those of `writes`: {named}"
         raise BackfillStopped(backfill.name, reason)
     return [values[name] for name in backfill.writes]
 
 
+def _arguments(part: Part) -> tuple[Place | None, Place, int, int, int]:
+    return part.low, part.high, part.number, part.walked, part.lacking
+
+
 def _outcome(row: Any) -> Outcome:
-    locked, changed, before, high, is_done = row
-    return Outcome(locked, changed, before, high, bool(is_done))
+    locked, changed, high, is_done = row
+    return Outcome(locked, changed, high, bool(is_done))

@@ -125,7 +125,7 @@ async def _go_on(
         await state.restart(backfill.sha256, statements.key.oid)
         return True
     if progress.state in (COMPLETE, FAILED):
-        has_rows = await connection.fetchval(statements.any_left)
+        has_rows = await connection.fetchval(statements.any_left())
         is_again = bool(has_rows and not (progress.state == FAILED and progress.failed))
         if is_again:
             await state.restart(backfill.sha256, statements.key.oid)

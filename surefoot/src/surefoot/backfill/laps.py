@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import asyncpg
 
 from surefoot.backfill.events import LapDone, Listen
 from surefoot.backfill.key import Place
-from surefoot.backfill.state import COMPLETE, FAILED, RUNNING, State
+from surefoot.backfill.state import COMPLETE, FAILED, RUNNING, Progress, State
 from surefoot.backfill.statements import Statements
 
 # A table of fewer rows is one range; a larger one has so many.
 _SMALL_ROWS, _RANGES = 20_000, 32
 # So many places a sample has, about: it is read a page at a time.
 _SAMPLE_ROWS = 3000
+# One statement looks for so long whether a row is left; then the next lap does.
+_LOOKING_MS = 5000
 
 
 async def end_lap(
@@ -24,31 +27,45 @@ async def end_lap(
 ) -> Literal["lasts", "begun", "ended"]:
     """Begin the next lap where all ranges of this one are done, or end the backfill.
 
-    It is complete after a lap, not the first, that found no row to change: the first one does not
-    count the rows that were locked.
+    It is complete after a lap that found no row to change, or behind which no row lacks the change.
     """
     progress = await state.read()
     if progress is None or progress.state in (COMPLETE, FAILED):
         return "ended"
     if progress.ranges_left or progress.state != RUNNING:
         return "lasts"
-    last = await connection.fetchval(statements.last)
-    places = [] if last is None else await _places(connection, statements, last)
+    lap, ends = progress.lap, await _has_ended(connection, progress, statements)
+    places = [] if ends else await _places(connection, statements)
     async with connection.transaction():
         progress = await state.read(lock=True)
         if progress is None or progress.state in (COMPLETE, FAILED):
             return "ended"
-        if progress.ranges_left or progress.state != RUNNING:
+        if progress.ranges_left or progress.state != RUNNING or progress.lap != lap:
             return "lasts"
-        changed, skipped = progress.changed_in_lap, progress.skipped_in_lap
-        ends = progress.lap > 1 and changed == 0 and skipped == 0
         if ends:
             await state.end(FAILED if progress.failed else COMPLETE)
         else:
             await state.begin_lap(progress, places)
-    if progress.lap:
-        listen(LapDone(statements.backfill.name, progress.lap, changed, skipped))
+    if lap:
+        changed, skipped = progress.changed_in_lap, progress.skipped_in_lap
+        listen(LapDone(statements.backfill.name, lap, changed, skipped))
     return "ended" if ends else "begun"
+
+
+async def _has_ended(
+    connection: asyncpg.Connection[Any], progress: Progress, statements: Statements
+) -> bool:
+    """Whether no row lacks the change, where this is known without another lap."""
+    if not progress.lap or progress.skipped_in_lap:
+        return False
+    if not progress.changed_in_lap:
+        return True
+    query = statements.any_left(but_failed=progress.failed > 0)
+    with suppress(asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = {_LOOKING_MS}")
+            return not await connection.fetchval(query)
+    return False
 
 
 async def split_one(
@@ -70,10 +87,11 @@ async def split_one(
     return False
 
 
-async def _places(
-    connection: asyncpg.Connection[Any], statements: Statements, last: Place
-) -> Sequence[Place]:
+async def _places(connection: asyncpg.Connection[Any], statements: Statements) -> Sequence[Place]:
     """Where the ranges of a lap end: at places of a sample, and with the last row."""
+    last = await connection.fetchval(statements.last)
+    if last is None:
+        return []
     rows = statements.key.rows
     if rows < _SMALL_ROWS:
         return [last]

@@ -20,9 +20,13 @@ class Pace:
     def __post_init__(self) -> None:
         self.rows = self._bounded(self.rows)
 
-    def took(self, seconds: float) -> None:
-        """The last batch took so long: the next one has more rows, or fewer."""
+    def took(self, seconds: float, share: float = 1.0) -> None:
+        """The last batch took so long: the next one has more rows, or fewer.
+
+        Where only a share of its rows lacked the change, it grows by no more than if all do next.
+        """
         factor = self.target_s / seconds if seconds > 0 else MOST_GROWTH
+        factor = min(factor, max(1.0, factor * share))
         self.rows = self._bounded(self.rows * max(LEAST_GROWTH, min(MOST_GROWTH, factor)))
 
     def halve(self) -> bool:

@@ -33,7 +33,7 @@ async def first_place(connection: asyncpg.Connection[Any], of: Statements) -> Pl
     if last is None:
         return None
     size = min(FIRST_ROWS, of.backfill.batch_rows[1])
-    found: Place = await connection.fetchval(of.bound, None, last, size) or last
+    found: Place = await connection.fetchval(of.walk(but_failed=False), None, last, size) or last
     return found
 
 
@@ -43,7 +43,7 @@ async def explained_batch(
     """The plan of a batch as text, and the large tables that it reads as a whole."""
     query = of.read(but_failed=False)
     if not of.backfill.is_python:
-        query = of.batch(but_failed=False, counts=False, saves=False)
+        query = of.batch(but_failed=False, saves=False)
     text = await connection.fetch(f"EXPLAIN (COSTS OFF) {query}", None, high)
     found = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE) {query}", None, high)
     scans = [

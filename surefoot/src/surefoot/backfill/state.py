@@ -2,7 +2,7 @@
 
 A lap is one walk over the whole table. Its ranges end where the table ended when the lap began;
 rows that came later, or that were locked, are those of the next lap. A backfill is complete after
-a lap that found no row to change.
+a lap that found no row to change, or behind which a look at the table finds none.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class State:
         async with self._connection.transaction():
             await self._connection.execute(
                 self._sql(
-                    "UPDATE {backfills} SET state = 'running', lap = 1, finished_at = NULL, "
+                    "UPDATE {backfills} SET state = 'running', lap = 0, finished_at = NULL, "
                     "is_recorded = false, "
                     "changed = changed + coalesce((SELECT sum(changed) FROM {ranges} "
                     "WHERE backfill = name), 0), sha256 = $2, table_oid = $3 WHERE name = $1"

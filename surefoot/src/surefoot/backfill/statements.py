@@ -14,7 +14,9 @@ from surefoot.version_table import VersionTable
 
 # The table of a session in which the values of `fill` arrive.
 VALUES = "surefoot_backfill_values"
-_ROW = "surefoot_row"
+# The ctid and xmin of a row for `fill`; whether a row lacks the change.
+_FOUND = "ANY ((SELECT places FROM batch)::tid[])"
+_PLACE, _VERSION, _LACKS = "surefoot_place", "surefoot_version", "surefoot_lacks"
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,18 @@ class Statements:
         failed = f"SELECT FROM {failures} AS f WHERE f.backfill = {self._name}"
         return f"{found} AND NOT EXISTS ({failed} AND f.key = {self.key.texts})"
 
-    @property
-    def bound(self) -> str:
-        """The place of the $3rd row after $1, up to and with $2; no row where there are fewer."""
+    def walk(self, *, but_failed: bool) -> str:
+        """The place of the last of at most $3 rows after $1, up to and with $2.
+
+        With the number of these rows, and of those among them that lack the change.
+        """
+        order = ", ".join(f"{qualified(name)} DESC" for name in self.key.columns)
         return (
-            f"SELECT {self.key.texts} FROM {self.key.quoted} "  # noqa: S608 - quoted
-            f"WHERE {self._between} ORDER BY {self.key.listed} OFFSET $3 - 1 LIMIT 1"
+            f"WITH walked AS MATERIALIZED (SELECT {self.key.listed}, "  # noqa: S608 - quoted
+            f"({self.todo(but_failed=but_failed)}) AS {_LACKS} FROM {self.key.quoted} "
+            f"WHERE {self._between} ORDER BY {self.key.listed} LIMIT $3) "
+            f"SELECT (SELECT {self.key.texts_of('walked')} FROM walked ORDER BY {order} LIMIT 1), "
+            f"count(*), count(*) FILTER (WHERE {_LACKS}) FROM walked"
         )
 
     def count(self, *, but_failed: bool = True) -> str:
@@ -58,33 +66,23 @@ class Statements:
             f"ORDER BY {self.key.listed} OFFSET $3 - 1 LIMIT 1"
         )
 
-    def batch(self, *, but_failed: bool, counts: bool, saves: bool = True) -> str:
-        """Change a batch and keep how far the walk came, with $4 as the number of rows walked.
+    def batch(self, *, but_failed: bool, saves: bool = True) -> str:
+        """Change the rows after $1, up to and with $2, and keep that the walk came so far.
 
-        It returns the rows that were locked, those changed, those that lacked the change before,
-        and the end of the range. `counts` counts the third, which is a second look at them.
+        $4 is the number of rows walked, and $5 of those among them that lacked the change. It
+        returns the rows that were locked, those changed, the end of the range, and whether it is
+        done; no range where its walk is not at $1.
         """
-        todo, between = self.todo(but_failed=but_failed), self._between
-        strength = "UPDATE" if self._statement.lstrip()[:6].upper() == "DELETE" else "NO KEY UPDATE"
-        place = ", ctid" if self.key.has_places else ""
-        changed = "(SELECT count(*) FROM changed)"
-        before = changed
-        if counts:
-            before = f"(SELECT count(*) FROM {self.key.quoted} WHERE {between} AND {todo})"  # noqa: S608 - quoted
-        batch = (
-            f"WITH batch AS MATERIALIZED (SELECT {self.key.listed}{place} "  # noqa: S608 - quoted
-            f"FROM {self.key.quoted} WHERE {between} AND {todo} "
-            f"ORDER BY {self.key.listed} FOR {strength} SKIP LOCKED), "
-            f"changed AS ({self._statement} RETURNING 1)"
+        rows = (
+            f"FROM {self.key.quoted} WHERE {self._between} "
+            f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.listed}"
         )
-        result = f"SELECT (SELECT count(*) FROM batch), {changed}, {before}"  # noqa: S608 - as above
-        if not saves:
-            return f"{batch} {result}, NULL::text[], false"
-        saved = self._saved(changed, f"greatest({before} - {changed}, 0)", "$2", "$3", "$4")
-        return (
-            f"{batch}, saved AS ({saved}) {result}, (SELECT high FROM saved), "  # noqa: S608 - as above
-            "(SELECT done FROM saved)"
-        )
+        if self.backfill.sets and self.key.has_places:
+            # A row is found again by its place, which costs less than a table of keys.
+            locked, number = f"SELECT {self._places(rows)} AS places", "cardinality(places)"
+        else:
+            locked, number = f"SELECT {self.key.listed} {rows} {self._strength}", "count(*)"
+        return self._changing(locked, number, self._statement, saves=saves)
 
     @property
     def save(self) -> str:
@@ -95,7 +93,7 @@ class Statements:
         """The rows of a batch for `fill`, each with the version that it has."""
         columns = dict.fromkeys((*self.key.columns, *self.backfill.reads))
         return (
-            f"SELECT {', '.join(map(qualified, columns))}, xmin::text AS {_ROW} "  # noqa: S608 - quoted
+            f"SELECT {', '.join(map(qualified, columns))}, ctid AS {_PLACE}, xmin AS {_VERSION} "  # noqa: S608 - quoted
             f"FROM {self.key.quoted} WHERE {self._between} "
             f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.listed}"
         )
@@ -103,42 +101,45 @@ class Statements:
     @property
     def values_table(self) -> str:
         """Create the table for the values of `fill`, which each transaction leaves empty."""
-        columns = ", ".join(map(qualified, (*self.key.columns, *self.backfill.writes)))
+        columns = ", ".join(map(qualified, self.values_columns[:-2]))
         return (
             f"CREATE TEMPORARY TABLE {VALUES} ON COMMIT DELETE ROWS AS "  # noqa: S608 - quoted
-            f"SELECT {columns}, ''::text AS {_ROW} FROM {self.key.quoted} LIMIT 0"
+            f"SELECT {columns}, ctid AS {_PLACE}, xmin AS {_VERSION} FROM {self.key.quoted} LIMIT 0"
         )
 
     @property
     def values_columns(self) -> tuple[str, ...]:
         """The columns of that table."""
-        return (*self.key.columns, *self.backfill.writes, _ROW)
+        keys = () if self.key.has_places else self.key.columns
+        return (*keys, *self.backfill.writes, _PLACE, _VERSION)
 
     @property
     def write(self) -> str:
         """Write the values of `fill` to the rows that nobody has changed since they were read.
 
-        The walk came to $1 in the range $2, after $3 rows, of which $4 had values.
+        Its parameters are those of `batch`, and it returns the same.
         """
-        changed = "(SELECT count(*) FROM changed)"
-        saved = self._saved(changed, f"greatest($4 - {changed}, 0)", "$1", "$2", "$3")
-        keys = [qualified(name) for name in self.key.columns]
-        same = " AND ".join(f"{_ROW}.{name} = v.{name}" for name in keys)
-        found = "ctid" if self.key.has_places else None
-        join = f"t.{found} = batch.{found}" if found else same.replace(f"{_ROW}.", "t.")
-        join = join.replace("v.", "batch.")
-        sets = ", ".join(f"{name} = batch.{name}" for name in map(qualified, self.backfill.writes))
-        place = f", {_ROW}.ctid" if found else ""
-        order = ", ".join(f"v.{name}" for name in keys)
-        return (
-            f"WITH batch AS MATERIALIZED (SELECT v.*{place} FROM {self.key.quoted} AS {_ROW} "  # noqa: S608 - quoted
-            f"JOIN pg_temp.{VALUES} AS v ON {same} AND {_ROW}.xmin::text = v.{_ROW} "
-            f"ORDER BY {order} FOR NO KEY UPDATE OF {_ROW} SKIP LOCKED), "
-            f"changed AS (UPDATE {self.key.quoted} AS t SET {sets} FROM batch WHERE {join} "
-            f"RETURNING 1), saved AS ({saved}) "
-            f"SELECT (SELECT count(*) FROM batch), {changed}, $4::bigint, "
-            "(SELECT high FROM saved), (SELECT done FROM saved)"
+        sets = ", ".join(f"{name} = v.{name}" for name in map(qualified, self.backfill.writes))
+        table, values = self.key.quoted, f"pg_temp.{VALUES}"
+        if self.key.has_places:
+            # A plan that joins by the place alone may read the whole table.
+            rows = f"FROM {table} WHERE ctid = ANY (ARRAY(SELECT {_PLACE} FROM {values}))"  # noqa: S608 - quoted
+            locked, number = f"SELECT {self._places(rows)} AS places", "cardinality(places)"
+            same = f"t.ctid = v.{_PLACE} AND t.ctid = {_FOUND}"
+        else:
+            keys = [qualified(name) for name in self.key.columns]
+            same = " AND ".join(f"t.{name} = v.{name}" for name in keys)
+            same += f" AND {self._between.replace(f'{table}.', 't.')}"
+            locked = (
+                f"SELECT v.* FROM {table} AS t JOIN {values} AS v ON {same} "  # noqa: S608 - quoted
+                f"AND t.xmin = v.{_VERSION} FOR NO KEY UPDATE OF t SKIP LOCKED"
+            )
+            number, values = "count(*)", "batch"
+        statement = (
+            f"UPDATE {table} AS t SET {sets} FROM {values} AS v "  # noqa: S608 - quoted
+            f"WHERE {same} AND t.xmin = v.{_VERSION}"
         )
+        return self._changing(locked, number, statement)
 
     @property
     def fail(self) -> str:
@@ -165,10 +166,10 @@ class Statements:
         order = ", ".join(f"{qualified(name)} DESC" for name in self.key.columns)
         return f"SELECT {self.key.texts} FROM {self.key.quoted} ORDER BY {order} LIMIT 1"  # noqa: S608 - quoted
 
-    @property
-    def any_left(self) -> str:
-        """Whether a row lacks the change, failed ones included."""
-        return f"SELECT EXISTS (SELECT FROM {self.key.quoted} WHERE ({self.backfill.todo}))"  # noqa: S608 - quoted
+    def any_left(self, *, but_failed: bool = False) -> str:
+        """Whether a row lacks the change."""
+        todo = self.todo(but_failed=but_failed)
+        return f"SELECT EXISTS (SELECT FROM {self.key.quoted} WHERE {todo})"  # noqa: S608 - quoted
 
     @property
     def _name(self) -> str:
@@ -179,10 +180,39 @@ class Statements:
         if self.backfill.statement:
             return self.backfill.statement.strip().rstrip(";")
         sets = ", ".join(f"{qualified(k)} = {value}" for k, value in self.backfill.sets.items())
-        rows = f"({self.key.listed}) IN (SELECT {self.key.listed} FROM batch)"  # noqa: S608 - quoted
+        keys = self.key.listed
+        # The planner does not see that the rows of the batch are near to each other.
+        rows = f"{self._between} AND ({keys}) IN (SELECT {keys} FROM batch)"  # noqa: S608 - quoted
         if self.key.has_places:
-            rows = "ctid = ANY (ARRAY(SELECT ctid FROM batch))"
+            rows = f"ctid = {_FOUND}"
         return f"UPDATE {self.key.quoted} SET {sets} WHERE {rows}"  # noqa: S608 - quoted
+
+    @property
+    def _strength(self) -> str:
+        deletes = self._statement.lstrip()[:6].upper() == "DELETE"
+        return f"FOR {'UPDATE' if deletes else 'NO KEY UPDATE'} SKIP LOCKED"
+
+    @staticmethod
+    def _places(rows: str) -> str:
+        return f"ARRAY(SELECT ctid {rows} FOR NO KEY UPDATE SKIP LOCKED)"
+
+    def _changing(self, locked: str, number: str, statement: str, *, saves: bool = True) -> str:
+        """Change the rows that `locked` gives, of which `number` is the number, as `batch`."""
+        changed = (
+            f"WITH batch AS MATERIALIZED ({locked}), changed AS ({statement} RETURNING 1), "  # noqa: S608 - quoted
+            "counted AS MATERIALIZED (SELECT count(*) AS n FROM changed)"
+        )
+        result = f"SELECT (SELECT {number} FROM batch), (SELECT n FROM counted)"  # noqa: S608 - as above
+        if not saves:
+            return f"{changed} {result}, NULL::text[], false"
+        n = "(SELECT n FROM counted)"
+        skipped = f"greatest($5::bigint - {n}, 0)"
+        begins = "coalesce(position, low) IS NOT DISTINCT FROM $1::text[]"
+        saved = self._saved(n, skipped, "$2", "$3", "$4", where=begins)
+        return (
+            f"{changed}, saved AS ({saved}) {result}, (SELECT high FROM saved), "  # noqa: S608 - as above
+            "(SELECT done FROM saved)"
+        )
 
     @property
     def _between(self) -> str:
@@ -190,7 +220,16 @@ class Statements:
         low, high = (self.key.values(f"${n}::text[]") for n in (1, 2))
         return f"($1::text[] IS NULL OR {self.key.row} > {low}) AND {self.key.row} <= {high}"
 
-    def _saved(self, changed: str, skipped: str, position: str, number: str, walked: str) -> str:
+    def _saved(
+        self,
+        changed: str,
+        skipped: str,
+        position: str,
+        number: str,
+        walked: str,
+        *,
+        where: str = "true",
+    ) -> str:
         """Keep the place of the last row that was walked; a range ends with its own last place."""
         ranges = self.version_table.backfills[1]
         end = f"{self.key.values(f'{position}::text[]')} >= {self.key.values('high')}"
@@ -198,5 +237,5 @@ class Statements:
             f"UPDATE {ranges} SET position = {position}::text[], done = {end}, "  # noqa: S608 - quoted
             f"changed = changed + {changed}, skipped = skipped + {skipped}, "
             f"walked = walked + {walked}::bigint, batches = batches + 1 "
-            f"WHERE backfill = {self._name} AND id = {number} RETURNING high, done"
+            f"WHERE backfill = {self._name} AND id = {number} AND {where} RETURNING high, done"
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 
-from surefoot.backfill.batch import Batches, Outcome
+from surefoot.backfill.batch import Batches, Outcome, Part
 from surefoot.backfill.events import Vacuumed
 from surefoot.backfill.failures import meaning, words
 from surefoot.backfill.job import Job
@@ -46,7 +47,7 @@ class Worker:
         self._batches = Batches(connection, job.statements, job.calls)
         least, most = job.backfill.batch_rows
         self._pace = Pace(job.batch_s, least, most)
-        self._stuck, self._looks = 0, True
+        self._stuck, self._looks, self._is_first = 0, True, True
 
     async def work(self) -> None:
         """Walk ranges until the backfill has ended or the job is to stop.
@@ -107,38 +108,33 @@ class Worker:
         progress = await self._state.read()
         if progress is not None:
             self._batches.but_failed = progress.failed > 0
-            self._batches.counts = progress.lap > 1
+            self._is_first = progress.lap <= 1
 
     async def _walk(self, range_: Range) -> None:
         low, high, done = range_.begin, range_.high, False
         while not done and await self._job.may_go_on():
-            rows = self._pace.rows
-            query = self._job.statements.bound
-            bound = await self._batches.value(query, low, high, rows)
+            part = await self._batches.look(low, high, self._pace.rows, range_.id)
             started_s = time.monotonic()
-            outcome = await self._attempt(
-                low, bound or high, range_.id, 0 if bound is None else rows
-            )
+            outcome = await self._attempt(part)
             if outcome is None or outcome.high is None:
                 return  # cancelled meanwhile
             self._pace.target_s = self._job.batch_s
-            if bound is not None:
-                self._pace.took(time.monotonic() - started_s)
-            await self._refuse_no_progress(low, bound or high, outcome)
-            low, high, done = bound or high, outcome.high, outcome.is_done
+            if part.lacking:
+                self._pace.took(time.monotonic() - started_s, part.lacking / part.walked)
+            await self._refuse_no_progress(part, outcome)
+            low, high, done = part.high, outcome.high, outcome.is_done
             await self._job.spent(outcome.changed)
 
-    async def _attempt(
-        self, low: Place | None, high: Place, number: int, walked: int
-    ) -> Outcome | None:
+    async def _attempt(self, part: Part) -> Outcome | None:
         """Run a batch; in halves where it fails, down to the row that cannot be changed.
 
         It is None where the job is to stop.
         """
         began_s, timeouts, tries = time.monotonic(), 0, 0
+        low, high = part.low, part.high
         while True:
             try:
-                return await self._batches.run(low, high, number, walked)
+                return await self._batches.run(part)
             except Exception as error:  # noqa: PERF203 - the same
                 what = meaning(error)
                 if what in ("lost", "stop"):
@@ -157,11 +153,18 @@ class Worker:
                         self._job.statements.middle, low, high, rows // 2
                     )
                     if half is not None:
-                        first = await self._attempt(low, half, number, 0)
-                        second = first and await self._attempt(half, high, number, 0)
+                        halves = (
+                            replace(part, high=half, walked=0, lacking=rows // 2),
+                            replace(part, low=half, lacking=rows - rows // 2),
+                        )
+                        first = await self._attempt(halves[0])
+                        second = first and await self._attempt(halves[1])
                         return second and first and second.behind(first)
                 elif rows == 1 and (what == "row" or timeouts >= _TIMEOUTS):
-                    await self._fail(low, high, number, error)
+                    await self._fail(low, high, part.number, error)
+                    part = replace(part, lacking=0)
+                else:
+                    part = replace(part, lacking=rows)
 
     async def _yield(self, since_s: float, error: BaseException) -> None:
         """Wait a moment for other sessions. On failure: BackfillBlocked, after too long."""
@@ -198,13 +201,13 @@ class Worker:
             shown = sorted({reason for _, _, reason in failures})[:5]
             raise BackfillRowsFailed(backfill.name, len(failures), shown, "stopped")
 
-    async def _refuse_no_progress(self, low: Place | None, high: Place, outcome: Outcome) -> None:
+    async def _refuse_no_progress(self, part: Part, outcome: Outcome) -> None:
         """Look whether the rows still match, in the first batch and wherever few are left."""
-        if outcome.locked == 0 or not (self._looks or self._batches.counts):
+        if outcome.locked == 0 or (self._is_first and not self._looks):
             return
         query = self._job.statements.count(but_failed=self._batches.but_failed)
-        left = await self._batches.value(query, low, high)
-        self._stuck = self._stuck + 1 if left >= outcome.before else 0
+        left = await self._batches.value(query, part.low, part.high)
+        self._stuck = self._stuck + 1 if left >= part.lacking else 0
         self._looks = self._stuck > 0
         if self._stuck >= _STUCK:
             backfill = self._job.backfill
