@@ -51,6 +51,8 @@ class Points:
     # Once the statement of the point has been sent.
     sent: bool = False
     after_s: float = 0.0
+    # The points are messages to a server, not statements and commits of SQLAlchemy.
+    messages: bool = False
 
 
 class Run:

@@ -27,10 +27,12 @@ def install(
     times: int = 1,
     sent: bool = False,
     after_s: float = 0.0,
+    messages: bool = False,
 ) -> None:
     """Send `signal` to `pid` (this process by default) at point number `at`; list all in `log`.
 
-    With `backend` it is the server's process of the connection that came to the point; with `times`
+    With `messages` the points are before and after each message to a server instead. With
+    `backend` it is the server's process of the connection that came to the point; with `times`
     it is sent at as many points in a row; with `after_s` so much later, and with `sent` so much
     after the next statement was sent.
     """
@@ -62,8 +64,8 @@ def install(
         else:
             send(target)
 
-    def wrap(name: str, described: Callable[..., str]) -> None:
-        original = getattr(dialect, name)
+    def wrap(name: str, described: Callable[..., str], of: Any = dialect) -> None:
+        original = getattr(of, name)
 
         def wrapped(self: Any, *arguments: Any, **named: Any) -> Any:
             what = described(*arguments)
@@ -72,11 +74,16 @@ def install(
             point(f"after {what}", arguments[0])
             return result
 
-        setattr(dialect, name, wrapped)
+        setattr(of, name, wrapped)
 
     def statement(_cursor: Any, sql: str, *_: Any) -> str:
         return " ".join(sql.split())[:100]
 
+    if messages:
+        # The transport of every connection of asyncpg.
+        transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+        wrap("write", lambda *_: "message", transport)
+        return
     wrap("do_execute", statement)
     wrap("do_execute_no_params", statement)
     wrap("do_executemany", statement)

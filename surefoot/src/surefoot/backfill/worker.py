@@ -76,9 +76,12 @@ class Worker:
             try:
                 await self._look()
                 await self._walk(range_)
-            finally:
+            except asyncpg.PostgresError:
+                # The session may go on. After anything else it is closed, and may not answer.
                 if not self._connection.is_closed():
                     await self._state.ranges.release(range_.id)
+                raise
+            await self._state.ranges.release(range_.id)
             return False
         if await split_one(self._connection, self._state, job.statements):
             return False
