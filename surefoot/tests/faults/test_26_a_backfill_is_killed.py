@@ -218,7 +218,10 @@ async def test_a_large_one_is_killed_again_and_again(
     chance, url, killed = random.Random(seed), empty_database.url, 0
     async with Writers(url, rows, seed).at_work() as writers:
         while True:
-            points = Points(chance.randrange(20, 80), messages=True, after_s=chance.uniform(0, 0.1))
+            # Before the first batch there are about 100.
+            points = Points(
+                chance.randrange(80, 300), messages=True, after_s=chance.uniform(0, 0.1)
+            )
             run = await case.start(url, chance.choice([1, 2, 4]), points)
             result = await run.end()
             if result.code == 0:
