@@ -45,8 +45,9 @@ class Backfill:
     # So many rows has one call of `fill`, at most; and so many calls run at a time in one process.
     rows_per_call: ClassVar[int] = 1000
     concurrency: ClassVar[int] = 1
-    # Seconds that a batch should take; its number of rows follows.
-    batch_s: ClassVar[float] = 0.5
+    # Seconds that a batch should take; its number of rows follows. So long a writer of one of its
+    # rows waits.
+    batch_s: ClassVar[float] = 0.1
     batch_rows: ClassVar[tuple[int, int]] = (10, 50_000)
     # After so many rows that cannot be changed the run stops.
     max_failed_rows: ClassVar[int] = 100

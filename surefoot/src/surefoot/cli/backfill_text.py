@@ -20,6 +20,13 @@ from surefoot.cli.output import PROGRESS_S
 from surefoot.errors.names import command
 from surefoot.run.report import duration
 
+# From this lap on its rows have come since the backfill began.
+_MANY_LAPS = 3
+_COMING = (
+    "rows that lack the change keep coming; let the release that runs write it, or keep the "
+    "columns in step (op.keep_in_step)"
+)
+
 
 def counted(number: int, noun: str) -> str:
     """`1 row`, `1,200 rows`."""
@@ -131,6 +138,8 @@ class Narration:
             case LapDone(name, lap, changed, skipped):
                 later = f", {counted(skipped, 'row')} later" if skipped else ""
                 self._say(f"  {name}: lap {lap} done, {counted(changed, 'row')} changed{later}")
+                if changed and lap >= _MANY_LAPS:
+                    self._say(f"NOTE  {name}: {_COMING}")
             case Unrecorded(name, said, reason):
                 self._say(f"warning: the ledger has no row `{name} {said}`: {reason}")
             case Walked() if time.monotonic() - self._said_s >= self._every_s:
