@@ -182,6 +182,19 @@ async def test_keys(
     await connection.close()
 
 
+async def test_a_key_whose_first_column_has_one_value(filling: Filling) -> None:
+    """A batch of a large table is found by the index all the same."""
+    await filling.connection.execute(
+        "DROP TABLE files; CREATE TABLE files (tenant int, id int, size int DEFAULT 3, "
+        "wide bigint, pad text DEFAULT repeat('x', 400), PRIMARY KEY (tenant, id)); "
+        "INSERT INTO files SELECT 1, n FROM generate_series(1, 30000) n"
+    )
+    await filling.connection.execute("VACUUM ANALYZE files")
+    filling.widen()
+    result = await filling.run()
+    assert (result.is_complete, result.changed, await filling.left()) == (True, 30_000, 0)
+
+
 async def test_a_statement_of_its_own(filling: Filling) -> None:
     """`batch` has the keys of rows that nobody else can change; rows go to another table."""
     await filling.connection.execute("CREATE TABLE gone (id int)")

@@ -13,7 +13,7 @@ import asyncpg
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Event, Held, LapDone, Listen
 from surefoot.backfill.pace import Rate
-from surefoot.backfill.statements import Statements
+from surefoot.backfill.statements import BY_KEY, Statements
 from surefoot.connect.database import Database
 from surefoot.telemetry import BackfillTelemetry
 
@@ -124,7 +124,7 @@ class Job:
         """A session that works. On failure: whatever connecting meets."""
         connection = await self.database.connect("backfill")
         timeout = f"SET statement_timeout = {self.statement_timeout_ms}"
-        await connection.execute(f"{_SETTINGS}; {timeout}")
+        await connection.execute(f"{_SETTINGS}; {BY_KEY}; {timeout}")
         return connection
 
 

@@ -10,7 +10,7 @@ import asyncpg
 
 from surefoot.backfill.key import Place
 from surefoot.backfill.pace import FIRST_ROWS
-from surefoot.backfill.statements import Statements
+from surefoot.backfill.statements import BY_KEY, Statements
 from surefoot.errors import BackfillScans
 
 # A table below this is read as a whole in a moment.
@@ -44,6 +44,7 @@ async def explained_batch(
     query = of.read(but_failed=False)
     if not of.backfill.is_python:
         query = of.batch(but_failed=False, saves=False)
+    await connection.execute(BY_KEY)
     text = await connection.fetch(f"EXPLAIN (COSTS OFF) {query}", None, high)
     found = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE) {query}", None, high)
     scans = [

@@ -17,6 +17,9 @@ VALUES = "surefoot_backfill_values"
 # The ctid and xmin of a row for `fill`; whether a row lacks the change.
 _FOUND = "ANY ((SELECT places FROM batch)::tid[])"
 _PLACE, _VERSION, _LACKS = "surefoot_place", "surefoot_version", "surefoot_lacks"
+# For sessions that walk: by the index of the key. How many rows are below a place, the planner
+# tells by the first column of a key alone, and with one volume or tenant these are all rows.
+BY_KEY = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off"
 
 
 @dataclass(frozen=True)
