@@ -5,6 +5,8 @@ from typing import Any
 
 import asyncpg
 
+from surefoot.backfill.at_once import fill_at_once
+from surefoot.backfill.files import named
 from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import describe
 from surefoot.errors import RowsLost, RowsRefused, SurefootError, UpgradeFailed, UsageError
@@ -40,7 +42,7 @@ async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpg
         unknown = set(tests.values) - state.column_names
         for revision in revisions:
             with walk.reaches(revision):
-                await _step(walk, target, session, revision)
+                await _step(walk, tests, target, session, revision)
             if revision.id not in walk.reached:
                 return walk
             await _between(tests, session, revision)
@@ -70,14 +72,20 @@ async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Rev
 
 
 async def _step(
-    walk: PopulatedUpgrade, target: Target, session: asyncpg.Connection, revision: Revision
+    walk: PopulatedUpgrade,
+    tests: ChainTests,
+    target: Target,
+    session: asyncpg.Connection,
+    revision: Revision,
 ) -> None:
     file = path_of(revision).name
-    before = await read(session, target.version_table)
     try:
-        await upgrade(target, revision.id, squash=False)
-    except SurefootError as error:
-        reason = error.reason if isinstance(error, UpgradeFailed) else error.message
+        await _backfill(tests, session, revision)
+        before = await read(session, target.version_table)
+        # Without its state a backfill is not complete for a run that asks for it.
+        await upgrade(target, revision.id, squash=False, measure=False)
+    except (SurefootError, asyncpg.PostgresError) as error:
+        reason = _reason(error)
         await unseed(session, target.version_table)
         # An error here is the one that counts: it fails on empty tables as well.
         await upgrade(target, revision.id, squash=False)
@@ -87,3 +95,16 @@ async def _step(
         declared = declared_losses(revision)
         if undeclared := {name: loss for name, loss in gone.items() if name not in declared}:
             walk.failed(revision, RowsLost(file, undeclared))
+
+
+async def _backfill(tests: ChainTests, session: asyncpg.Connection, revision: Revision) -> None:
+    """Run the backfills that a revision requires, before its rows are compared."""
+    async with session.transaction():
+        for name in revision.requires_backfill:
+            await fill_at_once(session, named(tests.project, name), tests.version_table)
+
+
+def _reason(error: SurefootError | asyncpg.PostgresError) -> str:
+    if isinstance(error, UpgradeFailed):
+        return error.reason
+    return error.message if isinstance(error, SurefootError) else describe(error)
