@@ -43,6 +43,13 @@ class Chain:
             for path in sorted((self.project / "alembic" / "versions").glob("*.py")):
                 shutil.copy(path, self.versions)
             shutil.copy(self.project / "alembic" / "revisions.lock", folder / "alembic")
+            backfills = self.project / "alembic" / "backfills"
+            if backfills.is_dir():
+                shutil.copytree(
+                    backfills,
+                    folder / "alembic" / "backfills",
+                    ignore=shutil.ignore_patterns("__pycache__"),
+                )
         else:
             self.lock()
 
