@@ -9,7 +9,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.keyset import read_cursor, write_cursor
-from app.db.models import File, Volume, volume_usage
+from app.db.models import File, MediaType, Volume, volume_usage
 from app.errors import VolumeUnknown
 from app.files.schemas import FileFilter, FileOut, FilePage, VolumeList, VolumeOut
 
@@ -22,7 +22,12 @@ async def find(
     On failure: VolumeUnknown where the volume is neither catalogued nor configured,
     CursorInvalid.
     """
-    statement = select(File).order_by(File.volume_id, File.path).limit(wanted.limit + 1)
+    statement = (
+        select(File, MediaType.name.label("media_type"))
+        .outerjoin(MediaType, MediaType.id == File.media_type_id)
+        .order_by(File.volume_id, File.path)
+        .limit(wanted.limit + 1)
+    )
     if wanted.volume is not None:
         volume_id = await _volume_id(session, wanted.volume, configured)
         if volume_id is None:
@@ -33,7 +38,8 @@ async def find(
     if wanted.name:
         statement = statement.where(File.name.like(_begins_with(wanted.name)))
     if wanted.media_type is not None:
-        statement = statement.where(File.media_type == wanted.media_type)
+        of_name = select(MediaType.id).where(MediaType.name == wanted.media_type)
+        statement = statement.where(File.media_type_id == of_name.scalar_subquery())
     if wanted.size_min is not None:
         statement = statement.where(File.size_bytes >= wanted.size_min)
     if wanted.size_max is not None:
@@ -44,13 +50,13 @@ async def find(
     if wanted.cursor is not None:
         after = read_cursor(wanted.cursor, int, str)
         statement = statement.where(tuple_(File.volume_id, File.path) > tuple(after))
-    rows = (await session.scalars(statement)).all()
+    rows = (await session.execute(statement)).all()
     page = rows[: wanted.limit]
-    names = await _names(session, {file.volume_id for file in page})
+    names = await _names(session, {row.File.volume_id for row in page})
     more = len(rows) > wanted.limit
     return FilePage(
-        files=[_shown(file, names[file.volume_id]) for file in page],
-        next=write_cursor(page[-1].volume_id, page[-1].path) if more else None,
+        files=[_shown(row.File, names[row.File.volume_id], row.media_type) for row in page],
+        next=write_cursor(page[-1].File.volume_id, page[-1].File.path) if more else None,
     )
 
 
@@ -117,7 +123,7 @@ def _begins_with(prefix: str) -> str:
     return f"{prefix}%"
 
 
-def _shown(file: File, volume: str) -> FileOut:
+def _shown(file: File, volume: str, media_type: str | None) -> FileOut:
     return FileOut(
         volume=volume,
         path=file.path,
@@ -125,7 +131,7 @@ def _shown(file: File, volume: str) -> FileOut:
         size_bytes=file.size_bytes,
         modified_at=file.modified_at,
         mode=f"{file.mode:04o}",
-        media_type=file.media_type,
+        media_type=media_type,
         content_sha256=file.content_sha256.hex() if file.content_sha256 else None,
         attributes=file.attributes,
         first_seen_at=file.first_seen_at,

@@ -4,6 +4,7 @@
 
 1. A batch goes into a staging table by COPY and from there into `files` by one upsert, in one
    transaction. An interrupted scan leaves whole batches, and the next scan completes them.
+   Media types that are new to the scan are added to `media_types` before.
 2. While one writer waits for the server, the other fetches the next batch. The walk, the encoding
    and the server work at the same time, and reading stays close to writing.
 3. At the end, files that the walk did not see are marked missing. Files below a folder that could
@@ -15,7 +16,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,29 @@ CREATE TEMP TABLE IF NOT EXISTS staged_files_1 (
 # Ordered by path, so two scans of the same files cannot deadlock. A folder that changes while it is
 # read may list a name twice. A content hash is removed when size or time show a change.
 _UPSERT = """
-INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, media_type)
+INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, media_type, media_type_id)
 SELECT DISTINCT ON (path) CAST(:volume_id AS bigint), path, size_bytes,
-       timestamptz 'epoch' + modified_us * interval '1 microsecond', mode, media_type
+       timestamptz 'epoch' + modified_us * interval '1 microsecond', mode, media_type,
+       media_types.id
 FROM staged_files_1
+LEFT JOIN media_types ON media_types.name = staged_files_1.media_type
 ORDER BY path
 ON CONFLICT (volume_id, path) DO UPDATE
 SET size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, mode = excluded.mode,
-    media_type = excluded.media_type, last_seen_at = excluded.last_seen_at, missing_since = NULL,
+    media_type = excluded.media_type, media_type_id = excluded.media_type_id,
+    last_seen_at = excluded.last_seen_at, missing_since = NULL,
     content_sha256 = CASE
         WHEN (files.size_bytes, files.modified_at) = (excluded.size_bytes, excluded.modified_at)
         THEN files.content_sha256
     END
+"""
+# In a transaction of its own, which locks no file: others that add types wait for its end. The lock
+# is that of the trigger set_media_type_id.
+_LOCK_TYPES = "SELECT pg_advisory_xact_lock('media_types'::regclass::bigint)"
+_ADD_TYPES = """
+INSERT INTO media_types (name)
+SELECT name FROM unnest(CAST(:names AS text[])) AS found (name)
+ON CONFLICT (name) DO NOTHING
 """
 _MARK_MISSING = """
 UPDATE files SET missing_since = now()
@@ -101,6 +113,7 @@ async def _walk_and_write(work: Work) -> Tally:
         stop=stop,
     )
     turn = anyio.Lock()
+    known: set[str | None] = {None}
 
     async def write() -> None:
         while True:
@@ -108,6 +121,10 @@ async def _walk_and_write(work: Work) -> Tally:
                 rows = await anyio.to_thread.run_sync(_next, batches, work, abandon_on_cancel=True)
             if rows is None:
                 return
+            types = {row.media_type for row in rows} - known
+            if types:
+                await _add_types(work.engine, types)
+                known.update(types)
             await _store(work.engine, work.lease.volume_id, rows)
             work.progress.done += len(rows)
 
@@ -128,6 +145,12 @@ def _next(batches: Iterator[list[Found]], work: Work) -> list[Found] | None:
         raise JobImpossible(
             f"{_root(work) / work.lease.path} cannot be read: {error.strerror}"
         ) from error
+
+
+async def _add_types(engine: AsyncEngine, names: Collection[str | None]) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text(_LOCK_TYPES))
+        await connection.execute(text(_ADD_TYPES), {"names": list(names)})
 
 
 async def _store(engine: AsyncEngine, volume_id: int, rows: list[Found]) -> None:

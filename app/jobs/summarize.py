@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.db.models import File
+from app.db.models import File, MediaType
 from app.jobs.work import Work
 
 MAX_MEDIA_TYPES = 200
@@ -25,10 +25,16 @@ async def summarize(work: Work) -> dict[str, Any]:
         await connection.execution_options(isolation_level="REPEATABLE READ")
         by_type = (
             await connection.execute(
-                select(File.media_type, files.label("files"), size_bytes.label("size_bytes"))
+                select(
+                    MediaType.name.label("media_type"),
+                    files.label("files"),
+                    size_bytes.label("size_bytes"),
+                )
+                .select_from(File)
+                .outerjoin(MediaType, MediaType.id == File.media_type_id)
                 .where(*there)
-                .group_by(File.media_type)
-                .order_by(size_bytes.desc(), File.media_type)
+                .group_by(MediaType.name)
+                .order_by(size_bytes.desc(), MediaType.name)
             )
         ).all()
         missing = await connection.scalar(

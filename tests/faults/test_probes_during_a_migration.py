@@ -16,13 +16,13 @@ import pytest
 from app.db.engine import PROJECT
 from app.db.migration import in_a_thread
 from harness.clock import within
-from harness.databases import Database, connect, execute, value
+from harness.databases import Database, connect, value
 from surefoot.chain.lockfile import read_lock
 from tests.support.project import ROOT
 from tests.support.service import served
+from tests.support.sites import revert
 
 HEAD = read_lock(PROJECT.lock)[-1].id
-NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only"
 
 
 def image_check(**environment: str) -> int:
@@ -38,11 +38,7 @@ def image_check(**environment: str) -> int:
 @pytest.mark.slow
 async def test_a_service_that_migrates_is_alive_and_not_ready(database: Database) -> None:
     """Here for a lock; so would it be for an index that takes a minute. Then it serves."""
-    await execute(
-        database.url,
-        f"{NO_LEDGER}; UPDATE alembic_version SET version_num = '0007';"
-        "ALTER TABLE api_keys DROP COLUMN scopes",
-    )
+    await revert(database, "0007")
     blocker = await connect(database.url)
     with served("serve", "--migrate", DATABASE_URL=database.url) as service:
         async with blocker.transaction():

@@ -1,8 +1,8 @@
 """A rolling release over a change that first expands and then contracts, under load.
 
-0008  the old build        | serves, and goes on after 0009
-0009  expand               | the new build, which no longer needs what 0010 drops
-0010  contract, needs 0009 | refused while the old build lives
+0014  the old build        | serves, and goes on after 0015
+0015  expand               | the new build, which no longer needs what 0016 drops
+0016  contract, needs 0015 | refused while the old build lives
 """
 
 import asyncio
@@ -83,12 +83,12 @@ async def balancing(database: Database, *urls: str) -> AsyncIterator[Balancer]:
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Iterator[tuple[Build, Build, Build]]:
-    """The builds at 0008, at 0009 and at 0010."""
+    """The builds at 0014, at 0015 and at 0016."""
     with ExitStack() as stack:
         old, new, last = (stack.enter_context(build(tmp_path / name)) for name in "abc")
         for each in (new, last):
             each.add(EXPAND, CONTRACT)
-        last.add(CONTRACT, EXPAND, phase="contract", requires_code="0009")
+        last.add(CONTRACT, EXPAND, phase="contract", requires_code="0015")
         yield old, new, last
 
 
@@ -115,8 +115,8 @@ async def test_no_request_fails(database: Database, releases: tuple[Build, Build
             expanded = await migrate(new, environment)
             assert expanded[0] == 0, expanded
             await until(balancer, one, "ahead")
-            assert (await readyz(balancer, one))["ahead"] == ["0009"]
-            assert any("ready: " in line and "0009 (expand)" in line for line in first.said)
+            assert (await readyz(balancer, one))["ahead"] == ["0015"]
+            assert any("ready: " in line and "0015 (expand)" in line for line in first.said)
             two = await asyncio.to_thread(early.wait_until_it_serves)
             assert two == waits
             balancer.behind.append(two)
@@ -125,8 +125,8 @@ async def test_no_request_fails(database: Database, releases: tuple[Build, Build
             # The contract revision is refused while the old build lives.
             code, said = await migrate(last, environment)
             assert code == 3, said
-            assert "REFUSED [services-alive]  0010 needs the code of 0009, and 1 older" in said
-            assert await value(database.url, AT) == "0009"
+            assert "REFUSED [services-alive]  0016 needs the code of 0015, and 1 older" in said
+            assert await value(database.url, AT) == "0015"
             await balancer.passes()
 
             # Without it the revision runs, and the build that tolerates it serves on.
@@ -139,7 +139,7 @@ async def test_no_request_fails(database: Database, releases: tuple[Build, Build
             # Its migration has nothing to do, should it be run again.
             code, said = await migrate(new, environment)
             assert code == 0, said
-            assert "is ahead of this build: 0010 leaves what 0009 needs. Nothing to do.\n" in said
+            assert "is ahead of this build: 0016 leaves what 0015 needs. Nothing to do.\n" in said
 
             # The last build takes over.
             three = await asyncio.to_thread(start(last).wait_until_it_serves)
@@ -151,7 +151,7 @@ async def test_no_request_fails(database: Database, releases: tuple[Build, Build
             # An old build that comes back by mistake does not serve.
             late = start(old)
             assert await asyncio.to_thread(late.wait) == 1
-            assert any("0010 (contract, needs the code of 0009)" in line for line in late.said)
+            assert any("0016 (contract, needs the code of 0015)" in line for line in late.said)
     assert {status for _, status in balancer.answered} == {200}
 
 

@@ -139,10 +139,10 @@ async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contrac
     newer = ProjectChain(tmp_path / "newer", of_project=True)
     newer.add("op.execute('CREATE TABLE t (id int)')")
     newer.add("pass", phase="contract", requires_code=HEAD)
-    newer.add("pass", phase="contract", requires_code="0009")
+    newer.add("pass", phase="contract", requires_code="0015")
     theirs = Target.of(target.engine, newer.ini)
     async with serving(quiet) as client:
-        for revision, code in (("0009", "ahead"), ("0010", "ahead")):
+        for revision, code in (("0015", "ahead"), ("0016", "ahead")):
             await upgrade(theirs, revision)
             with anyio.fail_after(PATIENCE_S):
                 while (body := await turns(client, (200, code)))["ahead"][-1] != revision:
@@ -150,10 +150,10 @@ async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contrac
             assert (await client.get("/api/v1/files")).status_code == 200
         await upgrade(theirs, "0011")
         body = await turns(client, (503, "database-ahead"))
-        assert body["ahead"] == ["0009", "0010", "0011"]
+        assert body["ahead"] == ["0015", "0016", "0011"]
         assert (await client.get("/api/v1/files")).status_code == 503
         assert (await client.get("/livez")).status_code == 200
-        await downgrade(theirs, "0010")
+        await downgrade(theirs, "0016")
         await turns(client, (200, "ahead"))
         await downgrade(theirs, HEAD)
         await turns(client, READY)
@@ -297,8 +297,8 @@ async def test_it_does_not_wait_for_ever(behind: Database) -> None:
         assert service.wait() == 1
     assert service.said == [
         f"WAIT  for the migration, at most 0.3 s; {url}/readyz has details",
-        f"ERROR [database-behind]  database {behind.name!r} is at 0007; this build needs 0008 "
-        "(pending: 0008)",
+        f"ERROR [database-behind]  database {behind.name!r} is at 0013; this build needs 0014 "
+        "(pending: 0014)",
         "  help: run `alembic upgrade head`",
     ]
 
@@ -317,7 +317,7 @@ async def test_it_migrates_where_the_settings_say_so(behind: Database) -> None:
         url = service.wait_until_it_serves()
         assert httpx.get(f"{url}/readyz").json()["code"] == "at-head"
         assert service.stop() == 0
-    assert any("1 revision, 0007 to 0008" in line for line in service.said)
+    assert any("1 revision, 0013 to 0014" in line for line in service.said)
 
 
 async def test_ahead_it_says_so_when_it_starts(
@@ -329,7 +329,7 @@ async def test_ahead_it_says_so_when_it_starts(
     await upgrade(Target.of(target.engine, newer.ini))
     with served(DATABASE_URL=database.url) as service:
         url = service.wait_until_it_serves()
-        assert httpx.get(f"{url}/readyz").json()["ahead"] == ["0009"]
+        assert httpx.get(f"{url}/readyz").json()["ahead"] == ["0015"]
         assert service.stop() == 0
     (line,) = (line for line in service.said if "ahead" in line)
-    assert line.endswith(f"database {database.name!r} is ahead of 0008: 0009 (expand)")
+    assert line.endswith(f"database {database.name!r} is ahead of 0014: 0015 (expand)")

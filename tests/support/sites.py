@@ -32,6 +32,8 @@ from tests.support.settings import engine, settings_of
 NOWHERE = Settings(
     database_url=SecretStr("postgresql://u:secret@127.0.0.1:1/gone"), environment="test"
 )
+# It locks api_keys, and adds a column.
+SCOPES = "0008"
 IDS = [revision.id for revision in read_lock(PROJECT.lock)]
 
 
@@ -84,8 +86,8 @@ async def revert(database: Database, to: str) -> None:
 
 
 async def fail(database: Database) -> None:
-    """Leave the database before head, with an upgrade that met a column made by hand."""
-    await revert(database, IDS[-2])
+    """Leave the database before SCOPES, with an upgrade that met a column made by hand."""
+    await revert(database, IDS[IDS.index(SCOPES) - 1])
     await execute(database.url, "ALTER TABLE api_keys ADD COLUMN scopes int")
     async with engine(settings_of(database.url), "migrate") as made:
         with contextlib.suppress(UpgradeFailed):
@@ -95,8 +97,8 @@ async def fail(database: Database) -> None:
 
 @asynccontextmanager
 async def running(database: Database) -> AsyncIterator[None]:
-    """An upgrade to head that waits for somebody's transaction for as long as the block lasts."""
-    await revert(database, IDS[-2])
+    """An upgrade that waits for somebody's transaction for as long as the block lasts."""
+    await revert(database, IDS[IDS.index(SCOPES) - 1])
     report = await connect(database.url, "nightly report")
     async with engine(settings_of(database.url), "migrate") as made:
         await report.execute("BEGIN; SELECT count(*) FROM api_keys")

@@ -6,7 +6,7 @@ views that `objects` declares.
 
 from app.db.models.api_keys import ApiKey
 from app.db.models.base import Base, metadata
-from app.db.models.files import File, Volume
+from app.db.models.files import File, MediaType, Volume
 from app.db.models.jobs import Job, JobResult, JobStatus
 from app.db.models.objects import volume_usage
 
@@ -17,6 +17,7 @@ __all__ = [
     "Job",
     "JobResult",
     "JobStatus",
+    "MediaType",
     "Volume",
     "metadata",
     "volume_usage",

@@ -48,6 +48,19 @@ class Volume(Base):
     )
 
 
+class MediaType(Base):
+    """A media type that a file has, or had."""
+
+    __tablename__ = "media_types"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        {"comment": "The media types of files"},
+    )
+
+    id: Mapped[identity]
+    name: Mapped[str]
+
+
 class File(Base):
     """A regular file as its last scan saw it."""
 
@@ -70,7 +83,15 @@ class File(Base):
             postgresql_using="gin",
             postgresql_ops={"attributes": "jsonb_path_ops"},
         ),
+        # Whoever reads media_type_id sees every type.
+        CheckConstraint("media_type IS NULL OR media_type_id IS NOT NULL", name="media_type_known"),
         Index("ix_files_volume_id_media_type_size_bytes", "volume_id", "media_type", "size_bytes"),
+        Index(
+            "ix_files_media_type_id_volume_id_size_bytes",
+            "media_type_id",
+            "volume_id",
+            "size_bytes",
+        ),
         {"comment": "A regular file, as its last scan saw it"},
     )
 
@@ -88,6 +109,7 @@ class File(Base):
     size_bytes: Mapped[int]
     modified_at: Mapped[datetime]
     mode: Mapped[int] = mapped_column(Integer, comment="POSIX permission bits")
+    # The release before media_types reads it, and writes it alone: a trigger sets media_type_id.
     media_type: Mapped[str | None]
     content_sha256: Mapped[bytes | None] = mapped_column(BYTEA)
     attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
@@ -95,4 +117,7 @@ class File(Base):
     last_seen_at: Mapped[now]
     missing_since: Mapped[datetime | None] = mapped_column(
         comment="When a scan first found the file gone; null while it is there"
+    )
+    media_type_id: Mapped[int | None] = mapped_column(
+        ForeignKey("media_types.id"), comment="The row of media_type in media_types"
     )

@@ -88,7 +88,7 @@ async def test_downgrade_by_a_step_to_an_id_and_to_base(database: Database) -> N
     name = database.name
     assert timeless(apply(database, "downgrade", "-1").err) == (
         f"REVERT  {name}: 1 revision, {HEAD} to {IDS[-2]}\n"
-        f"  1 of 1  {HEAD}  Add scopes to api_keys  N s\n"
+        f"  1 of 1  {HEAD}  Validate the references to media_types  N s\n"
         f"OK  1 reverted in N s. Redo: alembic upgrade {HEAD}\n"
     )
     apply(database, "downgrade", "0003")
@@ -123,7 +123,7 @@ async def test_history_shows_what_is_applied_and_what_is_pending(empty_database:
     apply(empty_database, "upgrade", IDS[-3])
     result = apply(empty_database, "history")
     lines = result.out.splitlines()
-    assert lines[0] == f"pending  {HEAD}  expand    Add scopes to api_keys"
+    assert lines[0] == f"pending  {HEAD}  expand    Validate the references to media_types"
     assert lines[2].startswith(f"applied  {IDS[-3]}")
     assert lines[-1] == "applied  0001  expand    Create volumes"
     assert [line.split()[1] for line in lines] == IDS[::-1]
@@ -397,13 +397,13 @@ def lock(project: Path) -> None:
 def test_a_failing_revision_says_what_was_applied(database: Database, project: Path) -> None:
     """The failed one leaves nothing, the one before it stays, and the place is named."""
     versions = project / "alembic" / "versions"
-    (versions / "0009_good.py").write_text(
-        f'from alembic import op\nrevision = "0009"\ndown_revision = "{HEAD}"\nphase = "expand"\n'
+    (versions / "0015_good.py").write_text(
+        f'from alembic import op\nrevision = "0015"\ndown_revision = "{HEAD}"\nphase = "expand"\n'
         'def upgrade():\n    op.execute("CREATE TABLE good (id int)")\n'
         'def downgrade():\n    op.execute("DROP TABLE good")\n'
     )
-    (versions / "0010_bad.py").write_text(
-        'from alembic import op\nrevision = "0010"\ndown_revision = "0009"\nphase = "expand"\n'
+    (versions / "0016_bad.py").write_text(
+        'from alembic import op\nrevision = "0016"\ndown_revision = "0015"\nphase = "expand"\n'
         'def upgrade():\n    op.execute("CREATE TABLE half (id int)")\n'
         "    op.execute(\"INSERT INTO volumes (name, root) VALUES ('secret', 'no root')\")\n"
         "def downgrade():\n    pass\n"
@@ -412,13 +412,13 @@ def test_a_failing_revision_says_what_was_applied(database: Database, project: P
     result = run_alembic("upgrade", "head", url=database.url, cwd=project)
     assert result.code == 4
     assert result.err.splitlines()[2:] == [
-        "FAILED [run-failed]  0010 failed: alembic/versions/0010_bad.py:7: new row for relation "
+        "FAILED [run-failed]  0016 failed: alembic/versions/0016_bad.py:7: new row for relation "
         '"volumes" violates check constraint "ck_volumes_root_absolute" (SQLSTATE 23514)',
-        "  done: 0009",
-        "  kept of 0010: nothing",
+        "  done: 0015",
+        "  kept of 0016: nothing",
         "  help: correct the cause, then `alembic upgrade head` again",
     ]
-    assert run_alembic("current", url=database.url, cwd=project).out == "0009\n"
+    assert run_alembic("current", url=database.url, cwd=project).out == "0015\n"
 
 
 def test_heads_on_disk_are_one() -> None:

@@ -66,10 +66,10 @@ def test_an_untouched_database_is_what_its_revisions_give(ask: Ask, database: Da
     found = ask("drift", VEGAFS_ENVIRONMENT="production")
     assert (found.code, found.out) == (
         0,
-        f"OK  {database.name} matches its revisions up to 0008, and so do the models.\n",
+        f"OK  {database.name} matches its revisions up to 0014, and so do the models.\n",
     ), found.err
     without = ask("drift", "--no-models")
-    assert without.out == f"OK  {database.name} matches its revisions up to 0008.\n"
+    assert without.out == f"OK  {database.name} matches its revisions up to 0014.\n"
     named = ask(
         "drift",
         "--target",
@@ -79,7 +79,7 @@ def test_an_untouched_database_is_what_its_revisions_give(ask: Ask, database: Da
     )
     assert named.out == found.out, named.err
     document = json.loads(ask("drift", "--json").out)
-    assert (document["schema_version"], document["revision"]) == (1, "0008")
+    assert (document["schema_version"], document["revision"]) == (1, "0014")
     assert (document["differences"], document["models"]) == ([], [])
 
 
@@ -124,7 +124,7 @@ async def test_a_role_that_reads_the_catalog_is_enough(ask: Ask, database: Datab
     url = database.url.replace("://tester@", f"://{role}@")
     found = ask("drift", DATABASE_URL=url)
     assert found.code == 1, found.err
-    assert found.out.startswith(f"DRIFT  {database.name}: 1 difference from 0008\n\n1  missing  ")
+    assert found.out.startswith(f"DRIFT  {database.name}: 1 difference from 0014\n\n1  missing  ")
     psql(database, f"GRANT SELECT ON alembic_version_ledger TO {role}")
     verified = ask("verify", DATABASE_URL=url)
     assert verified.code == 1, verified.err
@@ -228,7 +228,7 @@ def test_a_model_without_a_revision_is_told_apart(project: Path, database: Datab
     )
     assert (done.returncode, done.stdout) == (
         1,
-        "MODELS  1 difference of 0008 from the models\n\n"
+        "MODELS  1 difference of 0014 from the models\n\n"
         "1  changed  not null of column api_keys.name\n"
         "   - expected no\n"
         "   + found    yes\n\n"
@@ -243,12 +243,13 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
     assert (found.code, found.out) == (
         0,
         f"OK  {database.name}: 4 checks\n"
-        "  yes  files     8 revisions, one head, revisions.lock is up to date\n"
-        "  yes  ledger    9 rows, all hashes are valid, and the files match the applied revisions\n"
+        "  yes  files     14 revisions, one head, revisions.lock is up to date\n"
+        "  yes  ledger    16 rows, all hashes are valid, and the files match the applied "
+        "revisions\n"
         "  yes  startup   a service of this build would start: "
         f"database '{database.name}' is at head "
-        "0008\n"
-        "  yes  drift     the schema matches the revisions up to 0008, and so do the models"
+        "0014\n"
+        "  yes  drift     the schema matches the revisions up to 0014, and so do the models"
         "\n",
     ), found.err
     psql(
@@ -260,14 +261,14 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
     assert (refused.code, refused.out) == (
         1,
         f"FAILED  {database.name}: 2 of 4 checks failed\n"
-        "  yes  files     8 revisions, one head, revisions.lock is up to date\n"
+        "  yes  files     14 revisions, one head, revisions.lock is up to date\n"
         "  no   ledger    [ledger-edited] the ledger alembic_version_ledger was changed by hand at "
         "or before row 3: its hash does not match\n"
         "                 help: restore the row from a backup; `vegafs ledger` shows it\n"
         "  yes  startup   a service of this build would start: "
         f"database '{database.name}' is at head "
-        "0008\n"
-        f"  no   drift     [database-drifted] 1 difference of '{database.name}' from 0008\n"
+        "0014\n"
+        f"  no   drift     [database-drifted] 1 difference of '{database.name}' from 0014\n"
         "                 help: `vegafs drift` lists them, with the SQL that repairs them\n",
     ), refused.err
     document = json.loads(ask("verify", "--json").out)

@@ -185,7 +185,7 @@ def test_vegafs_ledger_prints_it(database: Database, empty_database: Database) -
     assert told.code == 0
     assert told.out.splitlines()[0].split()[:2] == ["ID", "WHEN"]
     assert len(told.out.splitlines()) == 3
-    assert told.err == f"9 rows of {database.name}, all hashes are valid\n"
+    assert told.err == f"16 rows of {database.name}, all hashes are valid\n"
     document = json.loads(run("vegafs", "ledger", "--json", DATABASE_URL=database.url).out)
     assert document["schema_version"] == 1
     assert [row["revision"] for row in document["rows"]][:2] == ["0001", "0002"]

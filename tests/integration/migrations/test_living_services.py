@@ -19,10 +19,10 @@ AT = "SELECT string_agg(version_num, ',') FROM alembic_version"
 # The other demands of production have tests of their own.
 PRODUCTION = {"VEGAFS_ENVIRONMENT": "production", "VEGAFS_MIGRATE_LINT": "off"}
 REFUSED = re.compile(
-    r"REFUSED \[services-alive\]  0010 needs the code of 0009, and 1 older service is running: "
-    r"vegafs-watch@\S+ \(backend \d+\) at 0008\n"
-    r"  help: stop them, or `vegafs upgrade 0010 --wait-for-services`; to apply only revisions "
-    r"before it, name the last of them; to override: `vegafs upgrade 0010 --execute --reason …`\n"
+    r"REFUSED \[services-alive\]  0016 needs the code of 0015, and 1 older service is running: "
+    r"vegafs-watch@\S+ \(backend \d+\) at 0014\n"
+    r"  help: stop them, or `vegafs upgrade 0016 --wait-for-services`; to apply only revisions "
+    r"before it, name the last of them; to override: `vegafs upgrade 0016 --execute --reason …`\n"
 )
 
 
@@ -31,7 +31,7 @@ def newer(tmp_path: Path) -> Iterator[Build]:
     """The build that comes after this one's: it expands, and then breaks this one's code."""
     with build(tmp_path / "newer") as made:
         made.add("op.execute('CREATE TABLE t (id int)')", "op.execute('DROP TABLE t')")
-        made.add("pass", phase="contract", requires_code="0009")
+        made.add("pass", phase="contract", requires_code="0015")
         yield made
 
 
@@ -40,7 +40,7 @@ def older(database: Database) -> Iterator[Served]:
     """A service of this build, which has announced itself."""
     with served(DATABASE_URL=database.url, VEGAFS_WORKER="false") as service:
         service.wait_until_it_serves()
-        assert eventually(lambda: living(database) == ["0008"])
+        assert eventually(lambda: living(database) == ["0014"])
         yield service
 
 
@@ -62,7 +62,7 @@ def test_the_services_that_live_are_listed(database: Database, older: Served) ->
     assert listed.err == "1 service is running\n"
     assert re.fullmatch(
         r"REVISION  SINCE \(UTC\)       PID      SERVICE\n"
-        r"0008      \d{4}-\d\d-\d\d \d\d:\d\d  \d+ +  vegafs-watch@\S+\n",
+        r"0014      \d{4}-\d\d-\d\d \d\d:\d\d  \d+ +  vegafs-watch@\S+\n",
         listed.out,
     ), listed.out
     found = json.loads(run("vegafs", "services", "--json", DATABASE_URL=database.url).out)
@@ -83,16 +83,16 @@ async def test_a_contract_revision_refuses_while_an_older_build_lives(
     refused = migrate(newer, database, "alembic", "upgrade", "head")
     assert refused.code == 3, refused.err
     assert REFUSED.fullmatch(refused.err), refused.err
-    assert await value(database.url, AT) == "0008"
-    expanded = migrate(newer, database, "alembic", "upgrade", "0009")
+    assert await value(database.url, AT) == "0014"
+    expanded = migrate(newer, database, "alembic", "upgrade", "0015")
     assert expanded.code == 0, expanded.err
     reason = "it is on its way out"
-    forced = migrate(newer, database, "vegafs", "upgrade", "0010", "--execute", "--reason", reason)
+    forced = migrate(newer, database, "vegafs", "upgrade", "0016", "--execute", "--reason", reason)
     assert forced.code == 0, forced.err
-    kept = "SELECT reason FROM alembic_version_ledger WHERE revision = '0010'"
+    kept = "SELECT reason FROM alembic_version_ledger WHERE revision = '0016'"
     assert await value(database.url, kept) == reason
-    needs = "SELECT requires_code FROM alembic_version_ledger WHERE revision = '0010'"
-    assert await value(database.url, needs) == "0009"
+    needs = "SELECT requires_code FROM alembic_version_ledger WHERE revision = '0016'"
+    assert await value(database.url, needs) == "0015"
 
 
 @pytest.mark.slow
@@ -107,14 +107,14 @@ async def test_it_waits_for_them_to_end(
         command, settings = ("alembic", "upgrade", "head"), {"VEGAFS_MIGRATE_SERVICES_WAIT_S": "60"}
     environment = {"DATABASE_URL": database.url, **PRODUCTION, **settings}
     waiting = newer.forks.start(*command, env=environment)
-    assert eventually(lambda: "WAIT [services-alive]  0010 needs" in waiting.said, timeout_s=30)
-    assert await value(database.url, AT) == "0008"
+    assert eventually(lambda: "WAIT [services-alive]  0016 needs" in waiting.said, timeout_s=30)
+    assert await value(database.url, AT) == "0014"
     assert not waiting.has_ended
     older.stop()
     result = waiting.wait(timeout_s=60)
     assert result.code == 0, result.err
     assert result.err.count("WAIT [services-alive]") == 1
-    assert await value(database.url, AT) == "0010"
+    assert await value(database.url, AT) == "0016"
 
 
 @pytest.mark.slow
@@ -127,9 +127,9 @@ async def test_it_does_not_wait_longer_than_it_was_told(
     )
     assert refused.code == 3, refused.err
     waited, _, said = refused.err.partition("\n")
-    assert waited.startswith("WAIT [services-alive]  0010 needs the code of 0009")
+    assert waited.startswith("WAIT [services-alive]  0016 needs the code of 0015")
     assert REFUSED.fullmatch(said), said
-    assert await value(database.url, AT) == "0008"
+    assert await value(database.url, AT) == "0014"
 
 
 @pytest.mark.slow
@@ -142,9 +142,9 @@ async def test_in_development_it_is_only_said(
     )
     assert result.code == 0, result.err
     assert result.err.startswith(
-        "WARNING [services-alive]  0010 needs the code of 0009, and 1 older"
+        "WARNING [services-alive]  0016 needs the code of 0015, and 1 older"
     )
-    assert await value(database.url, AT) == "0010"
+    assert await value(database.url, AT) == "0016"
 
 
 @pytest.mark.slow
@@ -153,10 +153,10 @@ async def test_what_applies_no_contract_revision_asks_nobody(
 ) -> None:
     """SQL that is only written, an untouched head, a downgrade, a stamp."""
     for command in (
-        ("alembic", "upgrade", "0008:head", "--sql"),
-        ("alembic", "upgrade", "0009"),
-        ("alembic", "downgrade", "0008"),
-        ("alembic", "stamp", "0008"),
+        ("alembic", "upgrade", "0014:head", "--sql"),
+        ("alembic", "upgrade", "0015"),
+        ("alembic", "downgrade", "0014"),
+        ("alembic", "stamp", "0014"),
     ):
         result = migrate(newer, database, *command, VEGAFS_MIGRATE_BACKUP_WAIVED="a test")
         assert "services-alive" not in result.err
@@ -168,8 +168,8 @@ async def test_a_service_of_a_build_that_survives_is_not_in_the_way(
     database: Database, newer: Build
 ) -> None:
     """It has the code that the contract revision requires, or is newer than what is run here."""
-    migrate(newer, database, "alembic", "upgrade", "0009")
-    newest = newer.path("0010")
+    migrate(newer, database, "alembic", "upgrade", "0015")
+    newest = newer.path("0016")
     source = newest.read_text("utf-8")
     newest.unlink()
     newer.lock()

@@ -14,13 +14,13 @@ from harness.databases import Database, connect, value
 from tests.integration.migrations.conftest import Command, write_revision
 from tests.support.project import run
 
-NAME = "0009_index_jobs.py"
+NAME = "0015_index_jobs.py"
 UNSAFE = '''"""Index jobs by attempts."""
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0015"
+down_revision = "0014"
 phase = "expand"
 
 
@@ -78,7 +78,7 @@ def test_a_plan_says_what_would_be_locked_and_writes_nothing(
         "PLAN  eu: 1 revision, 1 statement, nothing run\n"
         + ("  tried on a copy of its schema\n" if options else "")
         + "\n"
-        "1 of 1  0009  index jobs (expand; undo: free)\n"
+        "1 of 1  0015  index jobs (expand; undo: free)\n"
         "  CREATE INDEX CONCURRENTLY ix_jobs_attempts ON jobs (attempts)\n"
         "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither reads nor "
         "writes\n\n"
@@ -94,7 +94,7 @@ def test_a_database_that_is_ahead_is_not_planned_for(database: Database) -> None
     assert planned.code == 1
     assert planned.err.startswith(
         f"ERROR [database-ahead]  database '{database.name}' is at 9999, which this build does not "
-        "know; its newest revision is 0008\n"
+        "know; its newest revision is 0014\n"
     )
 
 
@@ -131,7 +131,7 @@ def test_a_plan_of_what_would_hurt_is_a_no(
     planned = command("vegafs", "plan", "--json", DATABASE_URL=database.url)
     assert planned.code == 1
     document = json.loads(planned.out)
-    assert document["at"] == ["0008"]
+    assert document["at"] == ["0014"]
     (revision,) = document["revisions"]
     (statement,) = revision["statements"]
     assert statement["locks"][0] | {"held": None} == {
@@ -143,7 +143,7 @@ def test_a_plan_of_what_would_hurt_is_a_no(
     assert [finding["rule"] for finding in document["findings"]] == ["require-concurrent-index"]
     annotated = command("vegafs", "plan", "--format", "github", DATABASE_URL=database.url)
     assert annotated.out.startswith(
-        "::error file=alembic/versions/0009_index_jobs.py,line=11,endLine=11,"
+        "::error file=alembic/versions/0015_index_jobs.py,line=11,endLine=11,"
         "title=require-concurrent-index::"
     )
 

@@ -23,8 +23,8 @@ Undo: drop it.
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0015"
+down_revision = "0014"
 phase = "expand"
 
 
@@ -39,7 +39,7 @@ LINE = 'op.create_index("ix_jobs_attempts", "jobs", ["attempts"])'
 SAFE = UNSAFE.replace("op.create_index(", "op.create_index_concurrently(")
 ALLOWED = UNSAFE.replace(LINE, f"{LINE}  # allow require-concurrent-index: jobs is small")
 FOUND = """\
-alembic/versions/0009_index_jobs.py:15
+alembic/versions/0015_index_jobs.py:15
   error [require-concurrent-index]  writes to jobs block until ix_jobs_attempts is built
     help: op.create_index_concurrently in a separate revision; for a partitioned table one for \
 each partition, attached to an index created ON ONLY the table
@@ -54,7 +54,7 @@ each partition, attached to an index created ON ONLY the table
 
 def write(project: Path, text: str) -> None:
     """The revision that these tests are about."""
-    write_revision(project, "0009_index_jobs.py", text)
+    write_revision(project, "0015_index_jobs.py", text)
 
 
 @pytest.mark.slow
@@ -67,25 +67,25 @@ def test_what_would_hurt_is_refused_until_it_is_safe_or_allowed(
     write(project, UNSAFE)
     locked = command("vegafs", "lock")
     assert locked.err == (
-        "OK  revisions.lock written: 9 revisions\n"
-        "0009 breaks require-concurrent-index: vegafs lint 0009\n"
+        "OK  revisions.lock written: 15 revisions\n"
+        "0015 breaks require-concurrent-index: vegafs lint 0015\n"
     )
-    assert command("vegafs", "lint", "0009") == Result(
+    assert command("vegafs", "lint", "0015") == Result(
         1, FOUND, "1 error, 0 warnings in 1 revision\n"
     )
     refused = command("alembic", "upgrade", "head", **production)
     assert (refused.code, refused.err) == (
         3,
-        "REFUSED [revision-unsafe]  0009 would hurt a database in use: it breaks "
+        "REFUSED [revision-unsafe]  0015 would hurt a database in use: it breaks "
         "require-concurrent-index\n"
-        "  help: `vegafs lint 0009` shows where, with the safe form; to override, allow it in "
+        "  help: `vegafs lint 0015` shows where, with the safe form; to override, allow it in "
         "the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns\n",
     )
     write(project, ALLOWED)
-    assert command("vegafs", "lock").err == "OK  revisions.lock written: 9 revisions\n"
+    assert command("vegafs", "lock").err == "OK  revisions.lock written: 15 revisions\n"
     assert read_lock(lock)[-1].verdict == CLEAN
-    assert command("vegafs", "lint", "0009").err == (
-        "alembic/versions/0009_index_jobs.py:15\n"
+    assert command("vegafs", "lint", "0015").err == (
+        "alembic/versions/0015_index_jobs.py:15\n"
         "  allowed [require-concurrent-index]  at line 15: jobs is small\n"
         "0 errors, 0 warnings in 1 revision, 1 allowed by the files\n"
     )

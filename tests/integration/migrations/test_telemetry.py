@@ -24,9 +24,10 @@ from surefoot.errors import DatabaseBehind, UpgradeFailed
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
 from tests.support.settings import settings_of
-from tests.support.sites import IDS, revert
+from tests.support.sites import revert
 
-HEAD = IDS[-1]
+# The revision that changes api_keys, and those before it.
+HEAD, FORMER, START = "0008", "0007", "0006"
 
 
 class Told:
@@ -70,8 +71,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
 
 @pytest.fixture
 async def target(database: Database) -> AsyncIterator[Target]:
-    """A database two revisions before head."""
-    await revert(database, IDS[-3])
+    """A database two revisions before that."""
+    await revert(database, START)
     async with engine(database.access, "migrate") as made:
         yield Target.of(made)
 
@@ -79,8 +80,8 @@ async def target(database: Database) -> AsyncIterator[Target]:
 async def test_an_upgrade_is_a_span_with_one_for_each_revision(target: Target, told: Told) -> None:
     """Its parent is the caller's; how long everything took is counted as well."""
     with trace.get_tracer("test").start_as_current_span("release"):
-        await upgrade(target, "head")
-    names = ["release", "run: upgrade", f"revision {IDS[-2]}", f"revision {HEAD}"]
+        await upgrade(target, HEAD)
+    names = ["release", "run: upgrade", f"revision {FORMER}", f"revision {HEAD}"]
     assert [span.name for span in told.spans] == names
     release, run, *revisions = told.spans
     assert run.parent == release.get_span_context()
@@ -102,13 +103,13 @@ async def test_a_failure_is_told_by_its_code_alone(
     """The text of an error may quote rows."""
     await execute(database.url, "ALTER TABLE api_keys ADD COLUMN scopes int")
     with pytest.raises(UpgradeFailed):
-        await upgrade(target, "head")
+        await upgrade(target, HEAD)
     for name in ("run: upgrade", f"revision {HEAD}"):
         span = told.named(name)
         assert (span.attributes or {})["error.type"] == "run-failed"
         assert span.status.status_code is trace.StatusCode.ERROR
         assert not span.events
-    assert told.named(f"revision {IDS[-2]}").status.is_unset
+    assert told.named(f"revision {FORMER}").status.is_unset
 
 
 @pytest.mark.slow
@@ -119,7 +120,7 @@ async def test_a_lock_that_was_not_had_is_an_event(
     report = await connect(database.url)
     await report.execute("BEGIN; SELECT count(*) FROM api_keys")
     hasty = replace(target, limits=Limits(lock_timeout_s=0.2, retry_first_s=0.1))
-    run = asyncio.create_task(upgrade(hasty, "head"))
+    run = asyncio.create_task(upgrade(hasty, HEAD))
     while not any(span.name == f"revision {HEAD}" for span in told.spans):
         assert not run.done(), run.result()
         await asyncio.sleep(0.05)
@@ -140,7 +141,7 @@ async def test_waiting_for_the_mutex_is_a_span(
     """From the first try that did not get it."""
     report = await connect(database.url)
     await report.execute("BEGIN; SELECT count(*) FROM api_keys")
-    runs = [asyncio.create_task(upgrade(target, "head")) for _ in range(2)]
+    runs = [asyncio.create_task(upgrade(target, HEAD)) for _ in range(2)]
     await asyncio.sleep(0.5)
     await report.close()
     await asyncio.gather(*runs)
@@ -159,7 +160,7 @@ async def test_a_service_that_starts_tells_what_it_found(told: Told, database: D
     service = create_app(settings)
     async with service.router.lifespan_context(service):
         pass
-    await revert(database, IDS[-2])
+    await revert(database, FORMER)
     service = create_app(settings)
     with pytest.raises(DatabaseBehind):
         async with service.router.lifespan_context(service):

@@ -17,7 +17,17 @@ from app.settings import Settings
 from harness.databases import Database, execute
 from surefoot.startup.check import Build
 from tests.support.settings import settings_of
-from tests.support.sites import IDS, NOWHERE, fail, make_key, older_build, revert, running, site
+from tests.support.sites import (
+    IDS,
+    NOWHERE,
+    SCOPES,
+    fail,
+    make_key,
+    older_build,
+    revert,
+    running,
+    site,
+)
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -179,7 +189,7 @@ async def test_a_migration_that_waits_names_who_blocks_it(look: Look, database: 
         now = await part(page, "Running now")
         attention = await part(page, "Needs attention")
         drift = await part(page, "Drift")
-    assert f"running {HEAD}, by backend" in now
+    assert f"running {SCOPES}, by backend" in now
     assert "ALTER TABLE api_keys ADD COLUMN scopes" in now
     assert "nightly report, idle in transaction, in a transaction for" in now
     assert "pg_terminate_backend" in attention
@@ -194,7 +204,7 @@ async def test_a_migration_that_failed_is_told_with_its_reason(
     await fail(database)
     page = await look(database, "failed")
     attention = await part(page, "Needs attention")
-    assert f"{HEAD} failed: alembic/versions/{HEAD}_" in attention
+    assert f"{SCOPES} failed: alembic/versions/{SCOPES}_" in attention
     assert 'column "scopes" of relation "api_keys" already exists' in attention
     assert attention.endswith("Run alembic upgrade head again: it continues from there.")
     assert await page.locator("svg.drawing g.failed").count() == 1
