@@ -16,8 +16,11 @@ from alembic.config import Config
 from sqlalchemy import DDL, Connection, MetaData, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import surefoot
 from harness.databases import Databases
 from harness.server import LIBRARY, SAMPLE
+from surefoot.backfill.files import named
+from surefoot.backfill.run import Result, run
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
@@ -38,6 +41,8 @@ SCHEMAS = ("public", "far")
 EMPTY = (*(f"DROP SCHEMA IF EXISTS {each} CASCADE" for each in SCHEMAS), "CREATE SCHEMA public")
 # Those that models may need.
 EXTENSIONS = ("citext", "hstore", "pg_trgm")
+# Where a connection has the way to its database.
+_ACCESS = "access"
 Models = MetaData | Sequence[MetaData]
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -66,6 +71,7 @@ class Project:
         self.connection = connection
         self.versions = folder / "versions"
         self.versions.mkdir()
+        self.backfills = folder / "backfills"
         self._env = folder / "env.py"
         self.configure()
         shutil.copy(SAMPLE / "alembic" / "script.py.mako", folder)
@@ -116,9 +122,16 @@ class Project:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    async def upgrade(self) -> None:
+    async def upgrade(self, revision: str = "head") -> None:
+        for path in self.backfills.glob("*.py"):
+            write_value(path, "NULL")  # which every type has
         self.lock()
-        await self.run(command.upgrade, "head")
+        await self.run(command.upgrade, revision)
+
+    async def fill(self, name: str) -> Result:
+        """Run a backfill."""
+        of = surefoot.Project.of(self.config)
+        return await run(named(of, name), self.connection.info[_ACCESS], of)
 
     async def downgrade(self, revision: str = "base") -> None:
         self.lock()
@@ -159,6 +172,12 @@ class Project:
                 await self.connection.exec_driver_sql(statement)
 
 
+def write_value(path: Path, value: str) -> None:
+    """Write the value of a backfill, where autogenerate left it to a person."""
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(": ...", f": {value!r}"), "utf-8")
+
+
 def _begin(connection: Connection) -> None:
     ledger = Ledger()
     ledger.create(connection)
@@ -192,6 +211,7 @@ async def connected(databases: Databases) -> AsyncIterator[AsyncConnection]:
     database = await databases.empty()
     engine = database.access.engine("migrate")
     async with engine.connect() as connection:
+        connection.info[_ACCESS] = database.access
         yield connection
     await engine.dispose()
     await databases.drop(database)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from alembic.operations import MigrateOperation, ops
 
+from surefoot.autogenerate.drafts import Draft
 from surefoot.catalog import Key
 
 PROVEN = "Scans the existing rows; blocks neither reads nor writes."
@@ -79,6 +80,8 @@ class Change(ops.OpContainer):
     title = ""
     # A note on preconditions or consequences.
     about = ""
+    # The columns that it adds empty, or that have to be filled before it.
+    fills: Sequence[Draft] = ()
 
     def __init__(
         self,

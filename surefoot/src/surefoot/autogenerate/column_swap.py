@@ -5,7 +5,7 @@ renamed when the columns are swapped. Views, foreign keys, generated columns, tr
 refer to the old column itself, and prevent a swap. A type that keeps all values needs none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alembic.operations import MigrateOperation
@@ -13,6 +13,7 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.drafts import Draft, exchanged
 from surefoot.autogenerate.indexes import attached, built, index_of_key
 from surefoot.autogenerate.object_operations import create, index_call, step
 from surefoot.autogenerate.renames import Rename
@@ -115,15 +116,18 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     said = "its new values" if is_enum else comparison.models.one(Column, key).type
     title = f"Give {key.name} {said}" if is_enum else f"Make {key.name} {said}"
     renamed: list[Change] = []
+    lacking: list[str] = []
     if is_enum:
         before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
+        lacking = [each for each in before.values if each not in after.values]
         made = step(Stage.TYPES, key, None, replace(after, name=new), "copy")
         made.undo = [sql(f"DROP TYPE {quoted(new)}")]
         yield made.at(Turn.MAIN, "", f"Add {new}")
         gone = step(Stage.TYPES, key, before, None, "drop")
         renamed = [gone, Rename("type", "", new, key.name).change()]
-    for column in columns:
-        yield from _made_beside(column, comparison, title[:1].lower() + title[1:])
+    drafts = [_draft(column, lacking, comparison) for column in columns]
+    for column, draft in zip(columns, drafts, strict=True):
+        yield from _made_beside(column, draft, comparison, title[:1].lower() + title[1:])
     steps = [
         *(_refusal(column, there=True) for column in columns),
         *(each for column in columns for each in _swapped(column, comparison)),
@@ -135,6 +139,7 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     do = [each for made in steps for each in made.ops]
     back = [each for made in reversed(steps) for each in made.undo]
     change = Change(Stage.TABLES, do, back, "swapped", columns[0])
+    change.fills = drafts
     there = ", ".join(temporary_name(each.name) for each in columns)
     about = (
         f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
@@ -144,7 +149,14 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     yield change.at(Turn.COLUMNS, columns[0].name, title, about)
 
 
-def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Change]:
+def _draft(key: Key, gone: Sequence[str], comparison: Comparison) -> Draft:
+    old = comparison.database.one(Column, key)
+    new = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
+    using = comparison.using(quoted(old.name), old.type, new.type)
+    return exchanged(old, new, using, gone)
+
+
+def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -> Iterator[Change]:
     """The new column with its indexes and constraints, under temporary names."""
     there = temporary_name(key.name)
     column = comparison.temporary.one(Column, Key("column", there))
@@ -153,14 +165,15 @@ def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Cha
     add = Change(Stage.TABLES, made, [drop_column(column)], "begin", Key("column", there))
     about = (
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
-        f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
-        f"{there} in the existing rows, in batches and outside of a revision."
+        f"revision: deploy a release that writes both {key.name} and {there}, then fill the "
+        "existing rows."
     )
+    add.fills = [draft]
     yield add.at(Turn.MAIN, about=about)
     for user in sorted(comparison.users_of(key)):
         yield from _user_beside(user, comparison.temporary.objects[user])
     if column.not_null:
-        yield from forbid_null(Key("column", there), comparison)
+        yield from forbid_null(Key("column", there), comparison, draft)
 
 
 def _rights(key: Key, column: Column, comparison: Comparison) -> Iterator[MigrateOperation]:

@@ -14,6 +14,7 @@ from surefoot.autogenerate.column_swap import is_swappable, swap
 from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
+from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
 from surefoot.autogenerate.table_operations import (
     add_column,
@@ -60,10 +61,12 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     drop = [drop_column(expected)]
     by_row = is_volatile(comparison, expected) and comparison.is_online(expected.table)
     required = expected.not_null and (by_row or not expected.has_own_value)
+    draft = to_fill(expected.table, expected.name, expected.default)
     made, action = expected, "make"
     if by_row or required:
         made, action = replace(expected, not_null=False, default=None), "begin"
     add = Change(Stage.TABLES, add_column(made, models), drop, action, key)
+    add.fills = [draft] if required and comparison.is_online(expected.table) else []
     if comparison.is_in_use(made.table) and (fills_rows(made) or checked_domain(comparison, key)):
         add.at(Turn.REWRITE, key.name, about=REWRITE)
     yield add
@@ -74,9 +77,9 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
             f"Existing rows have no value in {key.name}: backfill them, in batches and outside of "
             "a revision, where they need one."
         )
-        yield fill.at(Turn.MAIN, about=about)
+        yield fill.at(Turn.MAIN, about="" if required else about)
     if required:
-        yield from forbid_null(key, comparison)
+        yield from forbid_null(key, comparison, draft)
 
 
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:

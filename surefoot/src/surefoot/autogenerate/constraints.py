@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, short_name
+from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
 from surefoot.autogenerate.object_operations import refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
@@ -77,8 +78,11 @@ def _key(
 NOT_NULL_NOT_VALID = 18
 
 
-def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
-    """NOT NULL added NOT VALID and validated; older servers set it from a validated check."""
+def forbid_null(key: Key, comparison: Comparison, fills: Draft | None = None) -> Iterator[Change]:
+    """NOT NULL added NOT VALID and validated; older servers set it from a validated check.
+
+    `fills` is the draft of the backfill before it, where the value of a row is known.
+    """
     table, _, column = key.name.rpartition(".")
     do, undo = (Call("alter_column", table, column, nullable=Code(n)) for n in (False, True))
     if not comparison.is_online(table):
@@ -100,16 +104,14 @@ def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
     writes = f"writes {key.name} in every row"
     if key in comparison.database.objects:
         writes = f"never writes null to {key.name}"
-    about = (
-        f"Before this runs: deploy a release that {writes}, and backfill the rows that have no "
-        "value, in batches and outside of a revision."
-    )
+    about = f"Before this runs: deploy a release that {writes}, then fill the existing rows."
     if itself:
         about += (
             f" This needs PostgreSQL {NOT_NULL_NOT_VALID}, the version of the database that the "
             "models were compared with; an older one refuses it."
         )
     promised = step(Stage.TABLES, key, None, loose, "promised")
+    promised.fills = [fills or required(table, column, None)]
     if itself:
         # Once it has been dropped and set, the constraint has a name of PostgreSQL's own.
         promised.undo = [undo]

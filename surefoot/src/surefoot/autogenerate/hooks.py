@@ -7,7 +7,7 @@ last    numbers and completes the revisions
 
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -18,11 +18,12 @@ from alembic.operations import MigrateOperation, ops
 from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 
+from surefoot.autogenerate import backfills
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import with_diff
-from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
+from surefoot.autogenerate.planner import changes_between
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
 from surefoot.autogenerate.questions import (
     Candidate,
@@ -34,19 +35,24 @@ from surefoot.autogenerate.questions import (
 )
 from surefoot.autogenerate.reading import compare, models_of
 from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
-from surefoot.autogenerate.rendering import ByHand, Call
-from surefoot.autogenerate.revision_text import RevisionText, docstring, unmeasured
+from surefoot.autogenerate.rendering import ByHand
+from surefoot.autogenerate.revision_text import (
+    RevisionText,
+    RevisionTexts,
+    docstring,
+    unmeasured,
+)
+from surefoot.autogenerate.scripts import ids, scripts
 from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
+from surefoot.project import Project
 from surefoot.quoting import shown
 
 _HOOKS = "process_revision_directives"
 # The options of `alembic -x …` for autogenerate.
 _EXTRA = ("rename", "style", "ask")
-# Of the script that Alembic made: the first revision stands where it stood.
-_OF_FIRST = ("head", "splice", "branch_label", "depends_on")
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 # SQLAlchemy's reflection warns of what the catalogs compare: checks NOT VALID, unknown types.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
@@ -205,20 +211,36 @@ def process_revision_directives(
         raise MessageMissing
     if asked["rev_id"] is None and script.rev_id == given_id:
         # Where the chain has no numbers, Alembic's own id stays.
-        script.rev_id = next_number(_ids(context)) or script.rev_id
+        script.rev_id = next_number(ids(context)) or script.rev_id
     texts = texts_of(context)
-    comparison = operations.info.get("comparison")
-    if comparison is None:
+    if operations.info.get("comparison") is None:
         # The catalogs were not compared: the revision is written as Alembic found it.
         _ask(each.question() for each in candidates_of(operations, context))
         return
-    directives.clear()
+    directives[:] = _complete(script, operations, context, texts)
+
+
+def _complete(
+    script: ops.MigrationScript,
+    operations: ops.UpgradeOps,
+    context: MigrationContext,
+    texts: RevisionTexts,
+) -> list[ops.MigrationScript]:
+    """The planned revisions with their texts, and the files of the backfills that they require."""
+    comparison: Comparison = operations.info["comparison"]
     doubtful: list[Candidate] = operations.info["doubtful"]
-    made_of = [*_planned(script, operations, _ids(context))]
+    made_of = [*scripts(script, operations, ids(context))]
     forms = said((each.changes for _, each in made_of), operations.info["forms"], comparison)
+    project: Project | None = context.opts[STYLE][0] if STYLE in context.opts else None
+    before = cast("ScriptDirectory", context.script).get_revisions(script.head or "head")
+    placed = backfills.placed(
+        [(str(made.rev_id), planned.changes) for made, planned in made_of],
+        comparison,
+        next((each.revision for each in before if each), None),
+        project.lock if project else None,
+    )
     lost = set[str]()
     for (made, planned), told in zip(made_of, forms, strict=True):
-        directives.append(made)
         dropped = {
             change.key.name
             for change in planned.changes
@@ -229,11 +251,17 @@ def process_revision_directives(
         lost |= comparison.gone_tables & dropped
         # The purpose is left to a person, unless the planner gave the title.
         purpose = () if planned.title and planned.about else (RevisionText.why,)
-        why = shown("\n\n".join(map(docstring, (*purpose, *planned.about, *doubts, *told))))
-        text = RevisionText(why, planned.phase, unmeasured(), unmeasured())
+        filled = backfills.told(planned.changes, placed)
+        sentences = (*purpose, *planned.about, *filled, *doubts, *told)
+        why = shown("\n\n".join(map(docstring, sentences)))
+        needed = backfills.needed(planned.changes, placed)
+        text = RevisionText(why, planned.phase, unmeasured(), unmeasured(), needed)
         texts.texts[str(made.rev_id)] = text
-    place = context.opts[STYLE][0].ini.parent if STYLE in context.opts else Path()
+    place = project.ini.parent if project else Path()
     _ask([*about_tables(lost, place), *(each.question() for each in doubtful)])
+    if project:
+        _ask(backfills.write(placed.values(), project.lock))
+    return [made for made, _ in made_of]
 
 
 def _leave_out(operations: ops.UpgradeOps) -> None:
@@ -254,42 +282,3 @@ def is_check(options: Mapping[str, Any]) -> bool:
     """Whether the command is `alembic check`, which writes nothing."""
     # Nothing else distinguishes the commands: both compare and pass a callback.
     return getattr(options.get("fn"), "__qualname__", "").startswith("check.")
-
-
-def _ids(context: MigrationContext) -> list[str]:
-    """The revisions of the chain, oldest first."""
-    script = cast("ScriptDirectory", context.script)
-    return [each.revision for each in script.walk_revisions()][::-1]
-
-
-def _imports(changes: Iterable[Change], comparison: Comparison) -> set[str]:
-    """The imports of a revision that has a type as the project spells it."""
-    calls = (op for each in changes for op in (*each.ops, *each.undo) if isinstance(op, Call))
-    written = "".join(call.spelled() for call in calls)
-    has_some = any(text in written for text in comparison.models.spelled.values())
-    return set(comparison.imports) if has_some else set()
-
-
-def _planned(
-    script: ops.MigrationScript, operations: ops.UpgradeOps, ids: Sequence[str]
-) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
-    """One script for each planned revision; each builds on the one before."""
-    first = str(script.rev_id)
-    given = {name: getattr(script, name) for name in _OF_FIRST}
-    changes = cast("list[Change]", operations.ops)
-    comparison: Comparison = operations.info["comparison"]
-    planned = plan(changes, comparison)
-    for number, each in enumerate(planned):
-        later = next_number([*ids, first], number) or f"{first}_{number + 1}"
-        upgrade = ops.UpgradeOps(list(each.changes))
-        made = ops.MigrationScript(
-            rev_id=later if number else first,
-            message=each.title or script.message,
-            imports=_imports(each.changes, comparison),
-            upgrade_ops=upgrade,
-            downgrade_ops=upgrade.reverse(),
-            version_path=script.version_path,
-            **given,
-        )
-        given = {"head": made.rev_id}
-        yield made, each

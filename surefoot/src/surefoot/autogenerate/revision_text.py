@@ -123,6 +123,8 @@ class RevisionText:
     phase: str = "contract"
     locks: str = "<which locks, on which tables, for how long>"
     undo: str = "<the effect of the downgrade, and the data that it cannot restore>"
+    # The backfills that have to be complete before it.
+    requires_backfill: str | tuple[str, ...] = ()
 
 
 def unmeasured() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from surefoot.backfill.definition import Backfill
 from surefoot.chain.backfills import backfill_checksum, backfill_paths
-from surefoot.errors import BackfillInvalid, BackfillUnknown
+from surefoot.errors import BackfillInvalid, BackfillUnknown, BackfillUnwritten
 from surefoot.project import Project
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -32,7 +32,7 @@ def named(project: Project, name: str) -> Backfill:
 
 
 def read_backfill(path: Path) -> Backfill:
-    """The backfill of a file. On failure: BackfillInvalid."""
+    """The backfill of a file. On failure: BackfillInvalid, BackfillUnwritten."""
     sha256 = backfill_checksum(path)
     spec = spec_from_file_location(f"backfill_{path.stem}", path)
     if spec is None or spec.loader is None:
@@ -52,6 +52,9 @@ def read_backfill(path: Path) -> Backfill:
         raise BackfillInvalid(str(path), f"it has {len(classes)} subclasses of Backfill, not one")
     found = classes[0]()
     found.name, found.sha256 = path.stem, sha256
+    sets: Mapping[str, object] = found.sets
+    if unwritten := next((name for name in sets if sets[name] is ...), None):
+        raise BackfillUnwritten(str(path), unwritten)
     if problem := next(_problems(found), None):
         raise BackfillInvalid(str(path), problem)
     return found
@@ -68,6 +71,7 @@ def _problems(backfill: Backfill) -> Iterator[str]:
         value = getattr(backfill, name)
         if isinstance(value, str) or not all(isinstance(each, str) for each in value):
             yield f"{name} is no sequence of column names"
+    yield from _no_texts(backfill.sets)
     ways = [bool(backfill.sets), bool(backfill.statement), backfill.is_python]
     if sum(ways) != 1:
         yield "it has not one of `sets`, `statement` and `fill`, or several"
@@ -82,3 +86,9 @@ def _problems(backfill: Backfill) -> Iterator[str]:
         yield "batch_rows and batch_s are not positive"
     if min(backfill.rows_per_call, backfill.concurrency) < 1 or backfill.max_failed_rows < 0:
         yield "rows_per_call, concurrency and max_failed_rows are too small"
+
+
+def _no_texts(sets: Mapping[str, object]) -> Iterator[str]:
+    for name, value in sets.items():
+        if not isinstance(value, str) or not value.strip():
+            yield f"the value of {name} is no text"

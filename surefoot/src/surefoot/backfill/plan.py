@@ -21,6 +21,7 @@ from surefoot.backfill.scans import explained_batch, first_place
 from surefoot.backfill.statements import Statements
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
+from surefoot.errors import BackfillTooEarly
 from surefoot.project import Project
 
 # Rows are counted for so long; after that their number is the server's estimate.
@@ -75,6 +76,26 @@ async def plan(
             key = await read_key(connection, backfill.name, backfill.table, backfill.key)
             of = Statements(backfill, key, project.version_table)
             return await _forecast(connection, of, dry_run=dry_run)
+        finally:
+            await connection.close()
+
+
+async def rows_to_do(
+    backfill: Backfill, database: Database, project: Project
+) -> tuple[int, bool] | None:
+    """The rows that lack the change, and whether they were counted; reading is enough.
+
+    None where the revision that it needs is not applied. On failure: BackfillTableGone,
+    BackfillKeyUnfit; the errors of the database.
+    """
+    with explained(database.shown("observe")):
+        connection = await database.connect("observe")
+        try:
+            await refuse_early(connection, backfill, database, project)
+            key = await read_key(connection, backfill.name, backfill.table, backfill.key)
+            return await _rows(connection, Statements(backfill, key, project.version_table))
+        except BackfillTooEarly:
+            return None
         finally:
             await connection.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from surefoot.backfill.files import read_backfills
 from surefoot.chain.backfills import check_backfills
 from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_known, write_lock
 from surefoot.chain.revisions import Revision, heads, with_past
@@ -51,6 +52,7 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
     if check:
         check_lock(lock, revisions)
         check_backfills(lock)
+        read_backfills(found)
         check_seals(lock, revisions)
         squash = checked(found.squashed, revisions)
         output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")

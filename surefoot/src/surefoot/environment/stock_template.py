@@ -9,17 +9,18 @@ from io import StringIO
 
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
 
-_NAMES = {"revision", "down_revision", "branch_labels", "depends_on"}
+_NAMES = {"revision", "down_revision", "branch_labels", "depends_on", "phase"}
 
 
 def completed(source: str, text: RevisionText) -> str:
-    """The source with docstring and phase, each where it has none."""
+    """The source with docstring, phase and backfills, each where it has none."""
     locks, undo = (
         RevisionTexts.line(*each) for each in (("Locks", text.locks), ("Undo", text.undo))
     )
     module = ast.parse(source)
     lines = StringIO(source).readlines()  # as `ast` counts them, by line feeds alone
     assigned = {name: node for node in module.body for name in _assigned(node)}
+    phase = ""
     if "phase" not in assigned:
         phase = f'phase = "{text.phase}"\n'
         if text.phase == "contract":
@@ -28,9 +29,10 @@ def completed(source: str, text: RevisionText) -> str:
                 "# The oldest revision whose code works after this one; without it no older build "
                 f"does.\n# requires_code = {RevisionTexts.literal(former)}\n"
             )
-        ends = (node.end_lineno or 0 for name, node in assigned.items() if name in _NAMES)
-        after = max(ends, default=0)
-        lines.insert(after, phase)
+    if text.requires_backfill and "requires_backfill" not in assigned:
+        phase += f"requires_backfill = {RevisionTexts.literal(text.requires_backfill)}\n"
+    ends = (node.end_lineno or 0 for name, node in assigned.items() if name in _NAMES)
+    lines.insert(max(ends, default=0), phase)
     if locks in source or text.why in source:
         return "".join(lines)
     said = f"\n{text.why}\n\n{locks}\n{undo}\n"

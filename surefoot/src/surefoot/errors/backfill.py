@@ -18,6 +18,15 @@ class BackfillInvalid(UsageError):
     helps = "correct the file; the page backfills.md of the documentation has an example"
 
 
+class BackfillUnwritten(UsageError):
+    """Autogenerate has left the value of a column to a person."""
+
+    path: str
+    column: str
+    says = "the value of {column} is yours to write in {path}"
+    helps = "write it there as SQL, in quotes and in place of the three dots"
+
+
 class BackfillUnknown(NotFound):
     """No backfill has that name."""
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from surefoot.backfill.files import named
 from surefoot.chain.backfills import check_backfills
 from surefoot.chain.revisions import up_to
 from surefoot.compat.alembic import files_read_once
@@ -47,7 +48,8 @@ async def lint(
 
     Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
-    On failure: LockFileStale and RevisionsBroken, since no run starts with another revisions.lock.
+    On failure: LockFileStale and RevisionsBroken, since no run starts with another revisions.lock;
+    BackfillInvalid, BackfillUnwritten, BackfillUnknown.
 
     Example:
         linted = await lint(project, database)
@@ -57,6 +59,8 @@ async def lint(
     project.check_lock(chain)
     check_backfills(project.lock)
     chosen = chosen_of(chain, revisions)
+    for name in {name for revision in chosen for name in revision.requires_backfill}:
+        named(project, name)
     if not chosen:
         return NOTHING
     wanted = [revision.id for revision in chosen]

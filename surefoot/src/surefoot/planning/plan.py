@@ -21,6 +21,7 @@ from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.position import position
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.lint import Linted, judgement
+from surefoot.planning.backfills import RequiredBackfill, required_backfills
 from surefoot.planning.schema import Schema, make_schema, read_schema
 from surefoot.planning.statements import PlannedStatement, planned
 from surefoot.planning.statistics import Statistics, read_statistics
@@ -44,6 +45,7 @@ class PlannedRevision:
     revision: Revision
     statements: tuple[PlannedStatement, ...]
     undo: Undo
+    backfills: Sequence[RequiredBackfill] = ()
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,17 @@ def forecast(
     statistics: Statistics,
     *,
     copied: bool = False,
+    backfills: Mapping[str, Sequence[RequiredBackfill]] = {},
 ) -> Forecast:
-    """Join the trace with the statistics of the target."""
+    """Join the trace with the statistics of the target, and the backfills of its revisions."""
     back = undos(pending, linted.trace, statistics)
     revisions = tuple(
-        PlannedRevision(revision, planned(unit.statements, statistics), back[revision.id])
+        PlannedRevision(
+            revision,
+            planned(unit.statements, statistics),
+            back[revision.id],
+            backfills.get(revision.id, ()),
+        )
         for revision, unit in zip(pending, linted.units, strict=True)
     )
     return Forecast(
@@ -175,11 +183,13 @@ async def plan(
     )
     with explained(engine.url):
         known = await with_expected_rows(database, linted.trace.statements, now)
+        backfills = await required_backfills(pending, database, project)
     if known != linted.trace.statements:
         traced = replace(linted.trace, statements=known)
         again = judgement(pending, traced, linted.major or major)
         linted = replace(again, tried_on=linted.tried_on)
-    return forecast(name or called, called, heads, pending, linted, now, copied=from_database)
+    of = name or called, called, heads, pending, linted, now
+    return forecast(*of, copied=from_database, backfills=backfills)
 
 
 def _pending(
@@ -211,6 +221,7 @@ def _revision_json(planned: PlannedRevision, statistics: Statistics) -> Mapping[
         "revision": planned.revision.id,
         "slug": planned.revision.slug,
         "phase": planned.revision.phase,
+        "requires_backfill": [asdict(each) for each in planned.backfills],
         "undo": planned.undo.as_json(statistics),
         "statements": [each.as_json(statistics) for each in planned.statements],
     }

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from surefoot.chain.revisions import heads
 from surefoot.errors import names
+from surefoot.planning.backfills import RequiredBackfill
 from surefoot.planning.estimate import Estimate
 from surefoot.planning.plan import Forecast, PlannedRevision
 from surefoot.planning.statements import PlannedStatement
@@ -80,10 +81,19 @@ def _revision(
     revision = planned.revision
     title = f"{number} of {count}  {revision.id}  {revision.slug.replace('_', ' ')}"
     yield f"{title} ({revision.phase}; undo: {UNDO[planned.undo.cost]})"
+    for backfill in planned.backfills:
+        yield f"  requires the backfill {backfill.name}: {_state(backfill)}"
     for statement in planned.statements:
         yield f"  {_sql(statement)}"
         yield from _effects(statement, statistics)
     yield from _undo(planned.undo, statistics)
+
+
+def _state(backfill: RequiredBackfill) -> str:
+    if backfill.rows is None:
+        return f"{backfill.state}, it runs after {backfill.after}"
+    about = "" if backfill.is_counted else "about "
+    return f"{backfill.state}, {about}{_rows(backfill.rows)} rows to do"
 
 
 def _undo(undo: Undo, statistics: Statistics) -> Iterator[str]:

@@ -20,6 +20,9 @@ phase = ${page.literal(page.of(up_revision).phase)}
 # The oldest revision whose code works after this one; without it no older build does.
 # requires_code = ${page.literal(down_revision)}
 % endif
+% if page.of(up_revision).requires_backfill:
+requires_backfill = ${page.literal(page.of(up_revision).requires_backfill)}
+% endif
 % if branch_labels:
 branch_labels = ${page.literal(branch_labels)}
 % endif

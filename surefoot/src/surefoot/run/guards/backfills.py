@@ -1,10 +1,11 @@
 """refuse_unfilled() stops a run before a revision whose backfill is not complete.
 
 On a scratch database, which has no rows but made ones, the backfill runs in the transaction of the
-revision instead.
+revision instead. One whose value is not written yet does not: the revision is measured as it is.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -16,7 +17,7 @@ from surefoot.backfill.tables import with_tables
 from surefoot.chain.revisions import Revision
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.sender import own
-from surefoot.errors import BackfillPending
+from surefoot.errors import BackfillPending, BackfillUnwritten
 from surefoot.quoting import literal
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
@@ -52,7 +53,8 @@ def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision
     needed = (each.requires_backfill for each in revisions if each.id == about.revision)
     with own():
         for name in chain.from_iterable(needed):
-            await_only(fill_at_once(connection, named(run.project, name), table))
+            with suppress(BackfillUnwritten):
+                await_only(fill_at_once(connection, named(run.project, name), table))
 
 
 def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None:

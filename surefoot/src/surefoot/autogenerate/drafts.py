@@ -1,0 +1,71 @@
+"""Draft is what a backfill has to fill, as far as the catalogs tell it."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from surefoot.catalog.kinds import Column
+from surefoot.quoting import literal, quoted, shown
+
+# Of a value that a person chooses.
+_YOURS = "The value is yours to write, as SQL in quotes"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A column to be filled."""
+
+    table: str
+    column: str
+    # The condition for the rows that lack a value.
+    todo: str
+    # SQL; None where a person writes it.
+    value: str | None
+    # Comments above the value.
+    hint: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The column, as a person reads it."""
+        return shown(f"{self.table}.{self.column}")
+
+
+def required(table: str, column: str, default: str | None) -> Draft:
+    """Of a column that gets NOT NULL; a default that differs by row is its value."""
+    hint = () if default else (f"{_YOURS}: it may use the columns of the row.",)
+    return Draft(table, column, f"{quoted(column)} IS NULL", default, hint)
+
+
+def exchanged(old: Column, new: Column, using: str | None, gone: Sequence[str]) -> Draft:
+    """Of a column that comes in the place of another one; `gone` are values that its type lacks.
+
+    Without `using`, PostgreSQL assigns the old value: a cast would cut off a text that is too long.
+    """
+    was, there = quoted(old.name), quoted(new.name)
+    value = using or was
+    hints: list[str] = []
+    if gone:
+        value = _with_others(was, old.type, new.type, gone)
+        hints += _wrapped(f"{_YOURS}, with another one for {', '.join(map(literal, gone))}:")
+    todo = f"{there} IS NULL AND {was} IS NOT NULL"
+    if new.not_null and not old.not_null:
+        todo = f"{there} IS NULL"
+        hints += _wrapped(f"{_YOURS}, also for the rows without one; that of the others is:")
+    if not hints:
+        return Draft(new.table, new.name, todo, value)
+    return Draft(new.table, new.name, todo, None, (*hints, value))
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 88, break_long_words=False, break_on_hyphens=False)
+
+
+def _with_others(was: str, before: str, after: str, gone: Sequence[str]) -> str:
+    """The value of a column of an enum, with others for the values that go."""
+    if before.endswith("[]"):
+        value = f"{was}::text[]"
+        for each in gone:
+            value = f"array_replace({value}, {literal(each)}, '…')"
+        return f"{value}::{after}"
+    others = " ".join(f"WHEN {literal(each)} THEN '…'" for each in gone)
+    return f"(CASE {was}::text {others} ELSE {was}::text END)::{after}"

@@ -1,0 +1,229 @@
+"""Autogenerate writes the backfill that a revision requires."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from harness.databases import Database, Databases
+from harness.generation import write_value
+from harness.runs import Chain, Launcher, Result
+from surefoot.project import Project
+
+ENV = """\
+from surefoot import Environment
+
+Environment(metadata="shop:metadata", database="shop:database").run()
+"""
+HEAD = '''\
+"""A shop."""
+
+import os
+
+from sqlalchemy import *
+
+from surefoot import Database
+
+database = Database(os.environ["DATABASE_URL"], scratch_url=os.environ["SUREFOOT_TEST_SCRATCH_URL"])
+metadata = MetaData()
+orders = Table("orders", metadata, Column("id", BigInteger, primary_key=True), {})
+'''
+SIZES = "SELECT array_agg(size ORDER BY id) FROM orders"
+SIZE = 'Column("size", Integer, nullable=False)'
+
+
+@dataclass
+class Shop:
+    """A project whose models a test writes, and a database at head with rows."""
+
+    chain: Chain
+    database: Database
+    launcher: Launcher
+    connection: asyncpg.Connection
+
+    def models(self, *columns: str) -> None:
+        (self.chain.folder / "shop.py").write_text(HEAD.format(", ".join(columns)), "utf-8")
+
+    async def alembic(self, *arguments: str) -> Result:
+        url = self.database.url
+        env = {"SUREFOOT_TEST_SCRATCH_URL": url}
+        return await self.launcher.alembic(self.chain, *arguments, url=url, env=env)
+
+    async def surefoot(self, *arguments: str) -> Result:
+        return await self.launcher.surefoot(self.chain, *arguments, url=self.database.url)
+
+    async def works(self, command: str, *arguments: str) -> Result:
+        """A command that has to work."""
+        done: Result = await getattr(self, command)(*arguments)
+        assert done.code == 0, f"{done.err}\n{done.out}"
+        return done
+
+    async def revise(self, *columns: str) -> str:
+        """Write the revisions to models with these columns; the words of the command."""
+        self.models(*columns)
+        done = await self.works("alembic", "revision", "--autogenerate", "-m", "Change")
+        return done.err
+
+    def backfill(self, name: str) -> Path:
+        return self.chain.folder / "alembic" / "backfills" / f"{name}.py"
+
+    def requiring(self, name: str) -> list[str]:
+        """The revisions that require a backfill."""
+        revisions = Project.read(self.chain.ini).revisions()
+        return [each.id for each in revisions if name in each.requires_backfill]
+
+    async def fill(self, after: str, name: str) -> None:
+        """Upgrade to the revision after which the backfill runs, run it, and go on to head."""
+        refused = await self.alembic("upgrade", "head")
+        assert (refused.code, f"requires the backfill {name}" in refused.err) == (3, True)
+        await self.works("alembic", "upgrade", after)
+        await self.works("surefoot", "backfill", "run", name, "--execute")
+        await self.works("alembic", "upgrade", "head")
+        await self.works("alembic", "check")
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, databases: Databases, launcher: Launcher) -> AsyncIterator[Shop]:
+    """Without a revision yet."""
+    chain = Chain(tmp_path / "shop")
+    (chain.folder / "alembic" / "env.py").write_text(ENV, "utf-8")
+    made = await databases.empty()
+    connection = await asyncpg.connect(made.url)
+    yield Shop(chain, made, launcher, connection)
+    await connection.close()
+
+
+async def begin(shop: Shop, *columns: str, rows: str) -> None:
+    """Let the database have the table, with rows."""
+    await shop.revise(*columns)
+    await shop.works("alembic", "upgrade", "head")
+    await shop.connection.execute(f"INSERT INTO orders {rows}")
+
+
+async def test_a_required_column(shop: Shop) -> None:
+    """Its value is for a person to write; nothing runs before, and nothing says it is in order."""
+    await begin(shop, rows="SELECT n FROM generate_series(1, 500) n")
+    said = await shop.revise(SIZE)
+    path = shop.backfill("orders_size")
+    assert "OK  backfills/orders_size.py written, which fills orders.size" in said
+    assert "?   the value of orders.size in the existing rows is yours to write" in said
+    assert 'after = "0002"' in path.read_text("utf-8")
+    assert 'todo = "size IS NULL"' in path.read_text("utf-8")
+    assert "backfill  orders_size  " in shop.chain.lock_path.read_text("utf-8")
+    assert shop.requiring("orders_size") == ["0003"]
+    for command in (
+        ("alembic", "upgrade", "head"),
+        ("surefoot", "lint"),
+        ("surefoot", "lock", "--check"),
+        ("surefoot", "backfill", "run", "orders_size", "--execute"),
+    ):
+        refused = await getattr(shop, command[0])(*command[1:])
+        assert refused.code == 2, refused.err
+        assert f"the value of size is yours to write in {path}" in refused.err
+    write_value(path, "id * 2")
+    await shop.works("surefoot", "lock")
+    linted = await shop.works("surefoot", "lint")
+    assert "0 errors, 0 warnings" in linted.err
+    planned = await shop.works("surefoot", "plan")
+    assert "  requires the backfill orders_size: not begun, it runs after 0002\n" in planned.out
+    await shop.works("alembic", "upgrade", "0002")
+    planned = await shop.works("surefoot", "plan")
+    assert "  requires the backfill orders_size: not begun, 500 rows to do\n" in planned.out
+    await shop.fill("0002", "orders_size")
+    assert await shop.connection.fetchval("SELECT bool_and(size = id * 2) FROM orders")
+
+    await shop.works("surefoot", "downgrade", "0001", "--reason", "again")
+    await shop.works("surefoot", "upgrade", "--run-backfills")
+    assert await shop.connection.fetchval("SELECT bool_and(size = id * 2) FROM orders")
+
+
+@pytest.mark.slow
+async def test_an_exchanged_type(shop: Shop) -> None:
+    """The value is assigned as ALTER COLUMN TYPE assigns it, and nothing is left to a person."""
+    await begin(shop, 'Column("size", Text, nullable=False)', rows="VALUES (1, '5'), (2, '-7')")
+    said = await shop.revise('Column("size", Integer, nullable=False)')
+    assert "yours to write" not in said
+    assert "NOT LINTED" not in said
+    text = shop.backfill("orders_size_new").read_text("utf-8")
+    assert 'todo = "size_new IS NULL AND size IS NOT NULL"' in text
+    assert '"size_new": "size::integer"' in text
+    assert shop.requiring("orders_size_new") == ["0003", "0005"]
+    await shop.works("surefoot", "lint")
+    await shop.fill("0002", "orders_size_new")
+    assert await shop.connection.fetchval(SIZES) == [5, -7]
+
+
+@pytest.mark.slow
+async def test_a_text_that_becomes_shorter_is_not_cut_off(shop: Shop) -> None:
+    """A row with a longer one fails, as it would without a backfill."""
+    await begin(shop, 'Column("name", String(20))', rows="VALUES (1, 'short'), (2, 'much longer')")
+    await shop.revise('Column("name", String(5))')
+    await shop.works("alembic", "upgrade", "0002")
+    done = await shop.surefoot("backfill", "run", "orders_name_new", "--execute")
+    assert (done.code, "StringDataRightTruncation" in done.err) == (1, True), done.err
+    assert await shop.connection.fetchval("SELECT name_new FROM orders WHERE id = 2") is None
+
+
+@pytest.mark.slow
+async def test_a_value_of_an_enum_that_goes(shop: Shop) -> None:
+    """The file has the statement, but for the value in its place."""
+
+    def state(*labels: str) -> str:
+        return f'Column("state", Enum({", ".join(map(repr, labels))}, name="state"))'
+
+    rows = "VALUES (1, 'new'), (2, 'sent'), (3, NULL)"
+    await begin(shop, state("new", "paid", "sent"), rows=rows)
+    await shop.revise(state("new", "paid"))
+    path = shop.backfill("orders_state_new")
+    offered = "(CASE state::text WHEN 'sent' THEN '…' ELSE state::text END)::state_new"
+    assert f"# {offered}\n" in path.read_text("utf-8")
+    write_value(path, offered.replace("…", "paid"))
+    await shop.works("surefoot", "lock")
+    await shop.works("surefoot", "lint")
+    await shop.fill("0002", "orders_state_new")
+    states = "SELECT array_agg(state::text ORDER BY id) FROM orders"
+    assert await shop.connection.fetchval(states) == ["new", "paid", None]
+
+
+@pytest.mark.slow
+async def test_a_default_that_differs_by_row(shop: Shop) -> None:
+    """It is the value of the rows that are there."""
+    await begin(shop, rows="SELECT n FROM generate_series(1, 50) n")
+    token = 'Column("token", UUID, server_default=text("gen_random_uuid()"), nullable=False)'
+    said = await shop.revise(token)
+    assert "yours to write" not in said
+    assert '"token": "gen_random_uuid()"' in shop.backfill("orders_token").read_text("utf-8")
+    await shop.fill("0002", "orders_token")
+    assert await shop.connection.fetchval("SELECT count(DISTINCT token) FROM orders") == 50
+
+
+@pytest.mark.slow
+async def test_a_column_that_was_optional(shop: Shop) -> None:
+    """The backfill runs after the revision that is there; a file of its name stays as it is."""
+    await begin(shop, 'Column("size", Integer)', rows="VALUES (1, NULL), (2, 5)")
+    shop.backfill("orders_size").parent.mkdir()
+    shop.backfill("orders_size").write_text("# of a person\n", "utf-8")
+    await shop.revise(SIZE)
+    assert shop.backfill("orders_size").read_text("utf-8") == "# of a person\n"
+    shop.backfill("orders_size").unlink()
+    assert 'after = "0001"' in shop.backfill("orders_size_2").read_text("utf-8")
+    write_value(shop.backfill("orders_size_2"), "0")
+    await shop.works("surefoot", "lock")
+    await shop.fill("0001", "orders_size_2")
+    assert await shop.connection.fetchval("SELECT array_agg(size ORDER BY id) FROM orders") == [
+        0,
+        5,
+    ]
+
+
+async def test_plain_tables_need_none(shop: Shop) -> None:
+    """Their columns are required at once."""
+    await begin(shop, 'Column("size", Integer)', rows="VALUES (1, 5)")
+    shop.models(SIZE)
+    arguments = ("revision", "--autogenerate", "-m", "Plain")
+    await shop.works("alembic", "-x", "style=plain", *arguments)
+    assert not shop.backfill("orders_size").parent.exists()
