@@ -27,6 +27,7 @@ from fuzz.models import Model, renames, source
 from fuzz.shrinking import shrunk
 from fuzz.trial import APART, NO_MODELS, Place, tried
 from harness.databases import Databases, connect
+from harness.generation import ACCESS
 from harness.server import Server, forget_configuration, own_server, sweep
 
 PROGRESS_SEEDS = 25
@@ -107,7 +108,9 @@ async def _bench(server: Server) -> AsyncIterator[tuple[AsyncConnection, AsyncEn
         engines = [each.access.engine("migrate") for each in made]
         for engine in engines:
             ends.push_async_callback(engine.dispose)
-        yield await ends.enter_async_context(engines[0].connect()), engines[1]
+        connection = await ends.enter_async_context(engines[0].connect())
+        connection.info[ACCESS] = made[0].access
+        yield connection, engines[1]
 
 
 if __name__ == "__main__":

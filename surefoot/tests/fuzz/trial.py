@@ -33,7 +33,7 @@ from harness.generation import EMPTY, EXTENSIONS, Project, on_empty
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.measurements import completed
-from surefoot.errors import SurefootError
+from surefoot.errors import BackfillPending, SurefootError
 from surefoot.linting.lint import lint, server_major
 from surefoot.quoting import shown
 from surefoot.target import Target
@@ -182,22 +182,36 @@ class Trial:
 
     async def _upgrade(self, name: str) -> None:
         for _ in range(MOST_FILLS):
-            if await self._is_upgraded():
+            if (refusal := await self._refusal()) is None:
                 return
-            # It refuses rows that a release has not filled yet.
-            if not await self._project.connection.run_sync(rows.fill):
+            # It refuses rows that a release or a backfill has not filled yet.
+            filled = await self._project.connection.run_sync(rows.fill)
+            if not (filled or await self._is_filled(refusal)):
                 break
         # The rows may contradict what the models say now.
         await self._project.connection.run_sync(rows.empty)
         with self._explained(f"the upgrade to {name}, without rows"):
             await self._project.upgrade()
 
-    async def _is_upgraded(self) -> bool:
+    async def _refusal(self) -> SurefootError | None:
         try:
             await self._project.upgrade()
+        except SurefootError as error:
+            return error
+        return None
+
+    async def _is_filled(self, refusal: SurefootError) -> bool:
+        """Whether the backfill that a revision requires ran to its end."""
+        if not isinstance(refusal, BackfillPending):
+            return False
+        try:
+            if refusal.first is not None:
+                await self._project.upgrade(refusal.first)
+            # The value of a file that a person completes.
+            await self._project.connection.run_sync(rows.fill)
+            return (await self._project.fill(refusal.backfill)).is_complete
         except SurefootError:
             return False
-        return True
 
     async def _downgraded(self, to: str, was: Catalog, there: _Rows) -> None:
         try:

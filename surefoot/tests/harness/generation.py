@@ -42,7 +42,7 @@ EMPTY = (*(f"DROP SCHEMA IF EXISTS {each} CASCADE" for each in SCHEMAS), "CREATE
 # Those that models may need.
 EXTENSIONS = ("citext", "hstore", "pg_trgm")
 # Where a connection has the way to its database.
-_ACCESS = "access"
+ACCESS = "access"
 Models = MetaData | Sequence[MetaData]
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -131,7 +131,7 @@ class Project:
     async def fill(self, name: str) -> Result:
         """Run a backfill."""
         of = surefoot.Project.of(self.config)
-        return await run(named(of, name), self.connection.info[_ACCESS], of)
+        return await run(named(of, name), self.connection.info[ACCESS], of)
 
     async def downgrade(self, revision: str = "base") -> None:
         self.lock()
@@ -211,7 +211,7 @@ async def connected(databases: Databases) -> AsyncIterator[AsyncConnection]:
     database = await databases.empty()
     engine = database.access.engine("migrate")
     async with engine.connect() as connection:
-        connection.info[_ACCESS] = database.access
+        connection.info[ACCESS] = database.access
         yield connection
     await engine.dispose()
     await databases.drop(database)

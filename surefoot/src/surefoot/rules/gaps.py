@@ -209,7 +209,7 @@ RULES = (
         consequence="few sample rows of {table} meet its condition, or none: how many rows of a "
         "database it changes, there and by triggers and foreign keys, is unseen",
         help="`surefoot plan` asks the database; many rows are for batches outside of the revision",
-        rewrite="# a backfill job that walks the primary key in batches",
+        rewrite="# a class in backfills/, and requires_backfill in the revision that needs it",
         page="sql-explain",
         detect=_unmet,
         seen="run",

@@ -244,7 +244,7 @@ RULES = (
         consequence="every row of {table} that it writes stays locked until the commit, and "
         "replicas receive the change as one transaction",
         help="change the rows in batches, outside of the revision",
-        rewrite="# a backfill job that walks the primary key in batches",
+        rewrite="# a class in backfills/, and requires_backfill in the revision that needs it",
         grows=True,
         page="sql-update",
         detect=_unbatched,

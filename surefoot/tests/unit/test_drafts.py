@@ -1,0 +1,85 @@
+"""A draft of a backfill, and the file that is written of it."""
+
+import ast
+from dataclasses import replace
+
+import pytest
+
+from surefoot.autogenerate.backfills import Placed
+from surefoot.autogenerate.drafts import Draft, exchanged, required
+from surefoot.catalog.kinds import Column
+
+SIZE = Column(
+    name="size",
+    comment=None,
+    table="things",
+    type="text",
+    collation=None,
+    not_null=False,
+    default=None,
+    generated=None,
+    identity=None,
+)
+NEW = replace(SIZE, name="size_new", type="integer")
+
+
+def assigned(draft: Draft) -> dict[str, object]:
+    """The names of the class in the file, with their values."""
+    module = ast.parse(Placed(draft, "things_size", "0007").code())
+    (made,) = (node for node in module.body if isinstance(node, ast.ClassDef))
+    found: dict[str, object] = {"class": made.name}
+    for node in made.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                found[name] = ast.literal_eval(value)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                found[name] = ast.literal_eval(value)
+    return found
+
+
+def test_the_file_has_the_names_as_sql_and_python_write_them() -> None:
+    """A quote, a backslash and a capital change nothing."""
+    draft = required('Odd "t\\', "The size", "now()")
+    assert assigned(draft) == {
+        "class": "ThingsSize",
+        "after": "0007",
+        "table": '"Odd ""t\\"',
+        "todo": '"The size" IS NULL',
+        "sets": {"The size": "now()"},
+    }
+
+
+def test_a_value_that_nobody_knows_is_three_dots() -> None:
+    """Of a required column without a default."""
+    assert assigned(required("things", "size", None))["sets"] == {"size": ...}
+
+
+@pytest.mark.parametrize("using", [None, "size::integer"])
+def test_a_value_is_assigned_or_converted(using: str | None) -> None:
+    """As ALTER COLUMN TYPE would; rows without one need none."""
+    found = assigned(exchanged(SIZE, NEW, using, []))
+    assert found["sets"] == {"size_new": using or "size"}
+    assert found["todo"] == "size_new IS NULL AND size IS NOT NULL"
+
+
+def test_rows_without_a_value_are_a_person_s_where_it_becomes_required() -> None:
+    """The comment has the value of the others."""
+    draft = exchanged(SIZE, replace(NEW, not_null=True), "size::integer", [])
+    assert (draft.todo, draft.value) == ("size_new IS NULL", None)
+    assert draft.hint[-1] == "size::integer"
+
+
+@pytest.mark.parametrize(
+    ("type_", "offered"),
+    [
+        ("state", "(CASE size::text WHEN 'it''s' THEN '…' ELSE size::text END)::state_new"),
+        ("state[]", "array_replace(size::text[], 'it''s', '…')::state_new[]"),
+    ],
+)
+def test_a_value_of_an_enum_that_goes_has_its_place_in_the_comment(
+    type_: str, offered: str
+) -> None:
+    """Also in an array."""
+    new = replace(NEW, type=type_.replace("state", "state_new"))
+    draft = exchanged(replace(SIZE, type=type_), new, f"size::text::{new.type}", ["it's"])
+    assert (draft.value, draft.hint[-1]) == (None, offered)
