@@ -59,7 +59,7 @@ async def lint(
     project.check_lock(chain)
     check_backfills(project.lock)
     chosen = chosen_of(chain, revisions)
-    for name in {name for revision in chosen for name in revision.requires_backfill}:
+    for name in (name for revision in chosen for name in revision.requires_backfill):
         named(project, name)
     if not chosen:
         return NOTHING
