@@ -1,7 +1,7 @@
 """refuse_unfilled() stops a run before a revision whose backfill is not complete.
 
-On a scratch database, which has no rows but made ones, the backfill runs in the transaction of the
-revision instead. One whose value is not written yet does not: the revision is measured as it is.
+On a scratch database, which has no rows but made ones, the backfill runs before the revision
+instead. One whose value is not written yet does not: the revision is measured as it is.
 """
 
 from collections.abc import Collection, Sequence
@@ -45,7 +45,7 @@ def refuse_unfilled(
 
 
 def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision) -> None:
-    """Run the backfills that a revision requires, in its transaction, on a scratch database."""
+    """Run the backfills that a revision requires, before it begins, on a scratch database."""
     if about.direction != "upgrade" or run.measure:
         return
     connection: Any = run.connection.connection.driver_connection

@@ -224,6 +224,7 @@ class Migration:
 
     def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins, in a transaction of its own or in its stretch."""
+        fill_scratch(self._run, self.revisions, about)
         self._recorder.start(about)
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
@@ -231,7 +232,6 @@ class Migration:
             own_transaction(ctx, not self._stretch.may_have(about))
         self._transaction.begin(self._bookkeeping.past(about))
         self._closing.begin(about)
-        fill_scratch(self._run, self.revisions, about)
 
     def function_done(self) -> None:
         """The function of a revision has run. On failure: CommandError."""
