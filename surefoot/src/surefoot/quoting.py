@@ -47,6 +47,12 @@ def statements(sql: str) -> Iterator[str]:
         pieces = []
 
 
+def single(sql: str) -> str | None:
+    """A text of one statement or expression, without comments and semicolon; None for others."""
+    found = tuple(statements(sql))
+    return found[0] if len(found) == 1 else None
+
+
 # A trace prepares its long queries again and again.
 @lru_cache(maxsize=32)
 def several(sql: str) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import asyncpg
@@ -60,6 +61,7 @@ class Batches:
     ) -> None:
         self._connection, self._statements, self._calls = connection, statements, calls
         self._prepared: dict[str, Any] = {}
+        self._numbers = count()
         self._has_table = False
         # Whether rows of the backfill have failed.
         self.but_failed = False
@@ -97,7 +99,10 @@ class Batches:
 
     async def _prepare(self, query: str) -> Any:
         if query not in self._prepared:
-            self._prepared[query] = await self._connection.prepare(query)
+            # The server refuses a statement with a name after a change of its columns. One without
+            # is parsed again, and asyncpg would read the values as those of the former types.
+            name = f"surefoot_{next(self._numbers)}"
+            self._prepared[query] = await self._connection.prepare(query, name=name)
         return self._prepared[query]
 
     async def _save(self, part: Part) -> Outcome:
@@ -122,9 +127,14 @@ class Batches:
             await self._connection.execute(of.values_table)
             self._has_table = True
         async with self._connection.transaction():
-            await self._connection.copy_records_to_table(
-                VALUES, records=records, columns=of.values_columns
-            )
+            try:
+                await self._connection.copy_records_to_table(
+                    VALUES, records=records, columns=of.values_columns
+                )
+            except (TypeError, ValueError, ArithmeticError) as error:
+                # asyncpg writes the values before the server sees them.
+                refused = f"fill gave a value that its column cannot hold: {type(error).__name__}"
+                raise RowRefused(refused) from error
             write = await self._prepare(of.write)
             found = _outcome(await write.fetchrow(*_arguments(part)))
         # A row that is left as it is was looked at: it makes no progress.
@@ -142,9 +152,12 @@ async def filled(
     async def call(part: Sequence[Row]) -> Sequence[Values | None]:
         async with calls:
             try:
-                found = await backfill.fill(part)
-            except Exception as error:
+                found: Any = await backfill.fill(part)
+            except (Exception, SystemExit) as error:
                 raise RowRefused(f"fill raised {type(error).__name__}") from error
+        if not isinstance(found, Sequence):
+            reason = f"fill gave {type(found).__name__}, not a list with the values of each row"
+            raise BackfillStopped(backfill.name, reason)
         if len(found) != len(part):
             reason = f"fill gave {len(found)} values for {len(part)} rows"
             raise BackfillStopped(backfill.name, reason)
@@ -160,11 +173,12 @@ async def filled(
     return [_ordered(backfill, names, each) for part in found for each in part]
 
 
-def _ordered(
-    backfill: Backfill, names: frozenset[str], values: Mapping[str, Any] | None
-) -> Sequence[Any] | None:
+def _ordered(backfill: Backfill, names: frozenset[str], values: Any) -> Sequence[Any] | None:
     if values is None:
         return None
+    if not isinstance(values, Mapping):
+        reason = f"fill gave {type(values).__name__} for a row, not a mapping or None"
+        raise BackfillStopped(backfill.name, reason)
     if values.keys() != names:
         named = ", ".join(sorted(values.keys() ^ names))
         reason = f"the values of fill are not those of `writes`: {named}"

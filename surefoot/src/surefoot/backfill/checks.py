@@ -10,6 +10,7 @@ import asyncpg
 
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Listen
+from surefoot.backfill.failures import before_batches
 from surefoot.backfill.files import read_backfills
 from surefoot.backfill.key import read_key
 from surefoot.backfill.record import record
@@ -22,6 +23,7 @@ from surefoot.connect.database import Database
 from surefoot.errors import (
     BackfillColumnShared,
     BackfillEdited,
+    BackfillInvalid,
     BackfillPaused,
     BackfillTableGone,
     BackfillTooEarly,
@@ -60,7 +62,8 @@ async def admitted(
         await refuse_early(connection, backfill, database, project)
         key = await read_key(connection, backfill.name, backfill.table, backfill.key)
         statements = Statements(backfill, key, project.version_table)
-        await refuse_scans(connection, statements)
+        with before_batches(backfill.name):
+            await refuse_scans(connection, statements)
         state = State(connection, project.version_table, backfill.name)
         await state.create()
         await _refuse_shared(connection, backfill, project)
@@ -97,13 +100,20 @@ async def refuse_session(connection: asyncpg.Connection[Any], database: Database
 async def refuse_early(
     connection: asyncpg.Connection[Any], backfill: Backfill, database: Database, project: Project
 ) -> None:
-    """On failure: BackfillTooEarly, where the revision that it needs is not applied."""
-    table = project.version_table
+    """Look whether the revision that it needs is applied.
+
+    On failure: BackfillTooEarly; BackfillInvalid, where the project has no such revision.
+    """
+    table, revisions = project.version_table, project.locked()
+    if backfill.after not in {each.id for each in revisions}:
+        raise BackfillInvalid(
+            f"{backfill.name}.py", f"the project has no revision {backfill.after} (`after`)"
+        )
     found = []
     if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.quoted):
         rows = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
         found = [row[0] for row in rows]
-    if backfill.after not in ancestors(project.locked(), found):
+    if backfill.after not in ancestors(revisions, found):
         name = await connection.fetchval("SELECT current_database()")
         raise BackfillTooEarly(backfill.name, backfill.after, name)
 
@@ -133,7 +143,9 @@ async def _go_on(
     if progress.sha256 != backfill.sha256:
         raise BackfillEdited(backfill.name)
     if progress.table_oid != statements.key.oid:
-        raise BackfillTableGone(backfill.name, backfill.table, "was replaced by another table")
+        raise BackfillTableGone(
+            backfill.name, backfill.table, "was replaced by another table since it began"
+        )
     return False
 
 

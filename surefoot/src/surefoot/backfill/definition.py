@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from surefoot.quoting import single
+
 # A row for `fill`, and the values of its columns that are written back; None leaves it as it is.
 Row = Mapping[str, Any]
 Values = Mapping[str, Any]
@@ -63,6 +65,11 @@ class Backfill:
         changes before its values are written gets other values in a later batch.
         """
         raise NotImplementedError
+
+    @property
+    def condition(self) -> str:
+        """`todo` without comments."""
+        return single(self.todo) or self.todo
 
     @property
     def columns(self) -> Sequence[str]:

@@ -1,6 +1,8 @@
 """What an error of a batch means: try again with fewer rows, look for the row, or stop."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import asyncpg
@@ -13,9 +15,10 @@ from surefoot.connect.failures import (
     SERIALIZATION_FAILURE,
     describe,
     is_lost,
+    named,
     sqlstate,
 )
-from surefoot.errors import SurefootError
+from surefoot.errors import BackfillStopped, SurefootError
 
 Meaning = Literal["again", "row", "lost", "stop"]
 # NOT_SUPPORTED: a prepared statement whose table has changed.
@@ -47,6 +50,26 @@ def meaning(error: BaseException) -> Meaning:
     if is_lost(error) or state.startswith("57P") or state == "53300":
         return "lost"
     return "row" if state.startswith(_OF_ROWS) else "stop"
+
+
+@contextmanager
+def before_batches(backfill: str) -> Iterator[None]:
+    """Look at a batch before the first one. On failure: BackfillStopped, for SQL that cannot work.
+
+    A run would keep a row that cannot be changed, and go on; a look at one batch says so.
+    """
+    try:
+        yield
+    except (RowRefused, asyncpg.PostgresError, asyncpg.DataError) as error:
+        what = meaning(error)
+        if what == "row":
+            reason = str(error) if isinstance(error, RowRefused) else named(error)
+            reason = f"a row of the first batch cannot be changed: {reason}"
+            raise BackfillStopped(backfill, reason) from error
+        privilege = isinstance(error, asyncpg.InsufficientPrivilegeError)
+        if (what == "stop" and not privilege) or sqlstate(error) == NOT_SUPPORTED:
+            raise BackfillStopped(backfill, named(error)) from error
+        raise
 
 
 def words(error: BaseException) -> tuple[str | None, str]:

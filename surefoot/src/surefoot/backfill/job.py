@@ -19,6 +19,8 @@ from surefoot.telemetry import BackfillTelemetry
 
 # A batch of one statement ends after so many times of what it should take.
 _LONGEST = 40
+# A session that was lost connects again, for so long.
+LOST_S, AGAIN_S = 60.0, 0.5
 # Plans are made for the values of each batch, and a place is written so that any session reads it.
 _SETTINGS = """
 SET plan_cache_mode = force_custom_plan; SET DateStyle = ISO; SET IntervalStyle = postgres;

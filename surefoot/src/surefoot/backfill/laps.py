@@ -27,7 +27,7 @@ async def end_lap(
 ) -> Literal["lasts", "begun", "ended"]:
     """Begin the next lap where all ranges of this one are done, or end the backfill.
 
-    It is complete after a lap that found no row to change, or behind which no row lacks the change.
+    It is complete after a lap behind which no row lacks the change.
     """
     progress = await state.read()
     if progress is None or progress.state in (COMPLETE, FAILED):
@@ -55,17 +55,19 @@ async def end_lap(
 async def _has_ended(
     connection: asyncpg.Connection[Any], progress: Progress, statements: Statements
 ) -> bool:
-    """Whether no row lacks the change, where this is known without another lap."""
+    """Whether no row lacks the change, where this is known without another lap.
+
+    A lap that changed no row is not enough: a row that came meanwhile, or whose key was changed,
+    may be where the walk had been. It is enough where a look takes too long.
+    """
     if not progress.lap or progress.skipped_in_lap:
         return False
-    if not progress.changed_in_lap:
-        return True
     query = statements.any_left(but_failed=progress.failed > 0)
     with suppress(asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
         async with connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = {_LOOKING_MS}")
             return not await connection.fetchval(query)
-    return False
+    return not progress.changed_in_lap
 
 
 async def split_one(

@@ -15,6 +15,7 @@ import asyncpg
 from surefoot.backfill.at_once import change
 from surefoot.backfill.checks import refuse_early, refuse_session
 from surefoot.backfill.definition import Backfill
+from surefoot.backfill.failures import before_batches
 from surefoot.backfill.key import read_key
 from surefoot.backfill.pace import FIRST_ROWS
 from surefoot.backfill.scans import explained_batch, first_place
@@ -75,7 +76,8 @@ async def plan(
             await refuse_early(connection, backfill, database, project)
             key = await read_key(connection, backfill.name, backfill.table, backfill.key)
             of = Statements(backfill, key, project.version_table)
-            return await _forecast(connection, of, dry_run=dry_run)
+            with before_batches(backfill.name):
+                return await _forecast(connection, of, dry_run=dry_run)
         finally:
             await connection.close()
 

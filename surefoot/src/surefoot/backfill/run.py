@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from surefoot.backfill.checks import admitted
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Listen
 from surefoot.backfill.failures import meaning
-from surefoot.backfill.job import Job, closed
+from surefoot.backfill.job import AGAIN_S, LOST_S, Job, closed
 from surefoot.backfill.record import record_end
 from surefoot.backfill.state import COMPLETE, FAILED, Progress, State
 from surefoot.backfill.watching import watch
@@ -23,8 +23,6 @@ from surefoot.errors import BackfillRowsFailed
 from surefoot.project import Project
 from surefoot.telemetry import BackfillTelemetry
 
-# A session that was lost connects again, for so long.
-_LOST_S, _AGAIN_S = 60.0, 0.5
 _SHOWN_ERRORS = 5
 
 
@@ -73,17 +71,14 @@ async def run(
         tasks = [asyncio.ensure_future(_work(job)) for _ in range(workers)]
         asking = asyncio.ensure_future(_stopped(job, stop)) if stop is not None else None
         try:
-            await asyncio.gather(*tasks)
-        except BaseException:
-            job.stop()
-            await asyncio.wait(tasks)
-            raise
+            await _ended(tasks, watching)
         finally:
             job.stop()
-            for task in filter(None, (watching, asking)):
+            await asyncio.wait(tasks)
+            others = [watching] if asking is None else [watching, asking]
+            for task in others:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.wait(others)
         progress, failures = await _read(job, project)
         if progress is not None and progress.state in (COMPLETE, FAILED):
             await record_end(backfill, database, project, listen)
@@ -91,6 +86,24 @@ async def run(
             raise BackfillRowsFailed(backfill.name, progress.failed, failures, "has ended")
     stopped = stop is not None and stop.is_set()
     return Result(progress, job.changed, stopped)
+
+
+async def _ended(tasks: Sequence[asyncio.Future[None]], watching: asyncio.Future[None]) -> None:
+    """Wait until the sessions have ended. On failure: the error of one, or of the watch.
+
+    Without a watch the sessions would not learn that they may go on.
+    """
+    working: asyncio.Future[Any] = asyncio.gather(*tasks)
+    # Where the watch has failed nobody asks for the error of a session.
+    working.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        working.cancel()
+        raise
+    if not working.done():
+        await watching
+    await working
 
 
 async def _work(job: Job) -> None:
@@ -106,9 +119,9 @@ async def _work(job: Job) -> None:
             if meaning(error) != "lost":
                 raise
             lost_s = lost_s or time.monotonic()
-            if time.monotonic() - lost_s > _LOST_S:
+            if time.monotonic() - lost_s > LOST_S:
                 raise
-            await job.sleep(_AGAIN_S)
+            await job.sleep(AGAIN_S)
         finally:
             await closed(connection)
     return None

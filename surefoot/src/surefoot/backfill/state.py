@@ -2,7 +2,8 @@
 
 A lap is one walk over the whole table. Its ranges end where the table ended when the lap began;
 rows that came later, or that were locked, are those of the next lap. A backfill is complete after
-a lap that found no row to change, or behind which a look at the table finds none.
+a lap behind which a look at the table finds no row to change; where that takes too long, after a
+lap that found none.
 """
 
 from __future__ import annotations
@@ -152,7 +153,8 @@ class State:
         """Pause a backfill that runs, or let it run; False where it is neither."""
         done = await self._connection.execute(
             self._sql(
-                "UPDATE {backfills} SET state = $2, reason = $3, finished_at = NULL WHERE name = $1"
+                "UPDATE {backfills} SET state = $2, reason = $3 "
+                "WHERE name = $1 AND finished_at IS NULL"
             ),
             self._name,
             state,

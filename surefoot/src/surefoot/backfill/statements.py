@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.key import Key
-from surefoot.quoting import literal, qualified
+from surefoot.quoting import literal, qualified, single
 from surefoot.version_table import VersionTable
 
 # The table of a session in which the values of `fill` arrive.
@@ -32,7 +32,7 @@ class Statements:
 
     def todo(self, *, but_failed: bool = True) -> str:
         """The condition for rows that lack the change, but for those that failed."""
-        found = f"({self.backfill.todo})"
+        found = f"({self.backfill.condition})"
         if not but_failed:
             return found
         failures = self.version_table.backfills[2]
@@ -181,8 +181,9 @@ class Statements:
     @property
     def _statement(self) -> str:
         if self.backfill.statement:
-            return self.backfill.statement.strip().rstrip(";")
-        sets = ", ".join(f"{qualified(k)} = {value}" for k, value in self.backfill.sets.items())
+            return single(self.backfill.statement) or self.backfill.statement
+        given = self.backfill.sets.items()
+        sets = ", ".join(f"{qualified(name)} = {single(value) or value}" for name, value in given)
         keys = self.key.listed
         # The planner does not see that the rows of the batch are near to each other.
         rows = f"{self._between} AND ({keys}) IN (SELECT {keys} FROM batch)"  # noqa: S608 - quoted

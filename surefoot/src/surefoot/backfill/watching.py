@@ -11,18 +11,21 @@ import time
 
 from surefoot.backfill.events import Unseen, Walked
 from surefoot.backfill.failures import meaning
-from surefoot.backfill.job import Job, closed
+from surefoot.backfill.job import AGAIN_S, LOST_S, Job, closed
 from surefoot.backfill.speed import Speed
 from surefoot.backfill.state import PAUSED, Progress, State
 from surefoot.backfill.throttle import Lookout
 from surefoot.project import Project
 
 WATCH_S = 1.0
-_AGAIN_S = 0.5
 
 
 async def watch(job: Job, project: Project) -> None:
-    """Look until the caller cancels it, or the backfill was cancelled."""
+    """Look until the caller cancels it, or the backfill was cancelled.
+
+    On failure: errors of the connection, where it is lost for longer than a run waits.
+    """
+    lost_s: float | None = None
     name, speed = job.backfill.name, Speed()
     lookout = Lookout(job.statements.key.quoted, job.database.limits.throttle)
     while True:
@@ -33,6 +36,7 @@ async def watch(job: Job, project: Project) -> None:
                 await state.ranges.attend()
                 while True:
                     progress = await state.read()
+                    lost_s = None
                     if progress is None:
                         return job.stop()
                     job.learn(progress.parameters)
@@ -48,9 +52,13 @@ async def watch(job: Job, project: Project) -> None:
             finally:
                 await closed(connection)
         except Exception as error:  # noqa: PERF203 - once a session
-            if meaning(error) not in ("lost", "again"):
+            if (what := meaning(error)) not in ("lost", "again"):
                 raise
-            await asyncio.sleep(_AGAIN_S)
+            if what == "lost":
+                lost_s = lost_s or time.monotonic()
+                if time.monotonic() - lost_s > LOST_S:
+                    raise
+            await asyncio.sleep(AGAIN_S)
 
 
 def _walked(job: Job, progress: Progress, speed: Speed) -> Walked:

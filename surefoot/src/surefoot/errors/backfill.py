@@ -139,10 +139,10 @@ class BackfillTableGone(RunFailed):
     backfill: str
     table: str
     reason: str
-    says = "{table} {reason} since {backfill} began; its batches up to then are kept"
+    says = "{backfill} cannot go on: {table} {reason}"
     helps = (
-        "restore the table, or correct the class; `{names.command} backfill cancel {backfill} "
-        "--execute` forgets how far it came"
+        "correct `table` in the class, or restore the table; batches that were committed are kept, "
+        "and `{names.command} backfill cancel {backfill} --execute` forgets how far it came"
     )
 
 
@@ -178,8 +178,11 @@ class BackfillStopped(RunFailed):
 
     backfill: str
     reason: str
-    says = "{backfill} stopped: {reason}; its batches up to then are kept"
-    helps = "correct the class or the database, then run the same command again"
+    says = "{backfill} stopped: {reason}"
+    helps = (
+        "correct the class or the database, then run the same command again; batches that were "
+        "committed are kept"
+    )
 
 
 class BackfillBlocked(Temporary):

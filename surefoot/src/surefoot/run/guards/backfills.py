@@ -76,6 +76,6 @@ def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None
         state = ask(with_tables(query, table))
     if state != COMPLETE:
         return "it has not run" if state is None else f"it is {state}, not complete"
-    if ask(f"SELECT EXISTS (SELECT FROM {backfill.table} WHERE ({backfill.todo}))"):  # noqa: S608 - as above
+    if ask(f"SELECT EXISTS (SELECT FROM {backfill.table} WHERE ({backfill.condition}))"):  # noqa: S608 - as above
         return f"rows of {backfill.table} match its filter again ({backfill.todo})"
     return None

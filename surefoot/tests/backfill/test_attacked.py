@@ -1,0 +1,169 @@
+"""Wrong classes, and tables that change while a backfill walks them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harness.backfills import Filling
+from surefoot import errors
+from surefoot.backfill.control import pause
+from surefoot.backfill.events import Event, Held
+from surefoot.backfill.files import named
+from surefoot.backfill.plan import plan
+from surefoot.backfill.state import COMPLETE, PAUSED, State
+
+HEAD = 'after = "0001"\ntable = "files"\ntodo = "wide IS NULL"\n'
+FILLS = HEAD + 'writes = ("wide",)\n\nasync def fill(self, rows):\n    '
+WRONG = {
+    "a set of assignments": 'sets = {"wide = 1"}',
+    "a value that is no text": 'sets = {"wide": 1}',
+    "two expressions": 'sets = {"wide": "1; 2"}',
+    "one number of rows": 'sets = {"wide": "1"}\nbatch_rows = 100',
+    "the most before the least": 'sets = {"wide": "1"}\nbatch_rows = (100, 10)',
+    "a time in words": 'sets = {"wide": "1"}\nbatch_s = "fast"',
+    "no key at all": 'sets = {"wide": "1"}\nkey = None',
+    "failures in words": 'sets = {"wide": "1"}\nmax_failed_rows = "few"',
+    "a statement in bytes": 'statement = b"DELETE FROM files"',
+    "two statements": 'statement = "DELETE FROM files; DELETE FROM files"',
+}
+COMMENTED = {
+    "todo and sets": 'after = "0001"\ntable = "files"\ntodo = "wide IS NULL -- all"\n'
+    'sets = {"wide": "size -- bytes"}',
+    "the end of a statement": HEAD
+    + 'statement = "UPDATE files SET wide = size FROM batch WHERE files.id = batch.id; -- x"',
+    "the begin of a statement": HEAD
+    + 'statement = "-- x\\nUPDATE files SET wide = size FROM batch WHERE files.id = batch.id"',
+}
+
+
+@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
+async def test_a_class_that_is_wrong(filling: Filling, body: str) -> None:
+    """Its file is named, with the attribute, before anything is asked."""
+    filling.write("wide", HEAD + body)
+    with pytest.raises(errors.BackfillInvalid, match=r"wide\.py"):
+        await filling.run()
+
+
+@pytest.mark.parametrize("body", COMMENTED.values(), ids=COMMENTED)
+async def test_sql_with_comments(filling: Filling, body: str) -> None:
+    """A comment ends nothing but itself."""
+    filling.write("wide", body)
+    assert (await filling.run()).is_complete
+    assert await filling.left("wide = size") == 1000
+
+
+@pytest.mark.parametrize(
+    "gives", ["return None", "return ({} for _ in rows)", "return [1 for _ in rows]"]
+)
+async def test_fill_that_gives_something_else(filling: Filling, gives: str) -> None:
+    """A run and a dry run say what it gave."""
+    filling.write("wide", FILLS + gives)
+    with pytest.raises(errors.BackfillStopped, match="fill gave"):
+        await filling.run()
+    with pytest.raises(errors.BackfillStopped, match="fill gave"):
+        await plan(
+            named(filling.project, "wide"), filling.database.access, filling.project, dry_run=True
+        )
+
+
+@pytest.mark.parametrize(
+    "wrong", ["1 << 70", "'one'", "1 // 0", "exit(9)"], ids=["too large", "text", "raises", "exits"]
+)
+async def test_a_row_for_which_fill_is_wrong(filling: Filling, wrong: str) -> None:
+    """It is kept as a row that failed, and the others are changed; a dry run says it."""
+    filling.write(
+        "wide", FILLS + f'return [{{"wide": {wrong} if r["id"] == 7 else 1}} for r in rows]'
+    )
+    with pytest.raises(errors.BackfillStopped, match="a row of the first batch"):
+        await plan(
+            named(filling.project, "wide"), filling.database.access, filling.project, dry_run=True
+        )
+    with pytest.raises(errors.BackfillRowsFailed):
+        await filling.run()
+    state = State(filling.connection, filling.project.version_table, "wide")
+    assert [place for place, _, _ in await state.failures(9)] == [["7"]]
+    assert await filling.left() == 1
+
+
+async def test_sql_that_cannot_work_is_said_of_the_backfill(filling: Filling) -> None:
+    """The message names the backfill, also before the first batch."""
+    filling.widen(todo="wide IS NUL")
+    with pytest.raises(errors.BackfillStopped, match="wide stopped: syntax error"):
+        await filling.run()
+    with pytest.raises(errors.BackfillStopped, match="wide stopped: syntax error"):
+        await plan(named(filling.project, "wide"), filling.database.access, filling.project)
+
+
+async def test_names_that_are_misspelt(filling: Filling) -> None:
+    """A revision that no file has cannot be applied, and a table that never was has not gone."""
+    filling.widen(after="0009")
+    with pytest.raises(errors.BackfillInvalid, match="no revision 0009"):
+        await filling.run()
+    filling.widen(table="filez")
+    with pytest.raises(errors.BackfillTableGone, match="filez does not exist"):
+        await filling.run()
+
+
+async def test_a_row_whose_key_moves_during_a_lap(filling: Filling) -> None:
+    """A lap that changed no row is not the end where a row lacks the change behind the walk."""
+    filling.widen()
+    await filling.run()
+    await filling.connection.execute(
+        "UPDATE alembic_version_backfills SET state = 'running', finished_at = NULL; "
+        "UPDATE alembic_version_backfill_ranges SET changed = 0, skipped = 0; "
+        "UPDATE files SET id = -1, wide = NULL WHERE id = 1000"
+    )
+    result = await filling.run()
+    assert (result.is_complete, await filling.left()) == (True, 0)
+
+
+async def test_a_column_that_fill_reads_gets_another_type(filling: Filling) -> None:
+    """The values are read as those of the new type, which is as long as the former one."""
+    reads = FILLS.replace("async def", 'reads = ("size",)\nbatch_rows = (10, 10)\nasync def')
+    filling.write("wide", reads + 'return [{"wide": int(row["size"])} for row in rows]')
+    run = asyncio.ensure_future(filling.run(max_rows_per_second=1000))
+    while await filling.left() == 1000:
+        await asyncio.sleep(0.01)
+    await filling.connection.execute("ALTER TABLE files ALTER size TYPE real")
+    assert 0 < await filling.left() < 1000
+    assert (await run).is_complete
+    assert await filling.left("wide = id % 1000") == 1000
+
+
+async def test_the_state_is_gone_while_it_is_paused(filling: Filling) -> None:
+    """The run ends with an error; it does not wait for a resumption that it cannot see."""
+    filling.widen(batch_rows=(10, 10))
+    project, access = filling.project, filling.database.access
+
+    held = asyncio.Event()
+
+    def listen(event: Event) -> bool:
+        if isinstance(event, Held) and event.reason:
+            held.set()
+        return False
+
+    run = asyncio.ensure_future(filling.run(until=listen, max_rows_per_second=100))
+    while not await filling.connection.fetchval(
+        "SELECT to_regclass('alembic_version_backfills') IS NOT NULL"
+    ):
+        await asyncio.sleep(0.01)
+    while not await filling.connection.fetchval("SELECT count(*) FROM alembic_version_backfills"):
+        await asyncio.sleep(0.01)
+    await pause(named(project, "wide"), access, project, "a test")
+    await held.wait()
+    await filling.connection.execute("DROP TABLE alembic_version_backfills CASCADE")
+    with pytest.raises(errors.DatabaseFailed, match="alembic_version_backfills"):
+        await run
+
+
+async def test_a_pause_that_comes_after_the_end(filling: Filling) -> None:
+    """A backfill that has ended stays complete."""
+    filling.widen()
+    await filling.run()
+    state = State(filling.connection, filling.project.version_table, "wide")
+    assert not await state.change(PAUSED, "a test")
+    progress = await state.read()
+    assert progress is not None
+    assert progress.state == COMPLETE
