@@ -132,6 +132,22 @@ async def test_a_column_that_fill_reads_gets_another_type(filling: Filling) -> N
     assert await filling.left("wide = id % 1000") == 1000
 
 
+async def test_a_table_that_is_replaced_while_a_run_walks_it(filling: Filling) -> None:
+    """The rows of the other table are left alone, but for those of the range at hand."""
+    filling.widen(batch_rows=(10, 10))
+    run = asyncio.ensure_future(filling.run(max_rows_per_second=2000))
+    while await filling.left() == 1000:
+        await asyncio.sleep(0.01)
+    await filling.connection.execute(
+        "BEGIN; ALTER TABLE files RENAME TO old_files; CREATE TABLE files (LIKE old_files "
+        "INCLUDING ALL); INSERT INTO files SELECT n FROM generate_series(5000, 6000) n; COMMIT"
+    )
+    assert await filling.left("wide IS NULL", "old_files") > 0
+    with pytest.raises(errors.BackfillTableGone, match="replaced by another table"):
+        await run
+    assert await filling.left() == 1001
+
+
 async def test_the_state_is_gone_while_it_is_paused(filling: Filling) -> None:
     """The run ends with an error; it does not wait for a resumption that it cannot see."""
     filling.widen(batch_rows=(10, 10))

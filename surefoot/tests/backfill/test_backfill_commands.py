@@ -63,6 +63,7 @@ async def test_a_signal_and_a_second_run(filling: Filling, launcher: Launcher) -
     left = await filling.left()
     assert (ended.code, 0 < left < 1000) == (143, True), ended.err
     assert f"interrupted; done: {1000 - left} rows of wide" in ended.err
+    assert "a second signal breaks them off" in ended.err
     shown = await launcher.surefoot(filling.chain, "backfill", "status", "wide", url=url)
     assert shown.out.startswith("INTERRUPTED  wide on files"), shown.out
     done = await launcher.surefoot(filling.chain, *arguments, "--workers", "3", url=url)

@@ -12,7 +12,7 @@ from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Listen
 from surefoot.backfill.failures import before_batches
 from surefoot.backfill.files import read_backfills
-from surefoot.backfill.key import read_key
+from surefoot.backfill.key import REPLACED, read_key
 from surefoot.backfill.record import record
 from surefoot.backfill.scans import refuse_scans
 from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, RUNNING, State
@@ -143,9 +143,7 @@ async def _go_on(
     if progress.sha256 != backfill.sha256:
         raise BackfillEdited(backfill.name)
     if progress.table_oid != statements.key.oid:
-        raise BackfillTableGone(
-            backfill.name, backfill.table, "was replaced by another table since it began"
-        )
+        raise BackfillTableGone(backfill.name, backfill.table, REPLACED)
     return False
 
 

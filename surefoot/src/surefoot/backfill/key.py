@@ -15,6 +15,8 @@ import asyncpg
 from surefoot.errors import BackfillKeyUnfit, BackfillRowsHidden, BackfillTableGone
 from surefoot.quoting import qualified
 
+# Why a backfill of a table of that name does not go on.
+REPLACED = "was replaced by another table since it began"
 # A place: the texts of the columns.
 Place = Sequence[str]
 

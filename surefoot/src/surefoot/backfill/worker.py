@@ -12,7 +12,7 @@ from surefoot.backfill.batch import Batches, Outcome, Part
 from surefoot.backfill.events import Vacuumed
 from surefoot.backfill.failures import meaning, words
 from surefoot.backfill.job import Job
-from surefoot.backfill.key import Place
+from surefoot.backfill.key import REPLACED, Place
 from surefoot.backfill.laps import end_lap, split_one
 from surefoot.backfill.pace import Pace
 from surefoot.backfill.ranges import Range
@@ -71,6 +71,7 @@ class Worker:
     async def _step(self) -> bool:
         """Walk one range, or look for another way to help; whether the backfill has ended."""
         job = self._job
+        await self._refuse_another_table()
         range_ = await self._state.ranges.claim()
         if range_ is not None:
             try:
@@ -106,6 +107,14 @@ class Worker:
             finally:
                 if not self._connection.is_closed():
                     await run(f"SET statement_timeout = {job.statement_timeout_ms}")
+
+    async def _refuse_another_table(self) -> None:
+        """On failure: BackfillTableGone, where the name is that of another table by now."""
+        key, backfill = self._job.statements.key, self._job.backfill
+        found = await self._batches.value("SELECT to_regclass($1)::oid::bigint", key.quoted)
+        if found != key.oid:
+            reason = "does not exist any more" if found is None else REPLACED
+            raise BackfillTableGone(backfill.name, backfill.table, reason)
 
     async def _look(self) -> None:
         progress = await self._state.read()

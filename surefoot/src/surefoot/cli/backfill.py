@@ -230,6 +230,8 @@ async def _until_signal(
         stop.set()
         if len(got) > 1:
             task.cancel()
+        else:
+            output.narrate("  the batches at hand end; a second signal breaks them off")
 
     for each in _SIGNALS:
         loop.add_signal_handler(each, ask, each)
