@@ -32,7 +32,7 @@ STATEMENTS = [
     "ALTER TABLE jobs ALTER COLUMN attempts TYPE bigint",
     "ALTER TYPE job_status ADD VALUE 'PAUSED' BEFORE 'RUNNING'",
     "ALTER TABLE files ALTER COLUMN mode TYPE bigint",
-    "ALTER TABLE files ALTER COLUMN media_type TYPE varchar(255)",
+    "ALTER TABLE media_types ALTER COLUMN name TYPE varchar(255)",
     "ALTER TABLE files DROP COLUMN owner",
     "ALTER TABLE jobs DROP COLUMN priority",
 ]
