@@ -303,7 +303,7 @@ async def test_workers_share_one_range(filling: Filling) -> None:
 async def test_a_statement_that_cannot_work(filling: Filling) -> None:
     """It stops at once, and says what the server says; nothing is changed."""
     filling.widen(sets={"wide": "no_such_function(size)"})
-    with pytest.raises(errors.DatabaseFailed, match="no_such_function"):
+    with pytest.raises(errors.BackfillStopped, match="no_such_function"):
         await filling.run()
     filling.widen(sets={"wide": "(SELECT 1 / count(*) FROM files WHERE false)"})
     with pytest.raises(errors.SurefootError, match=r"(?i)division ?by ?zero"):
