@@ -28,6 +28,7 @@ WRONG = {
     "a statement in bytes": 'statement = b"DELETE FROM files"',
     "two statements": 'statement = "DELETE FROM files; DELETE FROM files"',
 }
+CANCELS = "(_ for _ in ()).throw(asyncio.CancelledError)"
 COMMENTED = {
     "todo and sets": 'after = "0001"\ntable = "files"\ntodo = "wide IS NULL -- all"\n'
     'sets = {"wide": "size -- bytes"}',
@@ -69,7 +70,9 @@ async def test_fill_that_gives_something_else(filling: Filling, gives: str) -> N
 
 
 @pytest.mark.parametrize(
-    "wrong", ["1 << 70", "'one'", "1 // 0", "exit(9)"], ids=["too large", "text", "raises", "exits"]
+    "wrong",
+    ["1 << 70", "'one'", "1 // 0", "exit(9)", CANCELS],
+    ids=["too large", "text", "raises", "exits", "cancels"],
 )
 async def test_a_row_for_which_fill_is_wrong(filling: Filling, wrong: str) -> None:
     """It is kept as a row that failed, and the others are changed; a dry run says it."""

@@ -151,10 +151,7 @@ async def filled(
 
     async def call(part: Sequence[Row]) -> Sequence[Values | None]:
         async with calls:
-            try:
-                found: Any = await backfill.fill(part)
-            except (Exception, SystemExit) as error:
-                raise RowRefused(f"fill raised {type(error).__name__}") from error
+            found = await _called(backfill, part)
         if not isinstance(found, Sequence):
             reason = f"fill gave {type(found).__name__}, not a list with the values of each row"
             raise BackfillStopped(backfill.name, reason)
@@ -171,6 +168,25 @@ async def filled(
     found = await asyncio.gather(*map(call, parts))
     names = frozenset(backfill.writes)
     return [_ordered(backfill, names, each) for part in found for each in part]
+
+
+async def _called(backfill: Backfill, part: Sequence[Row]) -> Any:
+    """Whatever `fill` gives. On failure: RowRefused, also where it raises CancelledError itself."""
+
+    async def call() -> Any:
+        try:
+            return await backfill.fill(part)
+        except (Exception, SystemExit) as error:
+            raise RowRefused(f"fill raised {type(error).__name__}") from error
+
+    task = asyncio.ensure_future(call())
+    try:
+        await asyncio.wait({task})
+    finally:
+        task.cancel()
+    if task.cancelled():
+        raise RowRefused("fill raised CancelledError")
+    return task.result()
 
 
 def _ordered(backfill: Backfill, names: frozenset[str], values: Any) -> Sequence[Any] | None:
