@@ -150,7 +150,7 @@ async def test_a_script_can_upgrade(empty_database: Database) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
-    assert (process.returncode, out.decode(), err.decode()) == (0, "8\n", "")
+    assert (process.returncode, out.decode(), err.decode()) == (0, "14\n", "")
 
 
 async def test_errors_reach_a_caller_as_exceptions(empty_database: Database) -> None:
