@@ -147,3 +147,12 @@ async def test_lint_sees_the_rows_as_they_will_be(contracting: Filling, launcher
         contracting.chain, "lint", "0003", url=contracting.database.url
     )
     assert "on the scratch database" not in linted.err, linted.err
+
+
+async def test_lint_sees_that_the_sql_is_wrong(filling: Filling, launcher: Launcher) -> None:
+    """Also where the scratch table has no rows."""
+    filling.widen(sets={"wide": "sise"})
+    requiring(filling.chain, filling.chain.add("op.execute('SELECT 1')"))
+    linted = await launcher.surefoot(filling.chain, "lint", "0002", url=filling.database.url)
+    assert linted.code == 4, linted.err
+    assert "wide stopped: column" in linted.err

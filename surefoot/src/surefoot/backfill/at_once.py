@@ -13,6 +13,7 @@ import asyncpg
 
 from surefoot.backfill.batch import filled
 from surefoot.backfill.definition import Backfill
+from surefoot.backfill.failures import before_batches
 from surefoot.backfill.key import Place, read_key
 from surefoot.backfill.statements import Statements
 from surefoot.errors import BackfillWithoutProgress
@@ -26,14 +27,18 @@ async def fill_at_once(
     """Change every row that lacks the change; nothing where the table is not there.
 
     On failure: BackfillWithoutProgress, where rows match the filter afterwards; BackfillKeyUnfit;
-    what the server or `fill` says.
+    BackfillStopped, where its SQL cannot work; what the server or `fill` says.
     """
     if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", backfill.table):
         return
     key = await read_key(connection, backfill.name, backfill.table, backfill.key)
     of = Statements(backfill, key, version_table)
     last = await connection.fetchval(of.last)
-    if last is not None and await change(connection, of, last):
+    if last is None:
+        # A mistake in its SQL shows without a row.
+        with before_batches(backfill.name):
+            await connection.prepare(of.first)
+    elif await change(connection, of, last):
         left = await connection.fetchval(of.count(but_failed=False), None, last)
         if left:
             raise BackfillWithoutProgress(backfill.name, left, backfill.todo)
@@ -44,11 +49,9 @@ async def change(connection: asyncpg.Connection[Any], of: Statements, high: Plac
 
     On failure: what the server or `fill` says.
     """
+    rows = await connection.fetch(of.first, None, high)
     if not of.backfill.is_python:
-        query = of.batch(but_failed=False, saves=False)
-        row = await connection.fetchrow(query, None, high)
-        return 0 if row is None else int(row[1])
-    rows = await connection.fetch(of.read(but_failed=False), None, high)
+        return int(rows[0][1])
     values = await filled(of.backfill, rows, asyncio.Semaphore(of.backfill.concurrency))
     keys, writes = of.key.columns, of.backfill.writes
     sets = ", ".join(f"{qualified(name)} = ${n}" for n, name in enumerate(writes, 1))

@@ -41,9 +41,7 @@ async def explained_batch(
     connection: asyncpg.Connection[Any], of: Statements, high: Place
 ) -> tuple[Sequence[str], Sequence[str]]:
     """The plan of a batch as text, and the large tables that it reads as a whole."""
-    query = of.read(but_failed=False)
-    if not of.backfill.is_python:
-        query = of.batch(but_failed=False, saves=False)
+    query = of.first
     await connection.execute(BY_KEY)
     text = await connection.fetch(f"EXPLAIN (COSTS OFF) {query}", None, high)
     found = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE) {query}", None, high)

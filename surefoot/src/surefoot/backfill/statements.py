@@ -88,6 +88,13 @@ class Statements:
         return self._changing(locked, number, self._statement, saves=saves)
 
     @property
+    def first(self) -> str:
+        """What a batch begins with, without a state: its change, or the rows for `fill`."""
+        if self.backfill.is_python:
+            return self.read(but_failed=False)
+        return self.batch(but_failed=False, saves=False)
+
+    @property
     def save(self) -> str:
         """Keep that the walk came to $1 in the range $2, after $3 rows, and changed none."""
         return self._saved("0", "0", "$1", "$2", "$3")
