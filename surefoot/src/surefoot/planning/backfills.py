@@ -36,13 +36,14 @@ async def required_backfills(
     On failure: BackfillInvalid, BackfillUnknown, BackfillTableGone, BackfillKeyUnfit; the errors of
     the database.
     """
-    return {
-        revision.id: [
-            await _required(name, database, project) for name in revision.requires_backfill
-        ]
-        for revision in pending
-        if revision.requires_backfill
-    }
+    found: dict[str, Sequence[RequiredBackfill]] = {}
+    for revision in pending:
+        names = revision.requires_backfill
+        # Python 3.10 knows no asynchronous comprehension in another one.
+        required = [await _required(name, database, project) for name in names]
+        if required:
+            found[revision.id] = required
+    return found
 
 
 async def _required(name: str, database: Database, project: Project) -> RequiredBackfill:
