@@ -4,11 +4,12 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from surefoot.backfill.definition import Backfill
-from surefoot.chain.backfills import backfill_checksum, backfill_paths
+from surefoot.chain.backfills import backfill_code, backfill_paths
+from surefoot.chain.checksum import checksum
 from surefoot.errors import BackfillInvalid, BackfillUnknown, BackfillUnwritten
 from surefoot.project import Project
 from surefoot.quoting import single
@@ -34,25 +35,26 @@ def named(project: Project, name: str) -> Backfill:
 
 def read_backfill(path: Path) -> Backfill:
     """The backfill of a file. On failure: BackfillInvalid, BackfillUnwritten."""
-    sha256 = backfill_checksum(path)
-    spec = spec_from_file_location(f"backfill_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise BackfillInvalid(str(path), "it cannot be imported")
-    module = module_from_spec(spec)
+    code = backfill_code(path)
+    module = ModuleType(f"backfill_{path.stem}")
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        # Not by an import: that may take the compiled file of another text of the same length.
+        exec(compile(code, str(path), "exec"), vars(module))  # noqa: S102 - of the project itself
     except (Exception, SystemExit) as error:
         reason = f"it cannot be imported: {type(error).__name__}: {error}"
         raise BackfillInvalid(str(path), reason) from error
     classes = [
         each
         for each in vars(module).values()
-        if inspect.isclass(each) and issubclass(each, Backfill) and each.__module__ == spec.name
+        if inspect.isclass(each)
+        and issubclass(each, Backfill)
+        and each.__module__ == module.__name__
     ]
     if len(classes) != 1:
         raise BackfillInvalid(str(path), f"it has {len(classes)} subclasses of Backfill, not one")
     found = classes[0]()
-    found.name, found.sha256 = path.stem, sha256
+    found.name, found.sha256 = path.stem, checksum(code)
     sets: object = found.sets
     values = sets.items() if isinstance(sets, Mapping) else ()
     if unwritten := next((name for name, value in values if value is ...), None):

@@ -22,10 +22,10 @@ def backfill_paths(lock: Path) -> Sequence[Path]:
     return sorted(path for path in found if not path.name.startswith(("_", ".")))
 
 
-def backfill_checksum(path: Path) -> str:
-    """The hash of the code of a file. On failure: BackfillInvalid."""
+def backfill_code(path: Path) -> ast.Module:
+    """The code of a file. On failure: BackfillInvalid."""
     try:
-        return checksum(ast.parse(path.read_bytes(), filename=str(path)))
+        return ast.parse(path.read_bytes(), filename=str(path))
     except (OSError, SyntaxError, ValueError) as error:
         raise BackfillInvalid(str(path), f"it cannot be read: {error}") from None
 
@@ -37,7 +37,9 @@ def is_of_backfill(fields: Sequence[str]) -> bool:
 
 def backfill_lines(lock: Path) -> str:
     """The lines for the files as they are, after a comment. On failure: BackfillInvalid."""
-    each = [f"{_WORD}  {path.stem}  {backfill_checksum(path)}\n" for path in backfill_paths(lock)]
+    each = [
+        f"{_WORD}  {path.stem}  {checksum(backfill_code(path))}\n" for path in backfill_paths(lock)
+    ]
     return "".join([_COMMENT, *each]) if each else ""
 
 
