@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -140,21 +139,6 @@ class Batches:
             found = _outcome(await write.fetchrow(*_arguments(part)))
         # A row that is left as it is was looked at: it makes no progress.
         return replace(found, locked=found.locked + len(rows) - len(records))
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        """A transaction; where it is cancelled its session ends, whether or not it answers."""
-        transaction = self._connection.transaction()
-        await transaction.start()
-        try:
-            yield
-        except asyncio.CancelledError:
-            self._connection.terminate()
-            raise
-        except BaseException:
-            await transaction.rollback()
-            raise
-        await transaction.commit()
 
 
 async def filled(

@@ -51,6 +51,7 @@ class Job:
         self.held: str | None = None
         # Rows that this process has changed.
         self.changed = 0
+        self._connections: list[asyncpg.Connection[Any]] = []
 
     def listen(self, event: Event) -> None:
         """Tell an event to who listens, and to OpenTelemetry what belongs into a trace."""
@@ -70,6 +71,12 @@ class Job:
         """Let the sessions end after the batch at hand."""
         self._stopping.set()
         self._free.set()
+
+    def break_off(self) -> None:
+        """End the sessions at once, whether or not their server answers."""
+        self.stop()
+        for connection in self._connections:
+            connection.terminate()
 
     @property
     def is_stopping(self) -> bool:
@@ -125,6 +132,7 @@ class Job:
     async def connect(self) -> asyncpg.Connection[Any]:
         """A session that works. On failure: whatever connecting meets."""
         connection = await self.database.connect("backfill")
+        self._connections.append(connection)
         timeout = f"SET statement_timeout = {self.statement_timeout_ms}"
         await connection.execute(f"{_SETTINGS}; {BY_KEY}; {timeout}")
         return connection

@@ -71,7 +71,7 @@ async def run(
         tasks = [asyncio.ensure_future(_work(job)) for _ in range(workers)]
         asking = asyncio.ensure_future(_stopped(job, stop)) if stop is not None else None
         try:
-            await _ended(tasks, watching)
+            await _ended(job, tasks, watching)
         finally:
             job.stop()
             await asyncio.wait(tasks)
@@ -88,7 +88,9 @@ async def run(
     return Result(progress, job.changed, stopped)
 
 
-async def _ended(tasks: Sequence[asyncio.Future[None]], watching: asyncio.Future[None]) -> None:
+async def _ended(
+    job: Job, tasks: Sequence[asyncio.Future[None]], watching: asyncio.Future[None]
+) -> None:
     """Wait until the sessions have ended. On failure: the error of one, or of the watch.
 
     Without a watch the sessions would not learn that they may go on.
@@ -99,6 +101,7 @@ async def _ended(tasks: Sequence[asyncio.Future[None]], watching: asyncio.Future
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
+        job.break_off()
         working.cancel()
         raise
     if not working.done():
