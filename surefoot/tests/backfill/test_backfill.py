@@ -108,7 +108,7 @@ async def test_a_row_that_changes_while_python_works(filling: Filling) -> None:
 
 
 async def test_rows_that_are_locked_are_done_later(filling: Filling) -> None:
-    """Nobody is waited for, and nobody's change is lost."""
+    """The batch skips them, and the changes of the other session are kept."""
     filling.widen()
     other = await asyncpg.connect(filling.database.url)
     locked = other.transaction()

@@ -1,4 +1,4 @@
-"""What lint says of columns that are kept in step: nothing, while the trigger goes before them."""
+"""Lint has no finding for columns kept in step, if the trigger is dropped before them."""
 
 from __future__ import annotations
 

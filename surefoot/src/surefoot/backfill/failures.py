@@ -1,4 +1,4 @@
-"""What an error of a batch means: try again with fewer rows, look for the row, or stop."""
+"""Classifies the errors of a batch: try again with fewer rows, look for the row, or stop."""
 
 import asyncio
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class RowRefused(Exception):
 
 
 def meaning(error: BaseException) -> Meaning:
-    """What to do about an error of a batch."""
+    """The class of an error of a batch, by its SQLSTATE where it has one."""
     if isinstance(error, RowRefused):
         return "row"
     state = sqlstate(error)

@@ -89,7 +89,7 @@ class Statements:
 
     @property
     def first(self) -> str:
-        """What a batch begins with, without a state: its change, or the rows for `fill`."""
+        """The first statement of a batch without a state: its change, or the rows for `fill`."""
         if self.backfill.is_python:
             return self.read(but_failed=False)
         return self.batch(but_failed=False, saves=False)

@@ -52,7 +52,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the catalogs say at one moment. Hidden are rows that the role may not read."""
+    """The contents of the catalogs at one moment; hidden are rows that the role cannot read."""
 
     # By the server's clock, and the WAL that it has ever written.
     at_s: float
@@ -115,7 +115,7 @@ def _of_table(seen: Seen, throttle: Throttle) -> Iterator[Reason]:
 
 
 def unknown(seen: Seen, throttle: Throttle) -> Iterator[str]:
-    """What is looked at and could not be seen."""
+    """The thresholds that could not be compared, each with the reason."""
     if not seen.is_table and (throttle.waiting_locks is not None or throttle.vacuum):
         yield "locks and vacuum: the table is not there"
     lag = (throttle.replica_lag_s, throttle.replica_lag_bytes)

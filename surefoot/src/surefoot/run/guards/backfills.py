@@ -55,12 +55,12 @@ def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision
         for name in chain.from_iterable(needed):
             with suppress(BackfillUnwritten):
                 await_only(fill_at_once(connection, named(run.project, name), table))
-            # What it changed is not to be counted for the revision.
+            # Without this the statistics would count its rows for the revision.
             await_only(connection.execute("SELECT pg_stat_force_next_flush()"))
 
 
 def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None:
-    """What is missing; None where nothing is."""
+    """The reason why the backfill is not complete, or None."""
 
     def ask(query: str) -> object:
         return run.connection.exec_driver_sql(query).scalar()
