@@ -128,6 +128,41 @@ async def test_failed_rows_and_another_try(filling: Filling, launcher: Launcher)
     assert (again.code, await filling.left()) == (0, 0), again.err
 
 
+async def test_a_refused_run_changes_nothing(filling: Filling, launcher: Launcher) -> None:
+    """Neither parameters of a paused backfill nor the schema of a database without one."""
+    filling.widen()
+    chain, url = filling.chain, filling.database.url
+    arguments = ("backfill", "run", "wide", "--execute", "--max-rows-per-second", "7")
+    tables = "SELECT count(*) FROM pg_class WHERE relname ~ '_backfill'"
+    filling.widen(after="0002", lock=False)
+    chain.add("pass")
+    early = await launcher.surefoot(chain, *arguments, url=url)
+    assert (early.code, await filling.connection.fetchval(tables)) == (3, 0), early.err
+    filling.widen()
+    await filling.run(until=lambda _: True)
+    state = "SELECT parameters::text FROM alembic_version_backfills"
+    await filling.connection.execute(
+        "UPDATE alembic_version_backfills SET state = 'paused', reason = 'ann', finished_at = NULL"
+    )
+    paused = await launcher.surefoot(chain, *arguments, url=url)
+    assert (paused.code, await filling.connection.fetchval(state)) == (3, "{}"), paused.err
+
+
+async def test_two_that_write_the_same_column(filling: Filling, launcher: Launcher) -> None:
+    """Also where each spells the table in its own way."""
+    filling.widen()
+    await filling.run(until=lambda _: True)
+    await filling.connection.execute(
+        "UPDATE alembic_version_backfills SET state = 'running', finished_at = NULL"
+    )
+    filling.write(
+        "other", 'after = "0001"\ntable = "public.files"\ntodo = "wide = 0"\nsets = {"wide": "1"}'
+    )
+    run = ("backfill", "run", "other", "--execute")
+    refused = await launcher.surefoot(filling.chain, *run, url=filling.database.url)
+    assert (refused.code, "other writes wide, and so does wide" in refused.err) == (3, True)
+
+
 async def test_wrong_input(filling: Filling, launcher: Launcher) -> None:
     """A misspelt name, one that never began, a key that is none."""
     filling.widen()

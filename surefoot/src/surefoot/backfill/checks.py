@@ -65,14 +65,16 @@ async def admitted(
         with before_batches(backfill.name):
             await refuse_scans(connection, statements)
         state = State(connection, project.version_table, backfill.name)
-        await state.create()
-        await _refuse_shared(connection, backfill, project)
+        if await state.exists():
+            await _refuse_shared(connection, backfill, project, key.oid)
+        else:
+            await state.create()
         actor = {"database_user": user, "os_user": os_user(), "host": socket.gethostname()}
         if await state.begin(backfill.sha256, key.oid, actor, parameters):
             begun = "started"
         else:
-            await state.set_parameters(parameters)
             is_again = await _go_on(connection, state, statements, retry_failed=retry_failed)
+            await state.set_parameters(parameters)
             begun = "started again" if is_again else ""
         if begun:
             await record(backfill, database, project, f"{begun} by {who()}", listen)
@@ -148,13 +150,16 @@ async def _go_on(
 
 
 async def _refuse_shared(
-    connection: asyncpg.Connection[Any], backfill: Backfill, project: Project
+    connection: asyncpg.Connection[Any], backfill: Backfill, project: Project, table_oid: int
 ) -> None:
     """On failure: BackfillColumnShared, where another one that runs writes the same column."""
     for other in read_backfills(project).values():
         shared = sorted({*backfill.columns} & {*other.columns})
-        if other.name == backfill.name or not shared or other.table != backfill.table:
+        if other.name == backfill.name or not shared:
             continue
         state = await State(connection, project.version_table, other.name).read()
-        if state is not None and state.state in (RUNNING, PAUSED):
+        if state is None or state.state not in (RUNNING, PAUSED):
+            continue
+        # The name of a table has several spellings.
+        if state.table_oid == table_oid:
             raise BackfillColumnShared(backfill.name, other.name, shared[0])

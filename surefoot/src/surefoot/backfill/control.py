@@ -95,12 +95,10 @@ async def pause(
 ) -> None:
     """Let no session begin another batch. On failure: NotFound, where it is not running."""
     async with _state(backfill, database, project, role="backfill") as state:
-        if (progress := await _begun(state, backfill)).state != RUNNING:
-            raise NotFound(
-                f"{backfill.name} is {progress.state}, so there is nothing to pause",
-                help=f"`{command()} backfill status {backfill.name}` shows it",
-            )
-        await state.change(PAUSED, by)
+        progress = await _begun(state, backfill)
+        # It may end at this moment.
+        if progress.state != RUNNING or not await state.change(PAUSED, by):
+            raise _nothing_to("pause", backfill, progress)
     said = f"paused by {by}: {changed_in_words(progress.changed)}"
     await record(backfill, database, project, said, listen)
 
@@ -118,13 +116,10 @@ async def resume(
     On failure: NotFound, where it has not begun, or has ended.
     """
     async with _state(backfill, database, project, role="backfill") as state:
-        if (progress := await _begun(state, backfill)).state not in (PAUSED, RUNNING):
-            raise NotFound(
-                f"{backfill.name} is {progress.state}, so there is nothing to resume",
-                help=f"`{command()} backfill status {backfill.name}` shows it",
-            )
+        progress = await _begun(state, backfill)
+        if progress.state not in (PAUSED, RUNNING) or not await state.change(RUNNING, None):
+            raise _nothing_to("resume", backfill, progress)
         await state.set_parameters(parameters)
-        await state.change(RUNNING, None)
         found = await _status(backfill, state)
     if progress.state == PAUSED:
         await record(backfill, database, project, f"resumed by {by}", listen)
@@ -176,4 +171,12 @@ async def _begun(state: State, backfill: Backfill) -> Progress:
     raise NotFound(
         f"{backfill.name} has not begun on this database",
         help=f"`{command()} backfill run {backfill.name}` shows what it would do",
+    )
+
+
+def _nothing_to(verb: str, backfill: Backfill, progress: Progress) -> NotFound:
+    state = "not running any more" if progress.state == RUNNING else progress.state
+    return NotFound(
+        f"{backfill.name} is {state}, so there is nothing to {verb}",
+        help=f"`{command()} backfill status {backfill.name}` shows it",
     )
