@@ -65,6 +65,30 @@ async def test_an_empty_table_needs_none(contracting: Filling, launcher: Launche
     assert passed.code == 0, passed.err
 
 
+async def test_a_table_that_is_not_there(contracting: Filling, launcher: Launcher) -> None:
+    """It is no empty table: its name may be wrong."""
+    contracting.widen(table="filez")
+    url = contracting.database.url
+    refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+    assert (refused.code, "there is no table filez" in refused.err) == (3, True), refused.err
+
+
+async def test_rows_that_the_role_does_not_see(contracting: Filling, launcher: Launcher) -> None:
+    """A table that shows no row is not taken for an empty one."""
+    await contracting.connection.execute(
+        "CREATE ROLE blind_migrator LOGIN; GRANT ALL ON SCHEMA public TO blind_migrator; "
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO blind_migrator; "
+        "ALTER TABLE files ENABLE ROW LEVEL SECURITY"
+    )
+    url = contracting.database.url.replace("tester@", "blind_migrator@")
+    try:
+        refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+        assert (refused.code, "backfill-rows-hidden" in refused.err) == (3, True), refused.err
+    finally:
+        gone = "DROP OWNED BY blind_migrator; DROP ROLE blind_migrator"
+        await contracting.connection.execute(gone)
+
+
 async def test_a_fresh_database(
     contracting: Filling, launcher: Launcher, databases: Databases
 ) -> None:

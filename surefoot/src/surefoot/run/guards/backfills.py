@@ -17,7 +17,7 @@ from surefoot.backfill.tables import with_tables
 from surefoot.chain.revisions import Revision
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.sender import own
-from surefoot.errors import BackfillPending, BackfillUnwritten
+from surefoot.errors import BackfillPending, BackfillRowsHidden, BackfillUnwritten
 from surefoot.quoting import literal
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
@@ -29,7 +29,7 @@ def refuse_unfilled(
     """Look at each backfill that a revision of the plan requires.
 
     It has to be complete, and no row may match its filter; an empty table needs none.
-    On failure: BackfillPending, BackfillUnknown, BackfillInvalid.
+    On failure: BackfillPending, BackfillUnknown, BackfillInvalid, BackfillRowsHidden.
     """
     if run.command != "upgrade" or not run.measure:
         return
@@ -66,7 +66,11 @@ def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None
         return run.connection.exec_driver_sql(query).scalar()
 
     if not ask(f"SELECT to_regclass({literal(backfill.table)}) IS NOT NULL"):
-        return None
+        # A run that creates the table leaves it without rows of a service.
+        return None if backfill.after in planned else f"there is no table {backfill.table}"
+    # What a policy hides would be taken for an empty table, or for rows that are done.
+    if ask(f"SELECT row_security_active(CAST({literal(backfill.table)} AS text))"):
+        raise BackfillRowsHidden(backfill.name, backfill.table)
     if not ask(f"SELECT EXISTS (SELECT FROM {backfill.table})"):  # noqa: S608 - as the project writes it
         return None
     if backfill.after in planned:
