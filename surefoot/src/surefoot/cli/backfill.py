@@ -3,15 +3,16 @@
 import asyncio
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 
 from surefoot.backfill import control
 from surefoot.backfill.definition import Backfill
-from surefoot.backfill.events import Event
+from surefoot.backfill.events import Listen
 from surefoot.backfill.files import named
 from surefoot.backfill.plan import plan as planned
 from surefoot.backfill.run import Result
@@ -23,7 +24,9 @@ from surefoot.connect.database import Database
 from surefoot.errors import Interrupted
 from surefoot.errors.names import command as program
 from surefoot.ledger.writer import who
+from surefoot.project import Project
 
+T = TypeVar("T")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -85,11 +88,7 @@ def list_(json_: bool, target: str | None) -> None:
 @target_option
 def plan(name: str, json_: bool, target: str | None) -> None:
     """Show the rows to do, the batches, and the plan of the first one. Nothing is changed."""
-    with serving(target) as database:
-        found = asyncio.run(planned(named(project(), name), database, project()))
-    output.answer_as(json_, found, lambda: "\n".join(text.forecast(found)))
-    if found.scans:
-        raise SystemExit(1)
+    _forecast(name, target, json_=json_, dry_run=False)
 
 
 @command.command()
@@ -118,12 +117,7 @@ def run(
       surefoot backfill run jobs_priority --execute --workers 4 --max-rows-per-second 5000
     """
     if not execute:
-        with serving(target) as database:
-            backfill = named(project(), name)
-            found = asyncio.run(planned(backfill, database, project(), dry_run=True))
-        output.answer_as(json_, found, lambda: "\n".join(text.forecast(found)))
-        if found.scans:
-            raise SystemExit(1)
+        _forecast(name, target, json_=json_, dry_run=True)
         return
     given = _given(max_rows_per_second, batch_seconds)
     run_to_end(name, target, json_=json_, workers=workers, parameters=given)
@@ -148,8 +142,7 @@ def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: st
 @target_option
 def pause(name: str, target: str | None) -> None:
     """Let no session begin another batch, on whichever machine it is."""
-    with serving(target) as database:
-        asyncio.run(control.pause(named(project(), name), database, project(), who(), _TELL))
+    _ask(name, target, partial(control.pause, by=who(), listen=_TELL))
     output.narrate(f"OK  {name} is paused. Next: {program()} backfill resume {name}")
 
 
@@ -162,9 +155,7 @@ def resume(
 ) -> None:
     """Let a paused backfill go on; options change a running one too."""
     given = _given(max_rows_per_second, batch_seconds)
-    with serving(target) as database:
-        of = named(project(), name)
-        found = asyncio.run(control.resume(of, database, project(), given, who(), _TELL))
+    found = _ask(name, target, partial(control.resume, parameters=given, by=who(), listen=_TELL))
     at_work = len(found.sessions)
     output.narrate(f"OK  {name} is to go on; sessions at work: {at_work}")
     if not (at_work or found.processes):
@@ -189,24 +180,39 @@ def cancel(name: str, execute: bool, target: str | None) -> None:
     if not execute:
         _show(name, target, json_=False)
         return
-    with serving(target) as database:
-        found = asyncio.run(
-            control.cancel(named(project(), name), database, project(), who(), _TELL)
-        )
+    found = _ask(name, target, partial(control.cancel, by=who(), listen=_TELL))
     output.narrate(f"OK  {name} is forgotten; it had changed {text.counted(found.changed, 'row')}")
 
 
 def _show(name: str, target: str | None, *, json_: bool) -> None:
-    with serving(target) as database:
-        found = asyncio.run(control.status(named(project(), name), database, project()))
+    found = _ask(name, target, control.status)
     output.answer_as(json_, found, lambda: "\n".join(text.status(found)))
+
+
+def _forecast(name: str, target: str | None, *, json_: bool, dry_run: bool) -> None:
+    """Answer with what it has to do; exit 1, where each batch would read a large table."""
+    found = _ask(name, target, partial(planned, dry_run=dry_run))
+    output.answer_as(json_, found, lambda: "\n".join(text.forecast(found)))
+    if found.scans:
+        raise SystemExit(1)
+
+
+def _ask(
+    name: str,
+    target: str | None,
+    function: Callable[[Backfill, Database, Project], Coroutine[Any, Any, T]],
+) -> T:
+    """The result of a function for the backfill of that name. On failure: as the function."""
+    of = project()
+    backfill = named(of, name)
+    with serving(target) as database:
+        return asyncio.run(function(backfill, database, of))
 
 
 def run_to_end(name: str, target: str | None, *, json_: bool, **options: Any) -> None:
     """Run a backfill until it has ended, or a signal stops it. On failure: as `run`."""
-    backfill, of = named(project(), name), project()
-    with serving(target) as database:
-        result, by = asyncio.run(_until_signal(backfill, database, of, _listener(json_), options))
+    function = partial(_until_signal, listen=_listener(json_), options=options)
+    result, by = _ask(name, target, function)
     if json_:
         progress = result.progress and asdict(result.progress)
         done = {"event": "done", "complete": result.is_complete, "changed": result.changed}
@@ -217,7 +223,7 @@ def run_to_end(name: str, target: str | None, *, json_: bool, **options: Any) ->
 
 
 async def _until_signal(
-    backfill: Backfill, database: Database, of: Any, listen: Any, options: Mapping[str, Any]
+    backfill: Backfill, database: Database, of: Project, listen: Listen, options: Mapping[str, Any]
 ) -> tuple[Result, int | None]:
     """Run it; the first signal lets the batches at hand end, the second one breaks them off."""
     stop, loop, got = asyncio.Event(), asyncio.get_running_loop(), list[int]()
@@ -244,7 +250,7 @@ async def _until_signal(
             loop.remove_signal_handler(each)
 
 
-def _listener(json_: bool) -> Callable[[Event], None]:
+def _listener(json_: bool) -> Listen:
     if json_:
         return lambda event: _line({"event": type(event).__name__.lower(), **asdict(event)})
     return text.Narration(output.narrate)
