@@ -29,10 +29,9 @@ class Pace:
         factor = min(factor, max(1.0, factor * share))
         self.rows = self._bounded(self.rows * max(LEAST_GROWTH, min(MOST_GROWTH, factor)))
 
-    def halve(self) -> bool:
-        """The last batch met a lock or a timeout; whether the next one is smaller."""
-        before, self.rows = self.rows, max(1, self.rows // 2)
-        return self.rows < before
+    def halve(self) -> None:
+        """The last batch met a lock or a timeout: the next one has half of its rows."""
+        self.rows = max(1, self.rows // 2)
 
     def _bounded(self, rows: float) -> int:
         return round(max(self.least, min(self.most, rows)))

@@ -32,8 +32,6 @@ class Result:
 
     progress: Progress | None
     changed: int
-    # Whether it was asked to stop before the backfill had ended.
-    was_stopped: bool
 
     @property
     def is_complete(self) -> bool:
@@ -84,8 +82,7 @@ async def run(
             await record_end(backfill, database, project, listen)
         if progress is not None and progress.state == FAILED:
             raise BackfillRowsFailed(backfill.name, progress.failed, failures, "has ended")
-    stopped = stop is not None and stop.is_set()
-    return Result(progress, job.changed, stopped)
+    return Result(progress, job.changed)
 
 
 async def _ended(

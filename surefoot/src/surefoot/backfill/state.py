@@ -192,19 +192,17 @@ class State:
         rows = await self._connection.fetch(self._sql(f"{query} LIMIT $2"), self._name, limit)
         return [tuple(row) for row in rows]
 
-    async def forget_failures(self) -> int:
-        """Let the rows that failed be tried again; their number."""
-        done = await self._connection.execute(
+    async def forget_failures(self) -> None:
+        """Let the rows that failed be tried again."""
+        await self._connection.execute(
             self._sql("DELETE FROM {failures} WHERE backfill = $1"), self._name
         )
-        return int(done.rpartition(" ")[2])
 
-    async def delete(self) -> bool:
+    async def delete(self) -> None:
         """Forget how far it came. Rows that were changed stay so."""
-        done = await self._connection.execute(
+        await self._connection.execute(
             self._sql("DELETE FROM {backfills} WHERE name = $1"), self._name
         )
-        return bool(done.endswith(" 1"))
 
     def _sql(self, query: str) -> str:
         return with_tables(query, self._table)
