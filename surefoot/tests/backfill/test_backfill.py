@@ -196,8 +196,7 @@ async def test_a_key_whose_first_column_has_one_value(filling: Filling) -> None:
 
 
 async def test_a_statement_of_its_own(filling: Filling) -> None:
-    """`batch` has the keys of rows that nobody else can change; rows go to another table."""
-    await filling.connection.execute("CREATE TABLE gone (id int)")
+    """`batch` has the keys of rows that no other session can change meanwhile."""
     filling.widen(
         sets={},
         todo="size < 500",
@@ -258,13 +257,14 @@ async def test_a_range_is_split_in_the_middle_of_a_batch(filling: Filling) -> No
     ranges = filling.project.version_table.backfills[1]
     while not await other.fetchval(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid <> 0 "
-        "AND objsubid = 2 AND database = (SELECT oid FROM pg_database "
+        "AND mode = 'ExclusiveLock' AND objsubid = 2 AND database = (SELECT oid FROM pg_database "
         "WHERE datname = current_database())"
     ):
         await asyncio.sleep(0.005)
     async with other.transaction():
+        assert await other.execute(f"UPDATE {ranges} SET high = '{{400}}'") == "UPDATE 1"
         await other.execute(
-            f"UPDATE {ranges} SET high = '{{400}}'; INSERT INTO {ranges} (backfill, id, low, high) "
+            f"INSERT INTO {ranges} (backfill, id, low, high) "
             "VALUES ('wide', 9, '{400}', '{1000}')"
         )
         await asyncio.sleep(0.35)

@@ -34,6 +34,21 @@ def requiring(chain: Chain, revision: str, backfill: str = "wide") -> None:
     chain.lock()
 
 
+def fill_again(filling: Filling) -> None:
+    """Add 0003, which adds a column, its backfill, and 0004, which requires it."""
+    filling.chain.add('op.execute("ALTER TABLE files ADD again int")')
+    filling.write(
+        "again",
+        """
+        after = "0003"
+        table = "files"
+        todo = "again IS NULL"
+        sets = {"again": "size"}
+        """,
+    )
+    requiring(filling.chain, filling.chain.add("op.execute('SELECT 1')"), "again")
+
+
 async def test_refused_until_it_is_complete(contracting: Filling, launcher: Launcher) -> None:
     """Nothing is changed, and the message names the commands in their order."""
     url = contracting.database.url
@@ -109,17 +124,7 @@ async def test_rows_and_both_revisions_pending(
         "INSERT INTO files VALUES (1, 1, 1); UPDATE alembic_version SET version_num = '0002'"
     )
     await connection.close()
-    contracting.chain.add('op.execute("ALTER TABLE files ADD again int")')
-    contracting.write(
-        "again",
-        """
-        after = "0003"
-        table = "files"
-        todo = "again IS NULL"
-        sets = {"again": "size"}
-        """,
-    )
-    requiring(contracting.chain, contracting.chain.add("op.execute('SELECT 1')"), "again")
+    fill_again(contracting)
     refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=made.url)
     assert refused.code == 3, refused.err
     assert "`surefoot upgrade 0003`, then `surefoot backfill run again" in refused.err
@@ -128,17 +133,7 @@ async def test_rows_and_both_revisions_pending(
 async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> None:
     """Expand, fill and contract; also where the expand revision is pending."""
     url = contracting.database.url
-    contracting.chain.add('op.execute("ALTER TABLE files ADD again int")')
-    contracting.write(
-        "again",
-        """
-        after = "0003"
-        table = "files"
-        todo = "again IS NULL"
-        sets = {"again": "size"}
-        """,
-    )
-    requiring(contracting.chain, contracting.chain.add("op.execute('SELECT 1')"), "again")
+    fill_again(contracting)
     arguments = ("upgrade", "--run-backfills", "--json")
     done = await launcher.surefoot(contracting.chain, *arguments, url=url)
     assert done.code == 0, done.err
