@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -15,6 +15,9 @@ from surefoot.backfill.failures import RowRefused
 from surefoot.backfill.key import Place
 from surefoot.backfill.statements import VALUES, Statements
 from surefoot.errors import BackfillStopped
+
+# After a batch that met a row that stayed locked, so many lock their rows first.
+_LOCKING = 10
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Batches:
         self._prepared: dict[str, Any] = {}
         self._numbers = count()
         self._has_table = False
+        # So many batches more lock their rows first.
+        self._locking = 0
         # Whether rows of the backfill have failed.
         self.but_failed = False
 
@@ -89,8 +94,14 @@ class Batches:
             return await self._save(part)
         if self._statements.backfill.is_python:
             return await self._filled(part)
-        query = self._statements.batch(but_failed=self.but_failed)
-        return _outcome(await (await self._prepare(query)).fetchrow(*_arguments(part)))
+
+        async def change(query: str) -> Outcome:
+            return _outcome(await (await self._prepare(query)).fetchrow(*_arguments(part)))
+
+        of, but_failed = self._statements, self.but_failed
+        return await self._changed(
+            change, of.plain(but_failed=but_failed), of.batch(but_failed=but_failed)
+        )
 
     async def fail(self, place: Place, number: int, state: str | None, reason: str) -> None:
         """Keep a row as one that failed; the walk goes on behind it."""
@@ -104,6 +115,21 @@ class Batches:
             name = f"surefoot_{next(self._numbers)}"
             self._prepared[query] = await self._connection.prepare(query, name=name)
         return self._prepared[query]
+
+    async def _changed(
+        self, change: Callable[[str], Awaitable[Outcome]], plain: str | None, locking: str
+    ) -> Outcome:
+        """Change rows by the plain statement, which costs less, or lock them first, and skip some.
+
+        Where a row was locked for too long, other rows often are, too.
+        """
+        if plain and self._locking == 0:
+            try:
+                return await change(plain)
+            except asyncpg.LockNotAvailableError:
+                self._locking = _LOCKING
+        self._locking = max(0, self._locking - 1)
+        return await change(locking)
 
     async def _save(self, part: Part) -> Outcome:
         save = await self._prepare(self._statements.save)
@@ -126,17 +152,20 @@ class Batches:
         if not self._has_table:
             await self._connection.execute(of.values_table)
             self._has_table = True
-        async with self._connection.transaction():
-            try:
-                await self._connection.copy_records_to_table(
-                    VALUES, records=records, columns=of.values_columns
-                )
-            except (TypeError, ValueError, ArithmeticError) as error:
-                # asyncpg writes the values before the server sees them.
-                refused = f"fill gave a value that its column cannot hold: {type(error).__name__}"
-                raise RowRefused(refused) from error
-            write = await self._prepare(of.write)
-            found = _outcome(await write.fetchrow(*_arguments(part)))
+
+        async def change(query: str) -> Outcome:
+            async with self._connection.transaction():
+                try:
+                    await self._connection.copy_records_to_table(
+                        VALUES, records=records, columns=of.values_columns
+                    )
+                except (TypeError, ValueError, ArithmeticError) as error:
+                    # asyncpg writes the values before the server sees them.
+                    held = f"fill gave a value that its column cannot hold: {type(error).__name__}"
+                    raise RowRefused(held) from error
+                return _outcome(await (await self._prepare(query)).fetchrow(*_arguments(part)))
+
+        found = await self._changed(change, of.write_plain, of.write)
         # A row that is left as it is was looked at: it makes no progress.
         return replace(found, locked=found.locked + len(rows) - len(records))
 
@@ -166,8 +195,7 @@ async def filled(
     size = backfill.rows_per_call
     parts = [given[at : at + size] for at in range(0, len(given), size)]
     found = await asyncio.gather(*map(call, parts))
-    names = frozenset(backfill.writes)
-    return [_ordered(backfill, names, each) for part in found for each in part]
+    return [_ordered(backfill, each) for part in found for each in part]
 
 
 async def _called(backfill: Backfill, part: Sequence[Row]) -> Any:
@@ -189,17 +217,27 @@ async def _called(backfill: Backfill, part: Sequence[Row]) -> Any:
     return task.result()
 
 
-def _ordered(backfill: Backfill, names: frozenset[str], values: Any) -> Sequence[Any] | None:
+def _ordered(backfill: Backfill, values: Any) -> Sequence[Any] | None:
+    writes = backfill.writes
+    # First as most are: a look at an abstract class costs more than all the rest for a row.
+    if type(values) is dict and len(values) == len(writes):
+        try:
+            return [values[name] for name in writes]
+        except KeyError:
+            raise _misnamed(backfill, values) from None
     if values is None:
         return None
     if not isinstance(values, Mapping):
         reason = f"fill gave {type(values).__name__} for a row, not a mapping or None"
         raise BackfillStopped(backfill.name, reason)
-    if values.keys() != names:
-        named = ", ".join(sorted(values.keys() ^ names))
-        reason = f"the values of fill are not those of `writes`: {named}"
-        raise BackfillStopped(backfill.name, reason)
-    return [values[name] for name in backfill.writes]
+    if values.keys() != set(writes):
+        raise _misnamed(backfill, values)
+    return [values[name] for name in writes]
+
+
+def _misnamed(backfill: Backfill, values: Mapping[str, Any]) -> BackfillStopped:
+    named = ", ".join(sorted(values.keys() ^ set(backfill.writes)))
+    return BackfillStopped(backfill.name, f"the values of fill are not those of `writes`: {named}")
 
 
 def _arguments(part: Part) -> tuple[Place | None, Place, int, int, int]:

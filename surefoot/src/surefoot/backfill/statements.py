@@ -17,6 +17,8 @@ VALUES = "surefoot_backfill_values"
 # The ctid and xmin of a row for `fill`; whether a row lacks the change.
 _FOUND = "ANY ((SELECT places FROM batch)::tid[])"
 _PLACE, _VERSION, _LACKS = "surefoot_place", "surefoot_version", "surefoot_lacks"
+# So long a batch that changes rows without locking them first waits for one that is locked.
+_WAIT = "(SELECT set_config('lock_timeout', '10ms', true)) IS NOT NULL"
 # For sessions that walk: by the index of the key. How many rows are below a place, the planner
 # tells by the first column of a key alone, and with one volume or tenant these are all rows.
 BY_KEY = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off"
@@ -85,7 +87,18 @@ class Statements:
             locked, number = f"SELECT {self._places(rows)} AS places", "cardinality(places)"
         else:
             locked, number = f"SELECT {self.key.listed} {rows} {self._strength}", "count(*)"
-        return self._changing(locked, number, self._statement, saves=saves)
+        return self._changing(self._statement, locked, number, saves=saves)
+
+    def plain(self, *, but_failed: bool) -> str | None:
+        """The same without locking the rows first, which costs less; None where it has no such.
+
+        A row that stays locked for 10 ms ends it with 55P03 (lock_not_available), before the lock
+        of a writer can wait for it in a circle for as long as deadlock_timeout.
+        """
+        if not self.backfill.sets:
+            return None
+        where = f"{_WAIT} AND {self._between} AND {self.todo(but_failed=but_failed)}"
+        return self._changing(self._update(where))
 
     @property
     def first(self) -> str:
@@ -129,13 +142,23 @@ class Statements:
 
         Its parameters are those of `batch`, and it returns the same.
         """
+        return self._write(locks=True)
+
+    @property
+    def write_plain(self) -> str:
+        """The same without locking the rows first, as `plain`."""
+        return self._write(locks=False)
+
+    def _write(self, *, locks: bool) -> str:
         sets = ", ".join(f"{name} = v.{name}" for name in map(qualified, self.backfill.writes))
         table, values = self.key.quoted, f"pg_temp.{VALUES}"
+        number = "count(*)"
         if self.key.has_places:
             # A plan that joins by the place alone may read the whole table.
-            rows = f"FROM {table} WHERE ctid = ANY (ARRAY(SELECT {_PLACE} FROM {values}))"  # noqa: S608 - quoted
-            locked, number = f"SELECT {self._places(rows)} AS places", "cardinality(places)"
-            same = f"t.ctid = v.{_PLACE} AND t.ctid = {_FOUND}"
+            given = f"ANY (ARRAY(SELECT {_PLACE} FROM {values}))"  # noqa: S608 - quoted
+            same = f"t.ctid = v.{_PLACE} AND t.ctid = {_FOUND if locks else given}"
+            locked = f"SELECT {self._places(f'FROM {table} WHERE ctid = {given}')} AS places"
+            number = "cardinality(places)"
         else:
             keys = [qualified(name) for name in self.key.columns]
             same = " AND ".join(f"t.{name} = v.{name}" for name in keys)
@@ -144,12 +167,12 @@ class Statements:
                 f"SELECT v.* FROM {table} AS t JOIN {values} AS v ON {same} "  # noqa: S608 - quoted
                 f"AND t.xmin = v.{_VERSION} FOR NO KEY UPDATE OF t SKIP LOCKED"
             )
-            number, values = "count(*)", "batch"
-        statement = (
-            f"UPDATE {table} AS t SET {sets} FROM {values} AS v "  # noqa: S608 - quoted
-            f"WHERE {same} AND t.xmin = v.{_VERSION}"
-        )
-        return self._changing(locked, number, statement)
+            values = "batch" if locks else values
+        where = f"{same} AND t.xmin = v.{_VERSION}"
+        statement = f"UPDATE {table} AS t SET {sets} FROM {values} AS v WHERE "  # noqa: S608 - quoted
+        if locks:
+            return self._changing(statement + where, locked, number)
+        return self._changing(f"{statement}{_WAIT} AND {where}")
 
     @property
     def fail(self) -> str:
@@ -189,14 +212,17 @@ class Statements:
     def _statement(self) -> str:
         if self.backfill.statement:
             return single(self.backfill.statement) or self.backfill.statement
-        given = self.backfill.sets.items()
-        sets = ", ".join(f"{qualified(name)} = {single(value) or value}" for name, value in given)
         keys = self.key.listed
         # The planner does not see that the rows of the batch are near to each other.
         rows = f"{self._between} AND ({keys}) IN (SELECT {keys} FROM batch)"  # noqa: S608 - quoted
         if self.key.has_places:
             rows = f"ctid = {_FOUND}"
-        return f"UPDATE {self.key.quoted} SET {sets} WHERE {rows}"  # noqa: S608 - quoted
+        return self._update(rows)
+
+    def _update(self, where: str) -> str:
+        given = self.backfill.sets.items()
+        sets = ", ".join(f"{qualified(name)} = {single(value) or value}" for name, value in given)
+        return f"UPDATE {self.key.quoted} SET {sets} WHERE {where}"  # noqa: S608 - quoted
 
     @property
     def _strength(self) -> str:
@@ -207,16 +233,22 @@ class Statements:
     def _places(rows: str) -> str:
         return f"ARRAY(SELECT ctid {rows} FOR NO KEY UPDATE SKIP LOCKED)"
 
-    def _changing(self, locked: str, number: str, statement: str, *, saves: bool = True) -> str:
-        """Change the rows that `locked` gives, of which `number` is the number, as `batch`."""
+    def _changing(
+        self, statement: str, locked: str = "", number: str = "", *, saves: bool = True
+    ) -> str:
+        """Change rows, as `batch`; `locked` gives those that are locked, and `number` their number.
+
+        Without these the rows are locked as they are changed.
+        """
+        batch = f"batch AS MATERIALIZED ({locked}), " if locked else ""
         changed = (
-            f"WITH batch AS MATERIALIZED ({locked}), changed AS ({statement} RETURNING 1), "  # noqa: S608 - quoted
+            f"WITH {batch}changed AS ({statement} RETURNING 1), "  # noqa: S608 - quoted
             "counted AS MATERIALIZED (SELECT count(*) AS n FROM changed)"
         )
-        result = f"SELECT (SELECT {number} FROM batch), (SELECT n FROM counted)"  # noqa: S608 - as above
+        n = "(SELECT n FROM counted)"
+        result = f"SELECT {f'(SELECT {number} FROM batch)' if locked else n}, {n}"  # noqa: S608 - as above
         if not saves:
             return f"{changed} {result}, NULL::text[], false"
-        n = "(SELECT n FROM counted)"
         skipped = f"greatest($5::bigint - {n}, 0)"
         begins = "coalesce(position, low) IS NOT DISTINCT FROM $1::text[]"
         saved = self._saved(n, skipped, "$2", "$3", "$4", where=begins)
