@@ -21,10 +21,8 @@ from surefoot.backfill.throttle import (
     Look,
     Lookout,
     Seen,
-    is_due,
     reasons,
     unknown,
-    vacuum_due,
     wal_rate,
 )
 from surefoot.connect.limits import Limits
@@ -357,32 +355,3 @@ async def test_a_service_that_is_slow(files: Connection) -> None:
     assert (refused or "").startswith("the probe fails: ")
     assert "nothing" in (await slow(files, "SELECT nothing", 30_000) or "")
     assert await files.fetchval("SELECT 1") == 1
-
-
-async def test_a_vacuum_is_due_where_many_rows_are_dead(
-    files: Connection, empty_database: Database
-) -> None:
-    """Of the table, or of the partition that has them."""
-    throttle = replace(Throttle(), dead_part=0.2, dead_rows=100)
-    assert await vacuum_due(files, "files", throttle) == []
-    async with session(empty_database.url) as writer:
-        await writer.execute(
-            "INSERT INTO files SELECT i FROM generate_series(1, 1000) i; INSERT INTO parts "
-            "SELECT i FROM generate_series(1, 1000) i; UPDATE files SET id = 0 WHERE id < 500; "
-            "DELETE FROM parts WHERE id < 500"
-        )
-        await writer.fetchval("SELECT pg_stat_force_next_flush()")
-        await writer.fetchval("SELECT 1")
-    for table, due in (("files", ["files"]), ("parts", ["parts_1"])):
-        deadline_s = time.monotonic() + within(20)
-        while not (found := await vacuum_due(files, table, throttle)):
-            assert time.monotonic() < deadline_s
-            await asyncio.sleep(0.05)
-        assert found == due
-        assert await vacuum_due(files, table, Throttle()) == []
-        assert await vacuum_due(files, table, replace(throttle, dead_part=None)) == ()
-    await files.execute("VACUUM files")
-    await files.fetchval("SELECT pg_stat_force_next_flush()")
-    assert await vacuum_due(files, "files", throttle) == []
-    assert [is_due(dead, 1000, 0.2, 100) for dead in (200, 201)] == [False, True]
-    assert [is_due(dead, -1, 0.2, 100) for dead in (100, 101)] == [False, True]

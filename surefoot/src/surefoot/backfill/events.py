@@ -51,7 +51,7 @@ class Unrecorded:
 
 @dataclass(frozen=True)
 class Vacuumed:
-    """A table with many dead rows is vacuumed before the next lap."""
+    """A VACUUM of a table with many dead rows begins, beside the batches."""
 
     backfill: str
     table: str

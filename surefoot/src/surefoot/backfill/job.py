@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -111,18 +111,6 @@ class Job:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except (asyncio.TimeoutError, TimeoutError):
             return
-
-    async def until_stopped(self, work: Coroutine[Any, Any, object]) -> None:
-        """Await something, and break it off where the job is to stop."""
-        task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            if not task.done():
-                task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
     @property
     def statement_timeout_ms(self) -> int:

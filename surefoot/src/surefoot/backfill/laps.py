@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
 
@@ -24,24 +24,24 @@ _LOOKING_MS = 5000
 
 async def end_lap(
     connection: asyncpg.Connection[Any], state: State, statements: Statements, listen: Listen
-) -> Literal["lasts", "begun", "ended"]:
+) -> bool:
     """Begin the next lap where all ranges of this one are done, or end the backfill.
 
-    It is complete after a lap behind which no row lacks the change.
+    Whether it has ended. It is complete after a lap behind which no row lacks the change.
     """
     progress = await state.read()
     if progress is None or progress.state in (COMPLETE, FAILED):
-        return "ended"
+        return True
     if progress.ranges_left or progress.state != RUNNING:
-        return "lasts"
+        return False
     lap, ends = progress.lap, await _has_ended(connection, progress, statements)
     places = [] if ends else await _places(connection, statements)
     async with connection.transaction():
         progress = await state.read(lock=True)
         if progress is None or progress.state in (COMPLETE, FAILED):
-            return "ended"
+            return True
         if progress.ranges_left or progress.state != RUNNING or progress.lap != lap:
-            return "lasts"
+            return False
         if ends:
             await state.end(FAILED if progress.failed else COMPLETE)
         else:
@@ -49,7 +49,7 @@ async def end_lap(
     if lap:
         changed, skipped = progress.changed_in_lap, progress.skipped_in_lap
         listen(LapDone(statements.backfill.name, lap, changed, skipped))
-    return "ended" if ends else "begun"
+    return ends
 
 
 async def _has_ended(

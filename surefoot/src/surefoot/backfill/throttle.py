@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import asyncpg
 
-from surefoot.backfill.catalogs import ARCHIVED, DEAD, SEEN
+from surefoot.backfill.catalogs import ARCHIVED, SEEN
 from surefoot.backfill.probe import slow
 from surefoot.connect.failures import named
 from surefoot.connect.throttle import Throttle
@@ -185,29 +185,6 @@ async def see(connection: asyncpg.Connection[Any], table: str) -> Seen:
     if may_count:
         files = await connection.fetchval(ARCHIVED)
     return Seen(**read, archive_files=files)
-
-
-async def vacuum_due(
-    connection: asyncpg.Connection[Any], table: str, throttle: Throttle = Throttle()
-) -> Sequence[str]:
-    """The table, or those of its partitions, with more dead rows than the threshold allows.
-
-    Names are as SQL writes them. The counts are those of the server's statistics, which sessions
-    send at most once a second.
-    """
-    if throttle.dead_part is None:
-        return ()
-    rows = await connection.fetch(DEAD, table)
-    return [
-        name
-        for name, dead, live in rows
-        if is_due(dead, live, throttle.dead_part, throttle.dead_rows)
-    ]
-
-
-def is_due(dead: int, live: float, part: float, least: int) -> bool:
-    """Whether so many dead rows are more than a part of all, and more than the least."""
-    return dead > max(least, part * max(live, 0))
 
 
 def _over(value: float | None, threshold: float | None) -> bool:

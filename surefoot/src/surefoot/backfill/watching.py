@@ -15,6 +15,7 @@ from surefoot.backfill.job import AGAIN_S, LOST_S, Job, closed
 from surefoot.backfill.speed import Speed
 from surefoot.backfill.state import PAUSED, Progress, State
 from surefoot.backfill.throttle import Lookout
+from surefoot.backfill.vacuum import Vacuum
 from surefoot.project import Project
 
 WATCH_S = 1.0
@@ -28,6 +29,7 @@ async def watch(job: Job, project: Project) -> None:
     lost_s: float | None = None
     name, speed = job.backfill.name, Speed()
     lookout = Lookout(job.statements.key.quoted, job.database.limits.throttle)
+    vacuum = Vacuum(job)
     while True:
         try:
             connection = await job.connect()
@@ -45,11 +47,14 @@ async def watch(job: Job, project: Project) -> None:
                         job.listen(Unseen(name, what))
                     paused = progress.state == PAUSED
                     job.hold(f"{progress.reason} has paused it" if paused else look.reason)
+                    if job.held is None:
+                        await vacuum.look(connection)
                     walked = _walked(job, progress, speed)
                     await state.note(walked.held, walked.rows_per_s, walked.left_s)
                     job.listen(walked)
                     await asyncio.sleep(WATCH_S)
             finally:
+                await vacuum.end()
                 await closed(connection)
         except Exception as error:  # noqa: PERF203 - once a session
             if (what := meaning(error)) not in ("lost", "again"):

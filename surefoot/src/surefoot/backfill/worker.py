@@ -9,7 +9,6 @@ from typing import Any
 import asyncpg
 
 from surefoot.backfill.batch import Batches, Outcome, Part
-from surefoot.backfill.events import Vacuumed
 from surefoot.backfill.failures import meaning, words
 from surefoot.backfill.job import Job
 from surefoot.backfill.key import REPLACED, Place
@@ -17,7 +16,6 @@ from surefoot.backfill.laps import end_lap, split_one
 from surefoot.backfill.pace import Pace
 from surefoot.backfill.ranges import Range
 from surefoot.backfill.state import State
-from surefoot.backfill.throttle import vacuum_due
 from surefoot.connect.failures import CANCELLED, named, sqlstate
 from surefoot.errors import (
     BackfillBlocked,
@@ -86,27 +84,11 @@ class Worker:
             return False
         if await split_one(self._connection, self._state, job.statements):
             return False
-        lap = await end_lap(self._connection, self._state, job.statements, job.listen)
-        if lap == "ended":
+        if await end_lap(self._connection, self._state, job.statements, job.listen):
             return True
-        if lap == "begun":
-            await self._vacuum()
         # Rows that are locked are not looked at again and again without a pause.
         await job.sleep(IDLE_S)
         return False
-
-    async def _vacuum(self) -> None:
-        """Vacuum the table between two laps, where it has many dead rows; wait for no lock."""
-        job, run = self._job, self._connection.execute
-        throttle = job.database.limits.throttle
-        for table in await vacuum_due(self._connection, job.statements.key.quoted, throttle):
-            job.listen(Vacuumed(job.backfill.name, table))
-            await run("SET statement_timeout = 0")
-            try:
-                await job.until_stopped(run(f"VACUUM (SKIP_LOCKED) {table}"))
-            finally:
-                if not self._connection.is_closed():
-                    await run(f"SET statement_timeout = {job.statement_timeout_ms}")
 
     async def _refuse_another_table(self) -> None:
         """On failure: BackfillTableGone, where the name is that of another table by now."""

@@ -132,7 +132,7 @@ class Narration:
             case Held(name, reason):
                 self._say(f"  {name} goes on" if reason is None else f"  paused: {reason}")
             case Vacuumed(name, table):
-                self._say(f"  {name}: VACUUM {table} before the next lap")
+                self._say(f"  {name}: VACUUM {table}, as many of its rows are dead")
             case Unseen(name, what):
                 self._say(f"NOTE  {name} does not see {what}")
             case LapDone(name, lap, changed, skipped):

@@ -35,7 +35,7 @@ class Throttle:
     # service is slow. An error and a status of 400 or more count as slow.
     probe: str | None = None
     probe_ms: float = 500.0
-    # Not to pause, but to vacuum between two laps: dead rows, as a part of all and a least number.
+    # Not to pause, but to vacuum meanwhile: dead rows, as a part of all and a least number.
     dead_part: float | None = 0.2
     dead_rows: int = 10_000
 

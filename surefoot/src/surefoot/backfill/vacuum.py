@@ -1,0 +1,77 @@
+"""Vacuum keeps a table from growing while a backfill changes its rows.
+
+PostgreSQL writes a changed row to free space of the table, and only a vacuum makes the space of
+dead rows free. Autovacuum may come when the whole table is written twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.catalogs import DEAD
+from surefoot.backfill.events import Vacuumed
+from surefoot.backfill.job import Job, closed
+
+
+class Vacuum:
+    """Vacuums the table of a job beside its batches, in a session of its own."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._task: asyncio.Task[None] | None = None
+        self._at_work: Sequence[str] = ()
+        # The dead rows of a table that its last vacuum could not remove.
+        self._left: dict[str, int] = {}
+
+    async def look(self, connection: asyncpg.Connection[Any]) -> None:
+        """Begin where so many rows are dead that it is due, unless it is at work.
+
+        On failure: errors of the connection, or those of the vacuum before.
+        """
+        if self._task is not None:
+            if not self._task.done():
+                return
+            ended = self._task
+            self._task = None
+            ended.result()
+        throttle, found = self._job.database.limits.throttle, list[str]()
+        part, least = throttle.dead_part, throttle.dead_rows
+        if part is None:
+            return
+        for table, dead, live in await connection.fetch(DEAD, self._job.statements.key.quoted):
+            if table in self._at_work:
+                self._left[table] = dead
+            # Dead rows that an old transaction may see stay until it ends.
+            if is_due(dead - self._left.get(table, 0), live, part, least):
+                found.append(table)
+        self._at_work = found
+        if found:
+            self._task = asyncio.ensure_future(self._run(found))
+
+    async def _run(self, tables: Sequence[str]) -> None:
+        """Wait for no lock, and keep empty pages: to cut them off takes ACCESS EXCLUSIVE."""
+        connection = await self._job.connect()
+        try:
+            await connection.execute("SET statement_timeout = 0")
+            for table in tables:
+                self._job.listen(Vacuumed(self._job.backfill.name, table))
+                await connection.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}")
+        finally:
+            await closed(connection)
+
+    async def end(self) -> None:
+        """Break off a vacuum that is at work."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._task
+
+
+def is_due(dead: int, live: float, part: float, least: int) -> bool:
+    """Whether so many dead rows are more than a part of all, and more than the least."""
+    return dead > max(least, part * max(live, 0))

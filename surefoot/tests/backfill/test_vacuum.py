@@ -1,0 +1,114 @@
+"""A table does not grow by all the rows that a backfill changes: it is vacuumed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from harness.backfills import Filling
+from harness.clock import within
+from surefoot import Limits
+from surefoot.backfill.events import LapDone, Vacuumed, Walked
+from surefoot.backfill.files import named
+from surefoot.backfill.run import run
+from surefoot.backfill.vacuum import is_due
+from surefoot.connect.throttle import Throttle
+
+PARTITIONED = """
+ALTER TABLE files RENAME TO files_1;
+CREATE TABLE files (LIKE files_1, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+ALTER TABLE files ATTACH PARTITION files_1 FOR VALUES FROM (0) TO (1000000);
+"""
+
+
+@asynccontextmanager
+async def running(
+    filling: Filling, throttle: Throttle, table: str = "files"
+) -> AsyncIterator[None]:
+    """A run, slow enough for looks meanwhile, on a table of which all rows have a dead one.
+
+    No autovacuum takes these away.
+    """
+    await filling.connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+    await filling.connection.execute("UPDATE files SET size = size + 1")
+    await filling.connection.fetchval("SELECT pg_stat_force_next_flush()")
+    filling.widen(batch_rows=(1, 10))
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(
+        run(
+            named(filling.project, "wide"),
+            replace(filling.database.access, limits=Limits(throttle=throttle)),
+            filling.project,
+            parameters={"max_rows_per_second": 20},
+            listen=filling.told.append,
+            stop=stop,
+        )
+    )
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def seen(filling: Filling, kind: type[object], count: int) -> None:
+    """Wait for so many events of a kind."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + within(30)
+    while sum(isinstance(each, kind) for each in filling.told) < count:
+        assert loop.time() < deadline_s, filling.told
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("table", ["files", "files_1"])
+async def test_dead_rows_go_within_a_lap(filling: Filling, table: str) -> None:
+    """Those of a partition, too."""
+    if table == "files_1":
+        await filling.connection.execute(PARTITIONED)
+    counts = (
+        f"SELECT n_dead_tup FROM pg_stat_all_tables WHERE relname = '{table}' AND vacuum_count > 0"
+    )
+    async with running(filling, Throttle(dead_part=0.2, dead_rows=100), table):
+        await seen(filling, Vacuumed, 1)
+        deadline_s = asyncio.get_running_loop().time() + within(30)
+        while (dead := await filling.connection.fetchval(counts)) is None:
+            assert asyncio.get_running_loop().time() < deadline_s
+            await asyncio.sleep(0.05)
+        assert dead < 1000
+    assert not any(isinstance(each, LapDone) for each in filling.told)
+    (vacuumed,) = {each.table for each in filling.told if isinstance(each, Vacuumed)}
+    assert vacuumed == table
+
+
+async def test_rows_that_an_old_transaction_sees_are_not_vacuumed_again(filling: Filling) -> None:
+    """They would stay dead however often the table is read."""
+    old = await asyncpg.connect(filling.database.url)
+    try:
+        async with old.transaction(isolation="repeatable_read"):
+            await old.fetchval("SELECT count(*) FROM files")
+            async with running(filling, Throttle(dead_part=0.5, dead_rows=100)):
+                await seen(filling, Vacuumed, 1)
+                filling.told.clear()
+                await seen(filling, Walked, 4)
+                assert not any(isinstance(each, Vacuumed) for each in filling.told)
+    finally:
+        await old.close()
+
+
+@pytest.mark.parametrize("throttle", [Throttle(dead_part=None), Throttle()])
+async def test_it_is_not_vacuumed_below_the_threshold(filling: Filling, throttle: Throttle) -> None:
+    """Or where none is set."""
+    async with running(filling, throttle):
+        await seen(filling, Walked, 2)
+    assert not any(isinstance(each, Vacuumed) for each in filling.told)
+
+
+def test_the_part_and_the_number_both_count() -> None:
+    """A table that was never analyzed has -1 rows."""
+    assert [is_due(dead, 1000, 0.2, 100) for dead in (200, 201)] == [False, True]
+    assert [is_due(dead, -1, 0.2, 100) for dead in (100, 101)] == [False, True]
