@@ -9,7 +9,6 @@ Nothing is read when this module is imported: `load_settings()` does it.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -29,6 +28,7 @@ from pydantic_settings import (
 
 from app import PROJECT_ROOT
 from app.errors import SettingsInvalid
+from surefoot.wording import suggestion
 
 PREFIX = "VEGAFS_"
 # Read where they are used, before or beside Settings.
@@ -294,6 +294,6 @@ def _unknown(names: Iterable[str], where: object) -> list[str]:
     problems = []
     for name in sorted(names):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
-            problems.append(f"{name} in {where} is not a setting; the nearest is {near[0]}")
+            near = suggestion(name.upper(), known, cutoff=0.0)
+            problems.append(f"{name} in {where} is not a setting; {near}")
     return problems

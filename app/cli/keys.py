@@ -18,6 +18,7 @@ from app.settings import Settings, load_settings
 from surefoot import check
 from surefoot.cli import output
 from surefoot.connect import explained
+from surefoot.wording import counted
 
 T = TypeVar("T")
 
@@ -82,7 +83,7 @@ def list_(as_json: bool) -> None:
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         output.answer(line.rstrip())
     in_force = sum(key.revoked_at is None for key in keys)
-    output.narrate(f"{len(keys)} keys, {in_force} in force")
+    output.narrate(f"{counted(len(keys), 'key')}, {in_force} in force")
 
 
 @command.command()

@@ -31,6 +31,7 @@ from app.main import create_app
 from app.settings import Settings, load_settings
 from surefoot.cli import output
 from surefoot.startup import Watch
+from surefoot.wording import duration
 
 GRACE_S = 5
 BACKLOG = 2048
@@ -145,7 +146,9 @@ class _Service:
             migration.result()
         elif not watch.usable:
             limit_s = self.settings.startup_wait_s
-            output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; {where} has details")
+            output.narrate(
+                f"WAIT  for the migration, at most {duration(limit_s)}; {where} has details"
+            )
             with anyio.move_on_after(limit_s):
                 await watch.until(usable=True)
         if not watch.usable:

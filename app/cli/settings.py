@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from app.settings import Settings, load_with_origins, variable
 from surefoot.cli import output
 from surefoot.connect import DatabaseUrl
+from surefoot.wording import counted
 
 
 @click.command(name="settings")
@@ -38,7 +39,7 @@ def command(as_json: bool) -> None:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, origin in rows:
         output.answer(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
-    output.narrate(f"{len(rows)} settings, {len(origins)} of them set")
+    output.narrate(f"{counted(len(rows), 'setting')}, {len(origins)} of them set")
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICE = [*sorted((ROOT / "app").rglob("*.py")), ROOT / "alembic" / "env.py"]
 PUBLIC = (
     "surefoot",
-    *(f"surefoot.{name}" for name in ("cli", "connect", "errors", "startup", "web")),
+    *(f"surefoot.{name}" for name in ("cli", "connect", "errors", "startup", "web", "wording")),
 )
 REVISIONS = sorted((ROOT / "alembic" / "versions").glob("*.py"))
 

@@ -143,9 +143,9 @@ def test_an_unknown_name_is_refused_with_the_nearest(
     (root / "secrets" / "vegafs_prot").write_text("1")
     monkeypatch.setenv("VEGAFS_SECRETS_DIR", str(root / "secrets"))
     assert problems(root) == (
-        "VEGAFS_POOL_SZIE in the environment is not a setting; the nearest is VEGAFS_POOL_SIZE",
-        f"VEGAFS_HOSTS in {root / '.env'} is not a setting; the nearest is VEGAFS_HOST",
-        f"vegafs_prot in {root / 'secrets'} is not a setting; the nearest is VEGAFS_PORT",
+        "VEGAFS_POOL_SZIE in the environment is not a setting; did you mean 'VEGAFS_POOL_SIZE'?",
+        f"VEGAFS_HOSTS in {root / '.env'} is not a setting; did you mean 'VEGAFS_HOST'?",
+        f"vegafs_prot in {root / 'secrets'} is not a setting; did you mean 'VEGAFS_PORT'?",
     )
 
 

@@ -1,8 +1,8 @@
 """Alembic on PostgreSQL that cannot hurt a database in use.
 
 The names below are the library's interface, with `surefoot.errors`, `surefoot.testing`,
-`surefoot.web` and `surefoot.cli`. Each is imported at its first use, so an env.py pays for
-Environment alone.
+`surefoot.web`, `surefoot.cli` and `surefoot.wording`. Each is imported at its first use, so an
+env.py pays for Environment alone.
 """
 
 from importlib import import_module

@@ -168,7 +168,7 @@ async def test_wrong_input(filling: Filling, launcher: Launcher) -> None:
     filling.widen()
     chain, url = filling.chain, filling.database.url
     near = await launcher.surefoot(chain, "backfill", "plan", "wied", url=url)
-    assert (near.code, "did you mean wide?" in near.err) == (2, True), near.err
+    assert (near.code, "did you mean 'wide'?" in near.err) == (2, True), near.err
     early = await launcher.surefoot(chain, "backfill", "pause", "wide", url=url)
     assert (early.code, "wide has not begun" in early.err) == (2, True), early.err
     filling.widen(key=("size",))

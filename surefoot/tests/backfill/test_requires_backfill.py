@@ -146,7 +146,7 @@ async def test_a_name_that_is_wrong(filling: Filling, launcher: Launcher) -> Non
     filling.widen()
     requiring(filling.chain, filling.chain.add("op.execute('SELECT 1')"), "wid")
     refused = await launcher.alembic(filling.chain, "upgrade", "head", url=filling.database.url)
-    assert (refused.code, "did you mean wide?" in refused.err) == (2, True), refused.err
+    assert (refused.code, "did you mean 'wide'?" in refused.err) == (2, True), refused.err
 
 
 async def test_the_lock_has_the_code(contracting: Filling) -> None:

@@ -43,10 +43,10 @@ async def test_the_duplicates_are_counted_and_no_index_is_left(
     chain.add(f"op.create_index_concurrently('t_key', 't', {arguments}, unique=True)")
     result = await launcher.alembic(chain, "upgrade", "head", url=url)
     assert result.code == 4, result.err
-    noun = "row is a duplicate of another" if duplicates == 1 else "rows are duplicates of others"
+    found = "duplicate row" if duplicates == 1 else "duplicate rows"
     assert result.err.endswith(
-        "FAILED [duplicate-rows]  the unique index t_key cannot be built: "
-        f"{duplicates} {noun}; no index is left\n"
+        "FAILED [duplicate-rows]  the unique index t_key cannot be built because of "
+        f"{duplicates} {found}; no index is left\n"
         "  help: remove the duplicates, then run the same command again\n"
     ), result.err
     assert (

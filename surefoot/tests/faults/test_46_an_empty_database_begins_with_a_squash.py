@@ -499,7 +499,7 @@ async def test_branches(chain: Chain, launcher: Launcher, databases: Databases) 
     by_revisions, _ = await upgraded(chain, launcher, databases, "heads")
     refused = await launcher.surefoot(chain, "squash", "head", url=by_revisions.url)
     assert refused.code == 2, refused.err
-    assert "there is not one head (3, side), and a squash ends at one: name it" in refused.err
+    assert "there is not one head (3, side): name the revision itself" in refused.err
     await squash(chain, launcher, by_revisions, "3")
     by_squash, said = await upgraded(chain, launcher, databases, "heads")
     assert "4 revisions as one, base to 3" in said
@@ -549,7 +549,10 @@ async def test_a_revision_that_there_is_not(
     """The nearest is named."""
     result = await launcher.surefoot(small, "squash", "0004", url=empty_database.url)
     assert result.code == 2, result.err
-    assert "no revision is '0004'; did you mean `surefoot squash 0003`?" in result.err
+    assert result.err == (
+        "ERROR [revision-unknown]  no revision is '0004'\n"
+        "  help: did you mean '0003'? `alembic history` lists the revisions\n"
+    )
 
 
 async def test_the_commands_of_a_project(

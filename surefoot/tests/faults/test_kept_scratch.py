@@ -195,7 +195,7 @@ async def test_one_command_has_it_at_a_time(
     shown = await launcher.surefoot(chain, "scratch", url=str(NOWHERE.url))
     assert shown.out.splitlines()[1].endswith(str(project.folder))
     cleared = await launcher.surefoot(chain, "scratch", "--clear", url=str(NOWHERE.url))
-    assert (cleared.code, cleared.err) == (0, f"OK  1 removed from {cache}\n")
+    assert (cleared.code, cleared.err) == (0, f"OK  1 server removed from {cache}\n")
     assert not any(cache.iterdir())
     # Of more projects than are kept the one that was used longest ago goes.
     monkeypatch.setattr(kept_server, "KEPT", 1)

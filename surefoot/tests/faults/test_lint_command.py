@@ -192,7 +192,10 @@ async def test_a_rule_is_explained_with_the_names_of_a_finding(
     none = await launcher.surefoot(service, "explain", rule, "0001", url=url)
     assert (none.code, f"{rule} has no finding at 0001" in none.err) == (2, True)
     unknown = await launcher.surefoot(service, "explain", rule, "0009", url=url)
-    assert (unknown.code, "there is no revision or place 0009" in unknown.err) == (2, True)
+    assert (
+        unknown.code,
+        "no revision is '0009'\n  help: did you mean '0002'? " in unknown.err,
+    ) == (2, True)
 
 
 @pytest.mark.sample(2)

@@ -1265,7 +1265,7 @@ async def test_a_dropped_table_is_asked_about_twice(
     (tmp_path / "shop" / "notes.py").write_text('notes = sa.Table(\n    "notes", metadata)\n')
     written = await project.revise(things(), "Tidy up")
     assert capsys.readouterr().err == (
-        "?   3 tables are dropped, because no model has them: jobs, notes, parts; if a model is "
+        "?   3 tables are dropped, because there is no model: jobs, notes, parts; if a model is "
         "only not imported, delete the new revisions and import it\n"
         "?   jobs is declared in shop/jobs.py, which is not imported\n"
         "?   notes is declared in shop/notes.py, which is not imported\n"

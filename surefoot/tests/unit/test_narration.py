@@ -27,7 +27,7 @@ from surefoot.run.report import AppliedRevision, PlannedRevision, Report
 from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
 
 BLOCKER = Blocker(5512, "report", "active", 840.0, "select ?")
-BY = "pid 5512 report, active, in a transaction for 840 s: select ?"
+BY = "pid 5512 report, active, in a transaction for 14 min: select ?"
 PLAN = (PlannedRevision("0002", "Add b", "upgrade", ("0001",), ("0002",)),)
 DONE = AppliedRevision("0002", "Add b", "upgrade", 0.25)
 REPORT = Report("shop", ("0001",), ("0002",), (DONE,), 1.5)
@@ -73,8 +73,7 @@ BLOCKED = Blocked("0002", (BLOCKER,), 1, 30.0, "lock timeout", is_outside_transa
         (
             MutexBusy(MutexHolder(41, "migrate@pod", 63.0, "select ?"), 4.0, 300.0),
             [
-                "WAIT [mutex-held]  another migration is at work; 4.0 s so far, "
-                "gives up at 5 min 0 s",
+                "WAIT [mutex-held]  another migration is at work; 4 s so far, gives up at 5 min",
                 "  holder: backend 41 (migrate@pod), connected for 1 min 3 s, on: select ?",
                 "  Ctrl-C is safe: this run has changed nothing",
             ],
@@ -82,24 +81,23 @@ BLOCKED = Blocked("0002", (BLOCKER,), 1, 30.0, "lock timeout", is_outside_transa
         (
             MutexBusy(None, 4.0, 60.0),
             [
-                "WAIT [mutex-held]  another migration is at work; 4.0 s so far, "
-                "gives up at 1 min 0 s",
+                "WAIT [mutex-held]  another migration is at work; 4 s so far, gives up at 1 min",
                 "  Ctrl-C is safe: this run has changed nothing",
             ],
         ),
-        (StatementWaiting(3.2, (BLOCKER,)), ["  waiting for 3 s, for:", f"    {BY}"]),
+        (StatementWaiting(3.2, (BLOCKER,)), ["  waiting for 3.2 s, for:", f"    {BY}"]),
         (
             StatementRunning(3.2, StatementProgress("scanning", 0.5)),
-            ["  3 s so far: scanning, 50%"],
+            ["  3.2 s so far: scanning, 50%"],
         ),
-        (StatementRunning(3.2, StatementProgress("waiting", None)), ["  3 s so far: waiting"]),
+        (StatementRunning(3.2, StatementProgress("waiting", None)), ["  3.2 s so far: waiting"]),
         (StatementRunning(31.0, None), ["  31 s so far"]),
         (
             BLOCKED,
             [
                 "BLOCKED [lock-blocked]  0002 did not get its lock in time; nothing of it is kept",
                 f"  by: {BY}",
-                "  attempt 2 in 30.0 s, or once they have ended",
+                "  attempt 2 in 30 s, or once they have ended",
             ],
         ),
         (

@@ -48,7 +48,7 @@ def test_what_a_database_says_is_text() -> None:
 def test_a_long_chain_shows_what_is_recent_and_folds_the_rest() -> None:
     """Pending revisions are always shown, with a few that come before."""
     html = render(seen_of(3000, 2990))
-    assert f"<summary>{3000 - DRAWN} earlier revisions</summary>" in html
+    assert f"<summary>{3000 - DRAWN:,} earlier revisions</summary>" in html
     assert html.count("<g class=") == DRAWN
     assert "<summary>7 earlier revisions</summary>" in render(seen_of(100, 10))
     assert "<summary>" not in render(seen_of(DRAWN, DRAWN))

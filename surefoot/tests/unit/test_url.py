@@ -98,7 +98,7 @@ def test_another_database_is_refused_by_name() -> None:
 def test_a_misspelt_scheme_gets_the_nearest() -> None:
     """A slip of the finger is recognised."""
     assert refusal("postgersql://u:p@h/d") == (
-        "'postgersql' is not PostgreSQL; did you mean postgresql://"
+        "'postgersql' is not PostgreSQL; did you mean 'postgresql://'?"
     )
 
 
@@ -237,7 +237,7 @@ def test_an_argument_without_an_equivalent_is_refused_by_name(argument: str) -> 
 
 def test_a_misspelt_argument_gets_the_nearest() -> None:
     """A slip of the finger is recognised."""
-    assert refusal("postgresql://u@h/d?ssl_mode=require").endswith("did you mean sslmode?")
+    assert refusal("postgresql://u@h/d?ssl_mode=require").endswith("did you mean 'sslmode'?")
 
 
 def test_an_argument_that_is_given_twice_is_refused() -> None:

@@ -111,8 +111,8 @@ def test_every_rule_is_explained() -> None:
     wrong = run("vegafs", "explain", "require-concurent-index")
     assert (wrong.code, wrong.err) == (
         2,
-        "ERROR [usage]  there is no rule or code require-concurent-index; did you mean "
-        "require-concurrent-index?\n  help: vegafs explain --help\n",
+        "ERROR [usage]  there is no rule or code 'require-concurent-index'; did you mean "
+        "'require-concurrent-index'?\n  help: vegafs explain --help\n",
     )
 
 

@@ -12,6 +12,7 @@ from surefoot.adoption.standing import described
 from surefoot.adoption.survey import Survey
 from surefoot.chain.revisions import heads
 from surefoot.errors.names import command
+from surefoot.wording import counted
 
 # So many differences of the models are shown.
 SHOWN = 5
@@ -145,10 +146,6 @@ def _changes(survey: Survey) -> Iterator[str]:
 def afterwards() -> str:
     """The next steps."""
     return _AFTERWARDS.format(command=command())
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _shown(path: Path) -> str:

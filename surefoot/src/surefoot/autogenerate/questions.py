@@ -19,6 +19,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.catalog import Catalog
 from surefoot.catalog.kinds import Column
 from surefoot.quoting import own_name, schema_of, shown
+from surefoot.wording import counted
 
 # Folders of other people's code, and of revisions, which name tables that are gone.
 _PASSED_OVER = re.compile(r"^\.|^(?:__pycache__|node_modules|site-packages|venv|versions)$")
@@ -29,9 +30,8 @@ def about_tables(tables: Collection[str], folder: Path) -> Iterator[str]:
     """The question about all dropped tables, and the files below the folder that declare one."""
     if not tables:
         return
-    count = "1 table is" if len(tables) == 1 else f"{len(tables)} tables are"
     yield (
-        f"{count} dropped, because no model has {'it' if len(tables) == 1 else 'them'}: "
+        f"{counted(len(tables), 'table', 'is/are')} dropped, because there is no model: "
         f"{', '.join(sorted(map(shown, tables)))}; if a model is only not imported, delete the new "
         "revisions and import it"
     )

@@ -15,13 +15,14 @@ from alembic.migration import MigrationContext
 
 from surefoot.autogenerate.change import Change, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, counted, unreleased
+from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, rows_of, unreleased
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Table
 from surefoot.errors import UsageError
 from surefoot.linting.settings import LintSettings
 from surefoot.project import Project, read_tool
 from surefoot.quoting import shown
+from surefoot.wording import counted
 
 WORDS = ("auto", "plain")
 # The turns of steps that the plain form does not have.
@@ -80,7 +81,7 @@ class Style:
         found |= dict.fromkeys(tables.intersection(renamed) - {*found}, other)
         asked = list(dict.fromkeys(given(context, "ask") or self._setting("ask", [])))
         rest = sorted(tables - {*found})
-        counts = {name: counted(name, self.connected, rest) for name in asked} if rest else {}
+        counts = {name: rows_of(name, self.connected, rest) for name in asked} if rest else {}
         return {**found, **{table: _form(table, counts) for table in rest}}
 
     def _setting(self, name: str, default: str | list[str]) -> str | list[str]:
@@ -171,5 +172,5 @@ def _form(table: str, counts: Mapping[str, Mapping[str, int | None]]) -> Form:
         if rows is None:
             return Form(False, f"{name} does not tell how many rows it has")
         if rows >= SMALL_ROWS:
-            return Form(False, f"{name} has {SMALL_ROWS:,} rows of it or more")
-    return Form(True, f"fewer than {SMALL_ROWS:,} rows in {' and '.join(counts)}")
+            return Form(False, f"{name} has {counted(SMALL_ROWS, 'row')} of it or more")
+    return Form(True, f"fewer than {counted(SMALL_ROWS, 'row')} in {' and '.join(counts)}")

@@ -28,7 +28,7 @@ SELECT to_regclass(:quoted) IS NOT NULL,
 _SETTINGS = ("SET LOCAL row_security = off", "SET LOCAL statement_timeout = '5s'")
 
 
-def counted(target: str, connected: Connected, tables: Collection[str]) -> Mapping[str, int | None]:
+def rows_of(target: str, connected: Connected, tables: Collection[str]) -> Mapping[str, int | None]:
     """The rows of each table in a target, up to SMALL_ROWS; none of one that is not there.
 
     None where the role may not count; empty where the target does not answer. On failure:

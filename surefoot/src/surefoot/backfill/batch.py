@@ -15,6 +15,7 @@ from surefoot.backfill.failures import RowRefused
 from surefoot.backfill.key import Place
 from surefoot.backfill.statements import VALUES, Statements
 from surefoot.errors import BackfillStopped
+from surefoot.wording import counted
 
 # After a batch that met a row that stayed locked, so many lock their rows first.
 _LOCKING = 10
@@ -185,7 +186,7 @@ async def filled(
             reason = f"fill gave {type(found).__name__}, not a list with the values of each row"
             raise BackfillStopped(backfill.name, reason)
         if len(found) != len(part):
-            reason = f"fill gave {len(found)} values for {len(part)} rows"
+            reason = f"fill gave {counted(len(found), 'value')} for {counted(len(part), 'row')}"
             raise BackfillStopped(backfill.name, reason)
         return found
 

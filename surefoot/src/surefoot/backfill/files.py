@@ -1,6 +1,5 @@
 """The backfills of a project: the files of its folder `backfills`."""
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -29,8 +28,7 @@ def named(project: Project, name: str) -> Backfill:
     paths = {path.stem: path for path in backfill_paths(project.lock)}
     if name in paths:
         return read_backfill(paths[name])
-    near = difflib.get_close_matches(name, paths, n=1)
-    raise BackfillUnknown(name, tuple(paths), near[0] if near else None)
+    raise BackfillUnknown(name, tuple(paths))
 
 
 def read_backfill(path: Path) -> Backfill:
@@ -52,7 +50,7 @@ def read_backfill(path: Path) -> Backfill:
         and each.__module__ == module.__name__
     ]
     if len(classes) != 1:
-        raise BackfillInvalid(str(path), f"it has {len(classes)} subclasses of Backfill, not one")
+        raise BackfillInvalid(str(path), f"it has not one subclass of Backfill, but {len(classes)}")
     found = classes[0]()
     found.name, found.sha256 = path.stem, checksum(code)
     sets: object = found.sets

@@ -22,6 +22,7 @@ from surefoot.errors import SurefootError
 from surefoot.ledger.appending import append
 from surefoot.ledger.table import BACKFILL, Entry, Ledger
 from surefoot.project import Project
+from surefoot.wording import counted, duration
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -65,7 +66,7 @@ async def record_end(
 
 def changed_in_words(rows: int) -> str:
     """The number of rows that were changed, for a row of the ledger."""
-    return f"{rows:,} {'row' if rows == 1 else 'rows'} changed"
+    return f"{counted(rows, 'row')} changed"
 
 
 async def _record(
@@ -86,7 +87,7 @@ async def _record(
         async with engine.connect() as connection:
             while not await connection.run_sync(_try, ledger, number, backfill, words, database):
                 if time.monotonic() > until_s:
-                    why = f"another session held the migration mutex for {WAIT_S:g} s"
+                    why = f"another session held the migration mutex for {duration(WAIT_S)}"
                     break
                 await asyncio.sleep(_POLL_S)
     except (SurefootError, *DATABASE_ERRORS) as error:

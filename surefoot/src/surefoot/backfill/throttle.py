@@ -20,6 +20,7 @@ from surefoot.backfill.catalogs import ARCHIVED, SEEN
 from surefoot.backfill.probe import slow
 from surefoot.connect.failures import named
 from surefoot.connect.throttle import Throttle
+from surefoot.wording import counted, duration, size
 
 Kind = Literal["replica", "slot", "lock", "transaction", "vacuum", "wal", "archiver", "probe"]
 # From one look to the next the rate of WAL is taken over at least so long.
@@ -81,35 +82,38 @@ def reasons(seen: Seen, wal_rate: float | None, throttle: Throttle) -> Iterator[
     yield from _of_replication(seen, throttle)
     yield from _of_table(seen, throttle)
     if wal_rate is not None and _over(wal_rate, throttle.wal_bytes_per_s):
-        yield Reason("wal", f"the server writes {_size(wal_rate)} of WAL a second")
+        yield Reason("wal", f"the server writes {size(wal_rate)} of WAL a second")
     if throttle.archive_files is not None and seen.failed_file:
         yield Reason("archiver", f"the archiver fails at {seen.failed_file}")
     if _over(seen.archive_files, throttle.archive_files):
-        yield Reason("archiver", f"{seen.archive_files} files wait to be archived")
+        yield Reason(
+            "archiver", f"{counted(seen.archive_files or 0, 'file', 'waits/wait')} to be archived"
+        )
 
 
 def _of_replication(seen: Seen, throttle: Throttle) -> Iterator[Reason]:
     for name, seconds, behind in seen.replicas:
         if seconds is not None and _over(seconds, throttle.replica_lag_s):
-            yield Reason("replica", f"replica {name} is {seconds:.0f} s behind")
+            yield Reason("replica", f"replica {name} is {duration(seconds)} behind")
         elif _over(behind, throttle.replica_lag_bytes):
-            yield Reason("replica", f"replica {name} is {_size(behind)} behind")
+            yield Reason("replica", f"replica {name} is {size(behind)} behind")
     for name, unconfirmed, state in seen.slots if throttle.slot_lag_bytes is not None else ():
         if state == "lost":
             yield Reason("slot", f"slot {name} has lost its WAL: drop it")
         elif state == "unreserved":
             yield Reason("slot", f"slot {name} is about to lose its WAL")
         elif unconfirmed is not None and _over(unconfirmed, throttle.slot_lag_bytes):
-            yield Reason("slot", f"slot {name} is {_size(unconfirmed)} behind")
+            yield Reason("slot", f"slot {name} is {size(unconfirmed)} behind")
 
 
 def _of_table(seen: Seen, throttle: Throttle) -> Iterator[Reason]:
     if throttle.waiting_locks is not None and seen.waiting >= throttle.waiting_locks:
-        who = "1 session waits" if seen.waiting == 1 else f"{seen.waiting} sessions wait"
-        yield Reason("lock", f"{who} for a lock on the table")
+        yield Reason(
+            "lock", f"{counted(seen.waiting, 'session', 'waits/wait')} for a lock on the table"
+        )
     if seen.oldest and _over(seen.oldest[1], throttle.transaction_age_s):
         who, age = seen.oldest
-        yield Reason("transaction", f"{who} is {age:.0f} s old and holds back vacuum")
+        yield Reason("transaction", f"{who} is {duration(age)} old and holds back vacuum")
     for table, who in seen.vacuums if throttle.vacuum else ():
         yield Reason("vacuum", f"{who} of {table} is at work")
 
@@ -189,7 +193,3 @@ async def see(connection: asyncpg.Connection[Any], table: str) -> Seen:
 
 def _over(value: float | None, threshold: float | None) -> bool:
     return value is not None and threshold is not None and value > threshold
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

@@ -23,6 +23,7 @@ from surefoot.catalog.kinds import (
 from surefoot.catalog.model import Catalog, Key
 from surefoot.errors import ConfigurationInvalid
 from surefoot.quoting import own_name
+from surefoot.wording import counted
 
 # The names in `Environment(manages=…)`, and the kinds of object that each of them means.
 MANAGED: Mapping[str, tuple[str, ...]] = {
@@ -93,7 +94,7 @@ def with_unclaimed(
     for key in left:
         item = database.objects[key]
         objects[key] = replace(item, owner=None, privileges=OPEN.get(key.kind))
-    counted = Counter(
+    counts = Counter(
         kind
         for key in left
         if (kind := _kind(key, database)) == key.kind or not table_of(database.objects[key])
@@ -101,21 +102,16 @@ def with_unclaimed(
     for key, item in models.objects.items():
         kept = dict(_kept(item, database.objects.get(key), kinds))
         if kept:
-            counted["comment" if {*kept} == {"comment"} else "table setting"] += 1
+            counts["comment" if {*kept} == {"comment"} else "table setting"] += 1
             objects[key] = replace(item, **kept)
     uses = {**models.uses, **{key: database.uses[key] for key in left if key in database.uses}}
     found = replace(models, objects={key: objects[key] for key in sorted(objects)}, uses=uses)
-    return found, dict(sorted(counted.items()))
+    return found, dict(sorted(counts.items()))
 
 
-def left_alone(counted: Mapping[str, int]) -> str:
+def left_alone(counts: Mapping[str, int]) -> str:
     """The counts as words: `2 functions, 60 statistics`."""
-    plural = {"policy": "policies", "statistics": "statistics"}
-    words = (
-        f"{count} {kind if count == 1 else plural.get(kind, f'{kind}s')}"
-        for kind, count in counted.items()
-    )
-    return ", ".join(words)
+    return ", ".join(counted(number, kind) for kind, number in counts.items())
 
 
 def _relation(item: SchemaObject, database: Catalog) -> Key | None:

@@ -164,7 +164,8 @@ def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple
     if unknown := sorted(set(baseline) - {revision.id for revision in revisions}):
         raise RevisionsBroken(
             f"the baseline names {', '.join(unknown)}, which no file has",
-            help="name the newest revisions that are to be taken as they are",
+            help="name the newest revisions that are to be taken as they are; `alembic history` "
+            "lists them",
         )
     below = ancestors(revisions, baseline)
     return tuple(

@@ -25,6 +25,7 @@ from surefoot.errors import Interrupted
 from surefoot.errors.names import command as program
 from surefoot.ledger.writer import who
 from surefoot.project import Project
+from surefoot.wording import counted
 
 T = TypeVar("T")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -181,7 +182,7 @@ def cancel(name: str, execute: bool, target: str | None) -> None:
         _show(name, target, json_=False)
         return
     found = _ask(name, target, partial(control.cancel, by=who(), listen=_TELL))
-    output.narrate(f"OK  {name} is forgotten; it had changed {text.counted(found.changed, 'row')}")
+    output.narrate(f"OK  {name} is forgotten; it had changed {counted(found.changed, 'row')}")
 
 
 def _show(name: str, target: str | None, *, json_: bool) -> None:
@@ -218,7 +219,7 @@ def run_to_end(name: str, target: str | None, *, json_: bool, **options: Any) ->
         done = {"event": "done", "complete": result.is_complete, "changed": result.changed}
         _line({**done, "progress": progress})
     if by is not None and not result.is_complete:
-        raise Interrupted(by, [f"{text.counted(result.changed, 'row')} of {name}"])
+        raise Interrupted(by, [f"{counted(result.changed, 'row')} of {name}"])
     output.narrate(text.ended(name, result))
 
 

@@ -18,7 +18,7 @@ from surefoot.backfill.plan import Forecast
 from surefoot.backfill.run import Result
 from surefoot.cli.output import PROGRESS_S
 from surefoot.errors.names import command
-from surefoot.run.report import duration
+from surefoot.wording import counted, duration, roughly
 
 # From this lap on its rows have come since the backfill began.
 _MANY_LAPS = 3
@@ -26,11 +26,6 @@ _COMING = (
     "rows that lack the change keep coming; let the release that runs write it, or keep the "
     "columns in step (op.keep_in_step)"
 )
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 row`, `1,200 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def table(found: Sequence[Status]) -> Iterator[str]:
@@ -60,10 +55,10 @@ def next_of(found: Sequence[Status]) -> str:
 def forecast(found: Forecast) -> Iterator[str]:
     """The rows to do, the plan of a batch, and the next command."""
     word = "SCANS" if found.scans else "PLAN" if found.changed is None else "DRY RUN"
-    about = "" if found.is_counted else "~"
+    rows = counted(found.rows, "row") if found.is_counted else f"~{roughly(found.rows, 'row')}"
     yield (
-        f"{word}  {found.backfill}: {about}{counted(found.rows, 'row')} of {found.table} to do, "
-        f"{counted(found.batches, 'batch').replace('batchs', 'batches')} of {found.batch_rows:,}"
+        f"{word}  {found.backfill}: {rows} of {found.table} to do, "
+        f"{counted(found.batches, 'batch')} of {found.batch_rows:,}"
     )
     if found.changed is not None and found.took_s is not None:
         yield (

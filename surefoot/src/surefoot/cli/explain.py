@@ -1,6 +1,5 @@
 """`surefoot explain`: a rule or an error code, offline; or the findings of a rule in a revision."""
 
-import difflib
 import inspect
 from collections.abc import Iterator
 
@@ -9,6 +8,7 @@ import click
 from surefoot import errors
 from surefoot.cli import output
 from surefoot.rules.findings import Rule, generic
+from surefoot.wording import counted, suggestion
 
 
 @click.command(name="explain")
@@ -33,7 +33,7 @@ def command(name: str | None, place: str | None) -> None:
     if name is None:
         for each in RULES.values():
             output.answer(f"{each.level:<8} {each.id:<44} {each.title}")
-        output.narrate(f"{len(RULES)} rules")
+        output.narrate(counted(len(RULES), "rule"))
         return
     codes = {error.code: error for error in _errors()}
     if name in RULES and place is not None:
@@ -45,9 +45,8 @@ def command(name: str | None, place: str | None) -> None:
         output.answer(f"{error.word.lower()} [{error.code}]  {inspect.getdoc(error)}")
         output.answer(f"  exit code: {error.exit_code}, {_branch(error)}")
     else:
-        near = difflib.get_close_matches(name, [*RULES, *codes], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise click.UsageError(f"there is no rule or code {name}{hint}")
+        near = suggestion(name, [*RULES, *codes])
+        raise click.UsageError(f"there is no rule or code {name!r}{near and f'; {near}'}")
 
 
 def _rule(rule: Rule) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from surefoot.cli import output
 from surefoot.cli.project import json_option, on_target, project
 from surefoot.ledger.table import BACKFILL, Ledger, Row
-from surefoot.run.report import duration
 from surefoot.target import Target
+from surefoot.wording import counted, duration
 
 _HEADER = ("ID", "WHEN (UTC)", "OUTCOME", "DIRECTION", "REVISION", "TOOK", "BY")
 
@@ -48,7 +48,9 @@ def command(json_: bool, last: int | None) -> None:
             if told:
                 output.answer(f"        {label}: {told.splitlines()[0]}")
     output.narrate(
-        f"{len(rows)} rows of {name}, all hashes are valid" if rows else f"{name} has none"
+        f"{counted(len(rows), 'row')} of {name}, all hashes are valid"
+        if rows
+        else f"{name} has no ledger, or an empty one"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from surefoot.chain.revisions import Revision
+from surefoot.chain.typed import revision_typed
 from surefoot.cli import output
 from surefoot.cli.fixing import fixed
 from surefoot.cli.lock_finding import lock_finding
@@ -29,6 +30,7 @@ from surefoot.remedies.planned import Planned, planned, with_remedies
 from surefoot.remedies.steps import SafeForm
 from surefoot.rules.findings import Finding
 from surefoot.scratch import Scratch
+from surefoot.wording import counted
 
 # How long lint waits for the database, whose version decides which rules apply.
 ANSWER_S = 2.0
@@ -119,13 +121,14 @@ def command(
 def linted_at(place: str) -> Sequence[Finding]:
     """The findings in a revision, or at a line of its file, also those that the file allows.
 
-    On failure: click.UsageError, where there is no such revision.
+    On failure: RevisionUnknown; click.UsageError, where there is no such place.
     """
     found, (name, _, line) = project(), place.partition(":")
     chain = found.revisions()
-    ids = [r.id for r in chain if name == r.id or (r.path and Path(name).resolve() == r.path)]
-    if not ids or (line and not line.isdecimal()):
-        raise click.UsageError(f"there is no revision or place {place}; name 0013 or PATH:LINE")
+    ids = [r.id for r in chain if r.path and Path(name).resolve() == r.path]
+    if line and not (ids and line.isdecimal()):
+        raise click.UsageError(f"there is no place {place!r}; name a revision, or PATH:LINE")
+    ids = ids or [revision_typed(name, chain)]
     linted, _ = asyncio.run(_linted(found, database(), ids, LintSettings()))
     every = (*linted.findings, *(each.finding for each in linted.suppressed))
     return [f for f in every if not line or f.line <= int(line) <= f.end_line]
@@ -194,12 +197,11 @@ def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
         return
     allowed = len({each.finding for each in linted.suppressed})
     said = f", {allowed} allowed by the files" if allowed else ""
-    noun = "revision" if count == 1 else "revisions"
     missed = len(linted.units) - count
     untried = f", {missed} not run to the end" if missed else ""
     if linted.mismatch:
         output.narrate(linted.mismatch)
-    output.narrate(f"{summary(linted.findings)} in {count} {noun}{untried}{said}")
+    output.narrate(f"{summary(linted.findings)} in {counted(count, 'revision')}{untried}{said}")
 
 
 def _as_json(linted: Linted) -> dict[str, Any]:
@@ -221,15 +223,9 @@ def _wanted(
     *,
     staged_: bool,
 ) -> Sequence[str]:
-    """The ids that were asked for. On failure: click.UsageError, UsageError."""
-    known = [r.id for r in chain]
+    """The ids that were asked for. On failure: click.UsageError, UsageError, RevisionUnknown."""
     if revisions:
-        for revision in revisions:
-            if revision not in known:
-                raise click.UsageError(
-                    f"there is no revision {revision}; the newest is {known[-1]}"
-                )
-        return revisions
+        return [revision_typed(each, chain) for each in revisions]
     included = [r for r in chain if settings.includes(r.path)]
     if not included:
         raise click.UsageError("there is no revision in paths of [tool.surefoot.lint]")

@@ -24,6 +24,7 @@ from surefoot.scratch import scratch_database
 from surefoot.target import Target
 from surefoot.trace.executed_lines import TOO_LONG
 from surefoot.trace.fingerprints import fingerprinted, lacking
+from surefoot.wording import counted
 
 
 @click.command(name="lock")
@@ -55,7 +56,7 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
         read_backfills(found)
         check_seals(lock, revisions)
         squash = checked(found.squashed, revisions)
-        output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")
+        output.narrate(f"OK  {lock.name} is up to date: {counted(len(revisions), 'revision')}")
         if squash:
             output.narrate(squash)
         return
@@ -77,7 +78,7 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
         changed = write_lock(lock, revisions) or changed
         changed = changed or [r.line() for r in revisions] != [r.line() for r in former]
     state = "written" if changed else "was up to date"
-    output.narrate(f"OK  {lock.name} {state}: {len(revisions)} revisions")
+    output.narrate(f"OK  {lock.name} {state}: {counted(len(revisions), 'revision')}")
     if not revisions:
         output.narrate(f"there is no revision in {found.named_locations()}")
     try:

@@ -17,6 +17,7 @@ from surefoot.run import commands as upgrade
 from surefoot.run.commands import accept_checksum
 from surefoot.run.scratch import scratch_at
 from surefoot.trace.fingerprints import catalog_of
+from surefoot.wording import counted
 
 reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
 
@@ -79,7 +80,7 @@ def _stamp(revisions: Sequence[str], reason: str, *, execute: bool, adopt: bool)
     differences = deviations(expected, found)
     if differences:
         output.answer("\n".join(listing(differences)))
-    count = f"{len(differences)} differences" if len(differences) != 1 else "1 difference"
+    count = counted(len(differences), "difference")
     output.narrate(f"{count} between the database and the schema of {', '.join(revisions)}")
     if not execute:
         verb = "adopt" if adopt else "stamp"

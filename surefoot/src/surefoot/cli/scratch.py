@@ -8,6 +8,7 @@ from surefoot.cli import output
 from surefoot.cli.project import json_option
 from surefoot.errors import names
 from surefoot.scratch.kept_server import KeptServer, folder, kept_servers
+from surefoot.wording import counted, size
 
 
 @click.command(name="scratch")
@@ -36,8 +37,8 @@ def command(clear: bool, json_: bool) -> None:
         output.answer("USED LAST (UTC)   SIZE     PROJECT")
     for each in found:
         at = f"{_at(each):%Y-%m-%d %H:%M}" if each.used_at else "not ended well"
-        output.answer(f"{at:<16}  {each.size_bytes / 1e6:>4.0f} MB  {each.project}")
-    output.narrate(f"{len(found)} kept in {folder()}")
+        output.answer(f"{at:<16}  {size(each.size_bytes):>7}  {each.project}")
+    output.narrate(f"{counted(len(found), 'server')} kept in {folder()}")
     if found:
         output.narrate(f"remove them: {names.command()} scratch --clear")
 
@@ -47,7 +48,7 @@ def _clear(found: list[KeptServer]) -> None:
     used = [each for each in found if not each.remove()]
     for each in used:
         output.narrate(f"in use: {each.place}")
-    output.narrate(f"OK  {len(found) - len(used)} removed from {folder()}")
+    output.narrate(f"OK  {counted(len(found) - len(used), 'server')} removed from {folder()}")
     if used:
         raise SystemExit(1)
 

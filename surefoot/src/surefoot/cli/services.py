@@ -11,6 +11,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.ledger.services import Service, living
 from surefoot.project import Project
+from surefoot.wording import counted
 
 
 @click.command(name="services")
@@ -39,7 +40,7 @@ def command(json_: bool) -> None:
         output.answer(
             f"{service.revision or '?':<8}  {since:<16}  {service.pid:<7}  {service.application}"
         )
-    output.narrate(f"{len(found)} {'service is' if len(found) == 1 else 'services are'} running")
+    output.narrate(f"{counted(len(found), 'service', 'is/are')} running")
 
 
 async def _read(database: Database, project: Project) -> tuple[str, tuple[Service, ...]]:

@@ -1,18 +1,17 @@
 """`surefoot squash`: write the first revisions as one file, for empty databases."""
 
 import asyncio
-import difflib
 
 import click
 
-from surefoot.chain.revisions import Revision, heads
 from surefoot.chain.squashed import NAME
+from surefoot.chain.typed import revision_typed
 from surefoot.chain.whole_file import write_whole
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.compat.alembic import files_read_once
-from surefoot.errors import RevisionUnknown, names
 from surefoot.squashing.make import Made, make
+from surefoot.wording import counted, size
 
 
 @click.command(name="squash")
@@ -33,7 +32,7 @@ def command(revision: str) -> None:
     found = project()
     revisions = found.revisions()
     found.check_lock(revisions)
-    to = _resolved(revisions, revision)
+    to = revision_typed(revision, revisions)
 
     def told(major: int) -> None:
         output.narrate(f"Trying it on PostgreSQL {major}")
@@ -48,33 +47,14 @@ def command(revision: str) -> None:
     _tell(made, len(text.encode()))
 
 
-def _tell(made: Made, size: int) -> None:
+def _tell(made: Made, length: int) -> None:
     squash = made.squash
     proved = ", ".join(map(str, squash.majors))
     output.narrate(
-        f"OK  {NAME} written: {squash.count} revisions up to {squash.revision}, {size / 1024:.0f} "
-        f"KB, proved on PostgreSQL {proved}"
+        f"OK  {NAME} written: {counted(squash.count, 'revision')} up to {squash.revision}, "
+        f"{size(length)}, proved on PostgreSQL {proved}"
     )
     for major, reason in made.unproved.items():
         output.narrate(f"not proved on PostgreSQL {major}, which runs the revisions: {reason}")
     if squash.needs_utc:
         output.narrate("it has constants with a time zone: only sessions in UTC begin with it")
-
-
-def _resolved(revisions: tuple[Revision, ...], named: str) -> str:
-    """The id of one revision. On failure: RevisionUnknown."""
-    ids, newest = [each.id for each in revisions], sorted(heads(revisions))
-    if named in ("head", "heads"):
-        if len(newest) == 1:
-            return newest[0]
-        several = ", ".join(newest) or "none"
-        raise RevisionUnknown(
-            f"there is not one head ({several}), and a squash ends at one: name it"
-        )
-    found = [named] if named in ids else [each for each in ids if named and each.startswith(named)]
-    if len(found) == 1:
-        return found[0]
-    near = difflib.get_close_matches(named, ids, n=1)
-    reason = f"{len(found)} ids begin with {named!r}" if found else f"no revision is {named!r}"
-    hint = f"; did you mean `{names.command()} squash {near[0]}`?" if near and not found else ""
-    raise RevisionUnknown(reason + hint)

@@ -9,6 +9,7 @@ from surefoot.environment import fast_path
 from surefoot.environment.environment import glimpse
 from surefoot.errors import ReasonMissing
 from surefoot.run.report import Report
+from surefoot.wording import duration
 
 WAIT_S = 300.0
 
@@ -26,7 +27,7 @@ WAIT_S = 300.0
     "--wait-for-services",
     "wait",
     is_flag=True,
-    help=f"Wait {WAIT_S:g} s for services to end whose code a contract revision breaks.",
+    help=f"Wait {duration(WAIT_S)} for services to end whose code a contract revision breaks.",
 )
 @click.option(
     "--run-backfills",

@@ -8,6 +8,7 @@ import click
 from surefoot.cli import output
 from surefoot.cli.project import json_option, project, serving, target_option
 from surefoot.differences.verification import Verification, verify
+from surefoot.wording import counted
 
 
 @click.command(name="verify")
@@ -37,9 +38,9 @@ def command(json_: bool, privileges: bool, target: str | None) -> None:
 def _lines(found: Verification) -> Iterator[str]:
     refusals, count = found.refusals, len(found.answers)
     if refusals:
-        yield f"FAILED  {found.database}: {len(refusals)} of {count} checks failed"
+        yield f"FAILED  {found.database}: {len(refusals)} of {counted(count, 'check')} failed"
     else:
-        yield f"OK  {found.database}: {count} checks"
+        yield f"OK  {found.database}: {counted(count, 'check')}"
     for answer in found.answers:
         if answer.error is None:
             yield f"  yes  {answer.question:<8}  {answer.fact}"

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlencode
 from surefoot.errors import DatabaseUrlInvalid
 from surefoot.errors.disclosure import keep_secret
 from surefoot.errors.names import setting
+from surefoot.wording import counted, suggestion
 
 SCHEMES = ("postgres", "postgresql")
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
@@ -190,18 +191,12 @@ class DatabaseUrl:
 
 
 def _scheme_reason(scheme: str) -> str:
-    import difflib  # noqa: PLC0415 - only on a mistake
-
-    near = difflib.get_close_matches(scheme, SCHEMES, n=1)
-    hint = f"; did you mean {near[0]}://" if near else ""
-    return f"{scheme!r} is not PostgreSQL{hint}"
+    near = suggestion(scheme, SCHEMES, "'{}://'")
+    return f"{scheme!r} is not PostgreSQL{near and f'; {near}'}"
 
 
 def _argument_reason(argument: str) -> str:
-    import difflib  # noqa: PLC0415 - only on a mistake
-
-    near = difflib.get_close_matches(argument, TRANSLATED, n=1, cutoff=0.75)
-    hint = f"did you mean {near[0]}?" if near else "remove it"
+    hint = suggestion(argument, TRANSLATED, cutoff=0.75) or "remove it"
     return f"its argument {argument!r} has no equivalent in asyncpg; {hint}"
 
 
@@ -235,7 +230,7 @@ def _hosts(hosts: str, ports: str) -> tuple[tuple[str, int], ...]:
     items = hosts.split(",")
     numbers = ports.split(",")
     if len(numbers) not in (1, len(items)):
-        raise _Unusable(f"it has {len(items)} hosts and {len(numbers)} ports")
+        raise _Unusable(f"it has {counted(len(items), 'host')} and {counted(len(numbers), 'port')}")
     found = []
     for index, item in enumerate(items):
         match = _HOST.match(item)

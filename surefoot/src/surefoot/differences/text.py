@@ -5,6 +5,7 @@ from datetime import datetime
 
 from surefoot.catalog import SchemaObject, Value
 from surefoot.differences.model import Deviation, Drift, Since
+from surefoot.wording import counted
 
 
 def render(drift: Drift) -> str:
@@ -19,19 +20,20 @@ def _lines(drift: Drift) -> Iterator[str]:
         return
     if drift.deviations:
         since = _since(drift.since)
-        count = _counted(len(drift.deviations))
+        count = counted(len(drift.deviations), "difference")
         yield f"DRIFT  {drift.database}: {count} from {drift.revision}{since}"
         yield ""
         yield from listing(drift.deviations)
     if drift.models:
         if drift.deviations:
             yield ""
-        yield f"MODELS  {_counted(len(drift.models))} of {drift.revision} from the models"
+        count = counted(len(drift.models), "difference")
+        yield f"MODELS  {count} of {drift.revision} from the models"
         yield ""
         for number, each in enumerate(drift.models, start=len(drift.deviations) + 1):
             yield from _deviation(number, each)
     yield ""
-    yield f"{_counted(drift.count)}. Next: {_next(drift)}"
+    yield f"{counted(drift.count, 'difference')}. Next: {_next(drift)}"
 
 
 def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
@@ -61,7 +63,7 @@ def _at(time: datetime) -> str:
 
 def _deviation(number: int, deviation: Deviation) -> Iterator[str]:
     count = len(deviation.members)
-    with_it = f", with {count} {'member' if count == 1 else 'members'}" if count else ""
+    with_it = f", with {counted(count, 'member')}" if count else ""
     yield f"{number:<2} {deviation.word}  {deviation.title}{with_it}"
     if deviation.word != "changed":
         return
@@ -94,7 +96,3 @@ def _repair(deviation: Deviation) -> Iterator[str]:
         label = "    "
     if repair.note:
         yield f"   note: {repair.note}"
-
-
-def _counted(count: int) -> str:
-    return "1 difference" if count == 1 else f"{count} differences"

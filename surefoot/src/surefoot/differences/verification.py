@@ -36,6 +36,7 @@ from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Ledger, applied, unfinished, was_used
 from surefoot.project import Project
 from surefoot.startup import check as startup
+from surefoot.wording import counted
 
 _SAYS_NO = (CheckFailed, Refused, RevisionsBroken, RunFailed)
 
@@ -98,7 +99,7 @@ async def verify(project: Project, database: Database, *, privileges: bool = Fal
         check_seals(project.lock, revisions)
         at = sorted(heads(revisions))
         newest = "one head" if len(at) == 1 else f"heads {', '.join(at)}" if at else "no head"
-        told = f"{len(revisions)} revisions, {newest}, {project.lock.name} is up to date"
+        told = f"{counted(len(revisions), 'revision')}, {newest}, {project.lock.name} is up to date"
         return ", ".join(filter(None, (told, checked(project.squashed, revisions))))
 
     async def ledger() -> str:
@@ -153,4 +154,4 @@ def _ledger(connection: Connection, project: Project) -> str:
     began = unfinished(rows)
     left = f"; a step of {began.revision} is unfinished" if began else ""
     valid = "all hashes are valid, and the files match the applied revisions"
-    return f"{len(rows)} rows, {valid}{left}"
+    return f"{counted(len(rows), 'row')}, {valid}{left}"

@@ -17,6 +17,7 @@ from pathlib import Path
 from surefoot.embedded.folder import ServerFolder, ServerSpec
 from surefoot.embedded.identity import Identity, die_with_parent
 from surefoot.embedded.protocol import SOCKET_NAME
+from surefoot.wording import duration
 
 POLL_S = 0.005
 READY_TIMEOUT_S = 90.0  # a crash recovery comes first
@@ -144,7 +145,7 @@ class Postgres:
                 return True
             if time.monotonic() > deadline:
                 self.stop()
-                raise PostgresFailed(f"postgres was not ready after {READY_TIMEOUT_S:g} s")
+                raise PostgresFailed(f"postgres was not ready after {duration(READY_TIMEOUT_S)}")
             time.sleep(POLL_S)
         return False
 

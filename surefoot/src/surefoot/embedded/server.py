@@ -22,6 +22,7 @@ from surefoot.embedded.launch import launch
 from surefoot.embedded.locks import LockFile
 from surefoot.errors import DatabaseUrlMissing, ServerInUse, ServerStartFailed
 from surefoot.quoting import qualified
+from surefoot.wording import duration
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
@@ -122,7 +123,7 @@ class EmbeddedServer:
             folder.stop.touch()
             while locks.is_held(folder.supervisor_lock):
                 if time.monotonic() > deadline:
-                    raise folder.failed(f"it did not stop within {STOP_TIMEOUT_S:g} s")
+                    raise folder.failed(f"it did not stop within {duration(STOP_TIMEOUT_S)}")
                 time.sleep(locks.POLL_S)
             return True
 

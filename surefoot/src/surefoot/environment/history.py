@@ -18,6 +18,7 @@ from surefoot.errors.disclosure import disclosed
 from surefoot.errors.names import goal
 from surefoot.ledger.glance import Glance, read
 from surefoot.version_table import VersionTable
+from surefoot.wording import counted
 
 Opened = Callable[[], AbstractContextManager[Engine]]
 
@@ -58,7 +59,7 @@ def history(
             config.print_stdout(f"{state:<7}  {revision.revision:<{width}}  {phase:<8}  {title}")
     shown = [states.get(item.revision) for item in revisions]
     pending = shown.count("pending")
-    summary = f"{len(revisions)} revisions" + (f", {pending} pending" if states else "")
+    summary = counted(len(revisions), "revision") + (f", {pending} pending" if states else "")
     is_next = pending and None not in shown
     following = f" Next: alembic upgrade {goal(script.get_heads())}" if is_next else ""
     say(f"{summary}.{following}")

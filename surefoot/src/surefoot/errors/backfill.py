@@ -7,6 +7,7 @@ from surefoot.errors.refused import Refused
 from surefoot.errors.run_failed import RunFailed
 from surefoot.errors.temporary import Temporary
 from surefoot.errors.usage import NotFound, UsageError
+from surefoot.wording import counted, suggestion
 
 
 class BackfillInvalid(UsageError):
@@ -30,11 +31,11 @@ class BackfillUnwritten(UsageError):
 class BackfillUnknown(NotFound):
     """No backfill has that name."""
 
-    def __init__(self, name: str, known: Sequence[str], near: str | None = None) -> None:
-        self.name, self.known, self.near = name, tuple(known), near
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, tuple(known)
         super().__init__(
             f"there is no backfill {name!r}; the project has {', '.join(self.known) or 'none'}",
-            help=f"did you mean {near}?" if near else f"`{command()} backfill list` lists them",
+            help=suggestion(name, self.known) or f"`{command()} backfill list` lists them",
         )
 
 
@@ -153,10 +154,15 @@ class BackfillWithoutProgress(RunFailed):
     rows: int
     todo: str
     says = (
-        "{backfill} makes no progress: the {rows} rows of a batch match its filter ({todo}) also "
-        "after they were changed"
+        "{backfill} makes no progress: a batch of {batch} matches its filter ({todo}) also after "
+        "it was changed"
     )
     helps = "let the filter say which rows still lack the change; then run it again"
+
+    @property
+    def batch(self) -> str:
+        """The number of rows."""
+        return counted(self.rows, "row")
 
 
 class BackfillRowsFailed(RunFailed):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from surefoot.errors import names
 from surefoot.errors.disclosure import disclosed
+from surefoot.wording import duration
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -22,7 +23,7 @@ class _Wording(string.Formatter):
     """Fills a template with the attributes of an error, and with `names`.
 
     `{a_list:none}` is its items or `none`, `{a_list!l:- }` a line for each, after a dash,
-    and `{a_list!w}` the items as arguments of a command.
+    `{a_list!w}` the items as arguments of a command, and `{seconds!d}` a duration in words.
     """
 
     def __init__(self, error: SurefootError) -> None:
@@ -36,6 +37,8 @@ class _Wording(string.Formatter):
             return list(getattr(value, "values", lambda: value)())
         if conversion == "w":
             return names.arguments(value)
+        if conversion == "d":
+            return duration(value)
         return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
 from surefoot.errors.names import command, goal
+from surefoot.wording import counted
 
 
 class CheckFailed(SurefootError):
@@ -77,7 +78,9 @@ class DatabaseDrifted(CheckFailed):
         self.in_database, self.in_models = in_database, in_models
         told = ((in_database, f"of {database!r}"), (in_models, "of the models"))
         super().__init__(
-            "; ".join(f"{_counted(n)} {where} from {revision}" for n, where in told if n),
+            "; ".join(
+                f"{counted(n, 'difference')} {where} from {revision}" for n, where in told if n
+            ),
             help=f"`{command()} drift` lists them, with the SQL that repairs them",
         )
 
@@ -101,12 +104,11 @@ class ModelsDiffer(CheckFailed):
         by_hand = any(each.startswith("by hand ") for each in differences)
         super().__init__(
             "\n".join(
-                [f"models and database have {_counted(len(self.differences))}", *self.differences]
+                [
+                    f"models and database have {counted(len(self.differences), 'difference')}",
+                    *self.differences,
+                ]
             ),
             help='alembic revision --autogenerate -m "…" writes them as a revision'
             + (", or lists the steps by hand" if by_hand else ""),
         )
-
-
-def _counted(count: int) -> str:
-    return "1 difference" if count == 1 else f"{count} differences"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
 from surefoot.errors.names import command, setting
+from surefoot.wording import counted
 
 
 class Refused(SurefootError):
@@ -239,8 +240,8 @@ class ServicesAlive(Refused):
         self.revision, self.needed = revision, needed
         self.services = tuple(map(str, services))
         super().__init__(
-            f"{revision} needs the code of {needed}, and {len(self.services)} older "
-            f"{'service is' if len(self.services) == 1 else 'services are'} running: "
+            f"{revision} needs the code of {needed}, and "
+            f"{counted(len(self.services), 'older service', 'is/are')} running: "
             + "; ".join(self.services),
             help=f"stop them, or `{command()} upgrade {revision} --wait-for-services`; to "
             f"apply only revisions before it, name the last of them; to override: "

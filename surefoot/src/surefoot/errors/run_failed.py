@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from surefoot.errors import names
 from surefoot.errors.base import SurefootError
 from surefoot.errors.refused import Refused
+from surefoot.wording import counted
 
 
 class RunFailed(SurefootError):
@@ -110,9 +111,9 @@ class DuplicateRows(RunFailed):
 
     def __init__(self, index: str, count: int) -> None:
         self.index, self.count = index, count
-        rows = "row is a duplicate of another" if count == 1 else "rows are duplicates of others"
         super().__init__(
-            f"the unique index {index} cannot be built: {count} {rows}; no index is left",
+            f"the unique index {index} cannot be built because of "
+            f"{counted(count, 'duplicate row')}; no index is left",
             help="remove the duplicates, then run the same command again",
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from surefoot.errors.base import SurefootError
+from surefoot.wording import counted, duration
 
 # How another session ended an attempt, and how that is said.
 Cause = Literal["lock timeout", "deadlock", "conflict"]
@@ -46,8 +47,8 @@ class MutexHeld(Temporary):
     waited_s: float
     limit_s: float
     says = (
-        "{holder} has held the migration mutex for {waited_s:.0f} s; gave up after {limit_s:.0f} "
-        "s; nothing was applied"
+        "{holder} has held the migration mutex for {waited_s!d}; gave up after {limit_s!d}; "
+        "nothing was applied"
     )
     helps = "try again when that run is done, or wait longer: {names[mutex_wait_s]}"
 
@@ -62,7 +63,7 @@ class LockBlocked(Temporary):
     kept: str = "nothing"
     cause: Cause = "lock timeout"
     says = (
-        "{revision} {did} in {attempts} attempts{blockers!l:by: }\n"
+        "{revision} {did} in {tries}{blockers!l:by: }\n"
         "done: {applied:nothing}\nkept of {revision}: {kept}"
     )
     helps = "end the session that blocks, then run the same command again"
@@ -72,13 +73,18 @@ class LockBlocked(Temporary):
         """The cause as a predicate."""
         return MET[self.cause]
 
+    @property
+    def tries(self) -> str:
+        """The number of attempts."""
+        return counted(self.attempts, "attempt")
+
 
 class TableLocked(Temporary):
     """Another session has locked a table, so it cannot be read."""
 
     def __init__(self, database: str, waited_s: float | None = None) -> None:
         self.database, self.waited_s = database, waited_s
-        after = "" if waited_s is None else f" after {waited_s:g} s"
+        after = "" if waited_s is None else f" after {duration(waited_s)}"
         super().__init__(
             f"a table of {database!r} is locked by another session; stopped waiting{after}",
             help="run the same command again when that session, an upgrade or DDL by hand, is done",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from surefoot.errors.base import SurefootError
 from surefoot.errors.names import in_use, setting
+from surefoot.wording import size, suggestion
 
 _EXAMPLE = "postgresql://user:password@host:5432/database"
 
@@ -53,7 +54,14 @@ class TargetUnknown(UsageError):
     target: str
     configured: Sequence[str]
     says = "there is no target {target!r}; configured: {configured:none}"
-    helps = "name one of them, or add name=postgresql://… to {names[targets]}"
+    helps = "{advice}"
+
+    @property
+    def advice(self) -> str:
+        """The configured name that is near, or where to add one."""
+        add = f"add name=postgresql://… to {setting('targets')}"
+        some = f"name one of them, or {add}" if self.configured else add
+        return suggestion(self.target, self.configured) or some
 
 
 class DatabaseUrlInvalid(UsageError):
@@ -101,8 +109,15 @@ class RevisionUnknown(UsageError):
     """No revision has the id that was given, or several ids begin with it."""
 
     reason: str
+    # The id of the one that was probably meant.
+    near: str | None = None
     says = "{reason}"
-    helps = "`alembic history` lists the revisions"
+    helps = "{meant}`alembic history` lists the revisions"
+
+    @property
+    def meant(self) -> str:
+        """The question whether it was, before the rest of the help."""
+        return "" if self.near is None else f"did you mean {self.near!r}? "
 
 
 class FileNotWritable(UsageError):
@@ -164,9 +179,9 @@ class ScratchRoomMissing(UsageError):
 
     def __init__(self, needed: int, free: Mapping[Path, int]) -> None:
         self.needed, self.free = needed, free
-        places = ", ".join(f"{size // 2**20} MB in {place}" for place, size in free.items())
+        places = ", ".join(f"{size(bytes_)} in {place}" for place, bytes_ in free.items())
         super().__init__(
-            f"a scratch server needs {needed // 2**20} MB, and there are {places or 'none'}",
+            f"a scratch server needs {size(needed)}, and there are {places or 'none'}",
             help="free some, set TMPDIR to a folder that has them, or give the project a "
             "scratch_url",
         )

@@ -13,7 +13,6 @@ They decide what lint reports. The verdicts in revisions.lock keep the levels of
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from surefoot.project import read_tool
 from surefoot.rules.findings import Finding, Level
 from surefoot.rules.gaps import UNSEEN
 from surefoot.rules.registry import RULES
+from surefoot.wording import suggestion
 
 LEVELS = ("error", "warning", "off")
 FAIL_ON = ("error", "warning", "never")
@@ -101,8 +101,8 @@ def check_levels(levels: object) -> None:
 
 def _known(noun: str, given: object, known: Collection[str]) -> None:
     if given not in known:
-        near = difflib.get_close_matches(str(given), known, n=1)
-        _refuse(f"there is no {noun} {given!r}{f'; did you mean {near[0]!r}?' if near else ''}")
+        near = suggestion(str(given), known)
+        _refuse(f"there is no {noun} {given!r}{near and f'; {near}'}")
 
 
 def _texts(key: str, given: object) -> tuple[str, ...]:

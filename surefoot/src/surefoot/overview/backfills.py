@@ -5,6 +5,7 @@ from shlex import quote
 
 from surefoot.overview.model import Notice, ShownBackfill, Unread
 from surefoot.startup.backfills import SeenBackfill
+from surefoot.wording import counted
 
 # The command of each state of a backfill.
 _NEXT = {
@@ -36,11 +37,10 @@ def unfinished_backfills(found: Sequence[SeenBackfill] | Unread, command: str) -
     for each in () if isinstance(found, Unread) else found:
         name = quote(each.name)
         if each.state == "failed":
-            rows = "1 row" if each.failed == 1 else f"{each.failed:,} rows"
             yield Notice(
                 "backfill-rows-failed",
-                f"the backfill {each.name} has ended, and {rows} of {each.table} could not be "
-                "changed",
+                f"the backfill {each.name} has ended, and {counted(each.failed, 'row')} of "
+                f"{each.table} could not be changed",
                 f"`{command} backfill status {name}` shows the errors",
             )
         elif each.state == "interrupted":

@@ -11,9 +11,9 @@ from surefoot.planning.statements import PlannedStatement
 from surefoot.planning.statistics import Statistics
 from surefoot.planning.undo import Cost, Undo
 from surefoot.rules.findings import Finding
-from surefoot.run.report import duration
 from surefoot.trace.expected_rows import MANY_ROWS
 from surefoot.trace.lock_modes import blocked
+from surefoot.wording import counted, duration, roughly, size
 
 WIDTH = 72
 UNDO: Mapping[Cost, str] = {
@@ -37,8 +37,8 @@ def _lines(forecast: Forecast) -> Iterator[str]:
         yield f"OK  {forecast.target} is at head. Nothing to plan."
         return
     yield (
-        f"PLAN  {forecast.target}: {_counted(count, 'revision')}, "
-        f"{_counted(statements, 'statement')}, nothing run"
+        f"PLAN  {forecast.target}: {counted(count, 'revision')}, "
+        f"{counted(statements, 'statement')}, nothing run"
     )
     if forecast.copied:
         yield "  tried on a copy of its schema"
@@ -63,7 +63,7 @@ def _lines(forecast: Forecast) -> Iterator[str]:
 def summary(findings: tuple[Finding, ...]) -> str:
     """The number of findings of each level."""
     errors = sum(finding.level == "error" for finding in findings)
-    return f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}"
+    return f"{counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}"
 
 
 def _next(forecast: Forecast) -> str:
@@ -93,7 +93,7 @@ def _state(backfill: RequiredBackfill) -> str:
     if backfill.rows is None:
         return f"{backfill.state}, it runs after {backfill.after}"
     about = "" if backfill.is_counted else "about "
-    return f"{backfill.state}, {about}{_rows(backfill.rows)} rows to do"
+    return f"{backfill.state}, {about}{roughly(backfill.rows, 'row')} to do"
 
 
 def _undo(undo: Undo, statistics: Statistics) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _effects(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]
         yield f"    changes rows of {table}{_size(statistics, table)}"
     for each in statement.expected:
         if each.action != "read" or each.rows > MANY_ROWS:
-            rows = f"{_rows(each.rows)} rows of {each.table}"
+            rows = f"{roughly(each.rows, 'row')} of {each.table}"
             yield f"    expects to {each.action} {rows}, by {each.by}"
     if statement.not_seen:
         yield f"    not seen on the target, because {statement.not_seen}"
@@ -148,27 +148,10 @@ def _about(held: Estimate | None) -> str:
 
 
 def _size(statistics: Statistics, table: str) -> str:
-    size = statistics.tables.get(table)
-    if size is None:
+    found = statistics.tables.get(table)
+    if found is None:
         return ""
-    busy = f", {size.writes_per_s:.0f} writes/s" if size.writes_per_s >= 1 else ""
-    dead = f", {_rows(size.dead_rows)} dead" if size.dead_rows > size.rows / 10 else ""
-    return f": {_rows(size.rows)} rows, {_bytes(size.bytes)}{dead}{busy}"
-
-
-def _rows(count: int) -> str:
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if count >= limit:
-            return f"{count / (limit if unit != 'k' else 1e3):.1f}{unit}"
-    return str(count)
-
-
-def _bytes(count: int) -> str:
-    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= limit:
-            return f"{count / limit:.1f} {unit}"
-    return f"{count} B"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    busy = f", {found.writes_per_s:.0f} writes/s" if found.writes_per_s >= 1 else ""
+    is_loose = found.dead_rows > found.rows / 10
+    dead = f", {roughly(found.dead_rows, 'dead row')}" if is_loose else ""
+    return f": {roughly(found.rows, 'row')}, {size(found.bytes)}{dead}{busy}"

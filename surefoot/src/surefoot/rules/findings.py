@@ -24,6 +24,7 @@ from surefoot.trace.effects import Effect
 from surefoot.trace.expected_rows import MANY_ROWS
 from surefoot.trace.lock_modes import EXCLUSIVE, blocked
 from surefoot.trace.statement import Statement
+from surefoot.wording import counted
 
 Level = Literal["error", "warning"]
 _VALUE = re.compile(r"\{(\w+)\}")
@@ -285,7 +286,7 @@ def measured(statement: Statement) -> str | None:
         said += f"; scans {', '.join(sorted(statement.scans))}"
     if statement.changes_rows:
         rows = ", ".join(
-            f"{w.updated + w.deleted} of {statement.rows.get(t, 0)} rows of {t}"
+            f"{w.updated + w.deleted:,} of {counted(statement.rows.get(t, 0), 'row')} of {t}"
             for t, w in sorted(statement.activity.items())
             if t in statement.changes_rows
         )

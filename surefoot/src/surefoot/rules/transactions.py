@@ -10,6 +10,7 @@ from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
 from surefoot.trace.expected_rows import MANY_ROWS
 from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers, strongest
 from surefoot.trace.statement import FEW, Statement
+from surefoot.wording import counted, duration
 
 # The highest lock timeout that a revision may set, in seconds.
 LONGEST_S = 10
@@ -44,7 +45,7 @@ def _timeout(unit: TracedRevision) -> Iterator[Hit]:
         changed = now_ms != statement.former_lock_timeout_ms and statement.transactional
         # The environment sets the longer timeout of a patient statement itself.
         if unbounded and changed and lock_class(statement.sql) == "short":
-            yield Hit.at(statement, value=f"{now_ms / 1000:g} s" if now_ms else "none")
+            yield Hit.at(statement, value=duration(now_ms / 1000) if now_ms else "none")
             continue
         sql = COMMENT.sub(" ", statement.sql)
         # A function or a block sets it, and its end restores it.
@@ -71,7 +72,7 @@ def _under_lock(unit: TracedRevision, *, readers: bool) -> Iterator[Hit]:
         if works or rows > MANY_ROWS:
             waits = sorted(t for t, mode in held.items() if mode == EXCLUSIVE or not readers)
             work = f"{', '.join(sorted(works))} is scanned or changed"
-            work = work if works else f"{rows} rows are read or written"
+            work = work if works else f"it reads or writes {counted(rows, 'row')}"
             yield Hit.at(statement, held=", ".join(waits), work=work)
             rows = 0
 
@@ -86,7 +87,7 @@ def _waits(unit: TracedRevision) -> Iterator[Hit]:
         rests = not worked and statement.written < FEW_ROWS and statement.seconds >= WAIT_S
         before = ", ".join(sorted(_blocking(statement, statement.held) | rows))
         if before and rests:
-            yield Hit.at(statement, held=before, seconds=f"{statement.seconds:.1f}")
+            yield Hit.at(statement, held=before, time=duration(statement.seconds))
         if _ROWS.search(statement.sql):
             modes = {**statement.held, **statement.locks}.items()
             tables = {t for t, mode in modes if mode in _OF_ROWS} - statement.tables.keys()
@@ -94,12 +95,12 @@ def _waits(unit: TracedRevision) -> Iterator[Hit]:
         locked = _blocking(statement, statement.held) | _blocking(statement, statement.locks)
         if rows and not locked and statement.times == 1 and statement.idle_s >= WAIT_S:
             some = ", ".join(sorted(rows))
-            yield Hit.at(statement, held=some, seconds=f"{statement.idle_s:.1f}")
+            yield Hit.at(statement, held=some, time=duration(statement.idle_s))
         if not (after := ", ".join(sorted(locked))):
             continue
         idle_s, held = idle_s + statement.idle_s, after
         if idle_s >= WAIT_S:
-            yield Hit.at(statement, held=held, seconds=f"{idle_s:.1f}")
+            yield Hit.at(statement, held=held, time=duration(idle_s))
             idle_s = 0.0
 
 
@@ -209,7 +210,7 @@ RULES = (
     Rule(
         id="avoid-waiting-under-lock",
         title="A wait while a lock is held",
-        consequence="{held} stays locked for {seconds} s, also where there are no rows",
+        consequence="{held} stays locked for {time}, also where there are no rows",
         help="do what takes time before the lock is taken, or outside of the revision",
         rewrite="# without the wait",
         page="explicit-locking",

@@ -16,11 +16,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
+from surefoot.chain.typed import near
 from surefoot.compat import alembic as compat
 from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.errors import EnvironmentMissing, NotFound, names
+from surefoot.errors import EnvironmentMissing, NotFound, RevisionUnknown, names
 from surefoot.ledger.appending import append
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.project import Project, alembic_config
@@ -121,11 +122,11 @@ async def accept_checksum(
 ) -> Row:
     """Record that the file of an applied revision is accepted, though its code differs.
 
-    On failure: NotFound, where there is no such file or it was never applied; MutexHeld.
+    On failure: RevisionUnknown; NotFound, where it was never applied; MutexHeld.
     """
     known = {item.id: item for item in Project.read(target.ini).revisions()}
     if revision not in known:
-        raise NotFound(f"there is no revision {revision!r}", help="`alembic history` lists them")
+        raise RevisionUnknown(f"no revision is {revision!r}", near(revision, [*known.values()]))
     limits = target.limits or Limits()
     ledger, sleep = Ledger(version_table), Interruption(target.engine.sync_engine).sleep
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from surefoot.errors.temporary import MET
 from surefoot.run import events
 from surefoot.run.events import Event, Listen
-from surefoot.run.report import duration, named, nothing_done
+from surefoot.run.report import named, nothing_done
+from surefoot.wording import counted, duration
 
 _VERBS = {
     "upgrade": ("APPLY", "applied"),
@@ -44,7 +45,7 @@ def lines(event: Event) -> Iterator[str]:
         case events.MutexBusy():
             yield from _mutex_busy(event)
         case events.StatementWaiting(running_s, blockers):
-            yield f"  waiting for {running_s:.0f} s, for:"
+            yield f"  waiting for {duration(running_s)}, for:"
             yield from (f"    {blocker}" for blocker in blockers)
         case events.StatementRunning():
             yield _running(event)
@@ -62,16 +63,15 @@ def lines(event: Event) -> Iterator[str]:
 
 def _started(event: events.Started) -> str:
     verb, _ = _VERBS[event.plan[0].direction]
-    noun = "revision" if len(event.plan) == 1 else "revisions"
     return (
-        f"{verb}  {event.database}: {len(event.plan)} {noun}, "
+        f"{verb}  {event.database}: {counted(len(event.plan), 'revision')}, "
         f"{named(event.before)} to {named(event.plan[-1].after)}"
     )
 
 
 def _squashed(event: events.Squashed) -> str:
-    took, count = duration(event.duration_s), event.count
-    return f"SQUASH  {event.database}: {count} revisions as one, base to {event.revision}  {took}"
+    count, took = counted(event.count, "revision"), duration(event.duration_s)
+    return f"SQUASH  {event.database}: {count} as one, base to {event.revision}  {took}"
 
 
 def _finished(event: events.Finished) -> str:
@@ -92,8 +92,8 @@ def _finished(event: events.Finished) -> str:
 def _found(event: events.AheadAccepted | events.Adopted) -> str:
     found = named(event.found)
     if isinstance(event, events.Adopted):
-        number = "1 revision" if event.count == 1 else f"{event.count} revisions"
-        return f"ADOPT  {event.database}: the ledger begins at {found}, with {number} as adopted"
+        count = counted(event.count, "revision")
+        return f"ADOPT  {event.database}: the ledger begins at {found}, with {count} as adopted"
     return (
         f"OK  {event.database} is ahead of this build: {found} leaves what "
         f"{named(event.expected)} needs. Nothing to do."
@@ -113,7 +113,7 @@ def _mutex_busy(event: events.MutexBusy) -> Iterator[str]:
 
 
 def _running(event: events.StatementRunning) -> str:
-    text = f"  {event.running_s:.0f} s so far"
+    text = f"  {duration(event.running_s)} so far"
     if (progress := event.progress) is None:
         return text
     share = f", {progress.share:.0%}" if progress.share is not None else ""

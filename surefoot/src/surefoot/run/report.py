@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from surefoot.errors.names import goal
+from surefoot.wording import duration
 
 SCHEMA_VERSION = 1
 
@@ -62,14 +63,3 @@ def nothing_done(report: Report, heads: Collection[str]) -> str:
 def named(revisions: Iterable[str]) -> str:
     """Revisions for a line; without any it is base."""
     return ", ".join(sorted(revisions)) or "base"
-
-
-def duration(seconds: float) -> str:
-    """`0.3 s`, `3 min 12 s`, `1 h 04 min`."""
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 0.1 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min"

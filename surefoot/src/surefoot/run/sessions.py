@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from surefoot.wording import duration
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -90,7 +92,7 @@ class Blocker:
     transaction: str | None = None
 
     def __str__(self) -> str:
-        age = "an unknown time" if self.transaction_s is None else f"{self.transaction_s:.0f} s"
+        age = "an unknown time" if self.transaction_s is None else duration(self.transaction_s)
         if self.pid == 0:
             return (
                 f"prepared transaction {self.state!r} of {self.application}, for {age}: "

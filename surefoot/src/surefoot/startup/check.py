@@ -38,6 +38,7 @@ from surefoot.ledger.glance import Glance, glance, read
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
 from surefoot.version_table import VersionTable
+from surefoot.wording import duration
 
 State = Literal[
     "current", "ahead", "behind", "never-migrated", "diverged", "unreachable", "unreadable"
@@ -172,7 +173,7 @@ def unreachable(
     if isinstance(error, SurefootError):
         return Verdict("diverged", database, None, build.newest, error)
     silence = errors.DatabaseUnreachable(
-        database, failures.address(url), f"no answer within {timeout_s:g} s"
+        database, failures.address(url), f"no answer within {duration(timeout_s)}"
     )
     meant = silence if isinstance(error, TimeoutError) else failures.explain(error, url)
     if meant is None or isinstance(meant, errors.DatabaseFailed):

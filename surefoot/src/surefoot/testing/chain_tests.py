@@ -19,6 +19,7 @@ from surefoot.errors.names import command
 from surefoot.project import Project, alembic_config
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
+from surefoot.wording import counted
 
 _MEANT = "where the branches are meant: ChainTests(branches=True)"
 
@@ -79,7 +80,7 @@ class ChainTests:
         if len(newest) > 1:
             files = ", ".join(r.file_name for r in self.revisions() if r.id in newest)
             raise RevisionsBroken(
-                f"the chain has {len(newest)} heads: {files}",
+                f"the chain has {counted(len(newest), 'head')}: {files}",
                 help="let the newer file build on the other one, under the next number, "
                 f"then `{command()} lock`; {_MEANT}",
             )

@@ -10,6 +10,7 @@ from surefoot.errors import RevisionImports, RevisionMisnamed, names
 from surefoot.rules.findings import TracedRevision, examine
 from surefoot.rules.registry import RULES
 from surefoot.rules.suppressions import suppressions
+from surefoot.wording import counted
 
 # The version_num of Alembic's version table is VARCHAR(32).
 LONGEST_ID = 32
@@ -33,7 +34,8 @@ def check_name(revision: Revision) -> None:
     for is_broken, reason, advice in (
         (
             len(revision.id) > LONGEST_ID,
-            f"has an id of {len(revision.id)} characters; the version table holds {LONGEST_ID}",
+            f"has an id of {counted(len(revision.id), 'character')}; the version table holds "
+            f"{LONGEST_ID}",
             "shorten the id, and the down_revision of its successor",
         ),
         (

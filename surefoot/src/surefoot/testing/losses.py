@@ -15,6 +15,7 @@ from surefoot.trace.sample_rows import tables
 from surefoot.trace.schema_objects import Column
 from surefoot.trace.snapshot import Snapshot, take
 from surefoot.version_table import VersionTable
+from surefoot.wording import counted
 
 # A change to the type on the right keeps the text of a value.
 _ALIKE = {"character varying": "text", "smallint": "bigint", "integer": "bigint"}
@@ -56,7 +57,7 @@ def _of(oid: int, before: Contents, after: Contents) -> Iterator[tuple[str, str]
     name = before.state.relations[oid].label
     former, rows = before.rows[oid], after.rows[oid]
     if len(rows) < len(former):
-        yield name, f"{len(former) - len(rows)} of {len(former)} rows of {name}"
+        yield name, f"{len(former) - len(rows)} of {counted(len(former), 'row')} of {name}"
         return
     for (relation, number), column in before.state.columns.items():
         now = after.state.columns.get((oid, number))
@@ -74,7 +75,7 @@ def _of(oid: int, before: Contents, after: Contents) -> Iterator[tuple[str, str]
             empty = sum(row[number] is None for row in rows)
             changed = empty - sum(row[number] is None for row in former)
         if changed > 0:
-            yield where, f"{changed} of {len(former)} values of {where}"
+            yield where, f"{changed} of {counted(len(former), 'value')} of {where}"
 
 
 def _kind(column: Column) -> str:

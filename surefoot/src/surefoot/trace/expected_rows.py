@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from surefoot.wording import roughly
+
 # A statement that changes or writes more rows is work, whatever else it does.
 MANY_ROWS = 10_000
 
@@ -23,4 +25,4 @@ class ExpectedRows:
         return self.action in ("update", "delete", "merge")
 
     def __str__(self) -> str:
-        return f"{self.action} {self.rows} rows of {self.table} by {self.by}"
+        return f"{self.action} {roughly(self.rows, 'row')} of {self.table} by {self.by}"

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from surefoot.errors.disclosure import printable
 from surefoot.overview import Overview, Unread
 from surefoot.overview.model import Link
-from surefoot.run.report import duration
+from surefoot.wording import counted, duration, roughly
 
 _FOLDER = Path(__file__).parent
 # The newest revisions are drawn and listed; earlier ones, long applied, are folded away.
@@ -128,17 +128,18 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        duration=duration, sentence=_sentence, ticked=_ticked, when=_when, rows=_rows
+        counted=counted,
+        duration=duration,
+        roughly=roughly,
+        sentence=_sentence,
+        ticked=_ticked,
+        when=_when,
     )
     return environment.get_template("page.html")
 
 
 def _when(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment is not None else "at an unknown time"
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
 def _ticked(text: str) -> Markup:

@@ -16,6 +16,7 @@ from surefoot.run.guards.guards import refuse_loss
 from surefoot.run.guards.past import ANSWER, Past
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+from surefoot.wording import counted
 
 # After an UPDATE the values of a table up to this size are compared, of a column up to this number.
 COMPARED_BYTES = 64 * 1024**2
@@ -103,7 +104,7 @@ class _Relation:
     def estimate(self) -> str:
         """Its rows, by the server's statistics."""
         known = self.rows > 0
-        return f"~{_number(self.rows, 'row')}" if known else "an unknown number of rows"
+        return f"~{counted(self.rows, 'row')}" if known else "an unknown number of rows"
 
 
 @dataclass(frozen=True)
@@ -196,9 +197,9 @@ class LossGuard:
         gone, _, _ = self._counts(now[_LARGE_OBJECTS])
         deleted, updated, _ = self._counts(now[_PAGES])
         if gone:
-            yield _number(gone, "large object")
+            yield counted(gone, "large object")
         elif deleted or updated:
-            yield f"{_number(deleted + updated, 'page')} of large objects"
+            yield f"{counted(deleted + updated, 'page')} of large objects"
 
     def _dropped(self, relation: _Relation) -> Iterator[str]:
         """A table, or a materialized view that is not created again. A type holds no value."""
@@ -218,7 +219,7 @@ class LossGuard:
             yield f"the rows of {was.label} ({was.estimate})"
             return
         if deleted:
-            yield f"{_number(deleted, 'row')} of {was.label}"
+            yield f"{counted(deleted, 'row')} of {was.label}"
         for old, new in changed:
             name = f"{was.label}.{old.name}"
             if new is None and old.generated:
@@ -234,7 +235,7 @@ class LossGuard:
                 kept = [c for c in columns if c.number <= was.columns and not c.generated]
                 yield from self._overwritten(now, kept)
             else:
-                rows = _number(updated, "updated row")
+                rows = counted(updated, "updated row")
                 yield f"values in {rows} of {was.label}, which cannot be compared"
 
     def _is_emptied(self, now: _Changed, inserted: int) -> bool:
@@ -279,7 +280,7 @@ class LossGuard:
                 left = dict(self._past.now(asked, then=asked))
                 gone = sum(max(0, n - left.get(v, 0)) for v, n in self._past.before())
                 if gone:
-                    yield f"{_number(gone, 'value')} of {now.label}.{name}"
+                    yield f"{counted(gone, 'value')} of {now.label}.{name}"
 
 
 def _read(
@@ -294,7 +295,3 @@ def _read(
             column = _Column(*values)
             columns[column.relation][column.number] = column
     return relations, columns
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -20,6 +20,7 @@ from surefoot.ledger.table import Row
 from surefoot.operations.lock_class import without_comments
 from surefoot.quoting import literal
 from surefoot.run.upgrade.outcome import NOTHING
+from surefoot.wording import counted
 
 # It changes the database and leaves nothing in the session, so it may be left out.
 _CHANGES = re.compile(
@@ -197,9 +198,8 @@ class PastRevision:
 
     def kept(self, *, lost: bool) -> str:
         """The part that is kept, in words for an error; `lost`: the connection."""
-        first = "first change" if self._sure == 1 else f"first {self._sure} changes"
         if self._sure:
-            return f"its {first}, and perhaps the next"
+            return f"{counted(self._sure, 'change')} at its beginning, and perhaps the next"
         return "not known: its commit was under way" if lost and self._told[0] else NOTHING
 
     def _tell(self, known: str) -> None:

@@ -18,6 +18,7 @@ from surefoot.ledger.table import Ledger
 from surefoot.quoting import literal, qualified
 from surefoot.run.locks import mutex
 from surefoot.version_table import ALEMBICS_LENGTH, VersionTable
+from surefoot.wording import counted
 
 # Objects of the database, without those of initdb, of extensions and of our own tables.
 _FIRST_NORMAL_ID = 16384
@@ -92,7 +93,8 @@ async def applied(
         if squash.needs_utc and zone not in _UTC:
             return f"its constants are of the time zone UTC, the session's is {zone}"
         ledger = Ledger(table)
-        note = f"by {NAME}, which stands for {squash.count} revisions up to {squash.revision}"
+        count = counted(squash.count, "revision")
+        note = f"by {NAME}, which stands for {count} up to {squash.revision}"
         rows = squashed_sql(ledger, below, build=build, note=note, reason=reason, encoding=encoding)
         parts = [
             squash.sql,

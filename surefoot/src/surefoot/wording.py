@@ -1,0 +1,88 @@
+"""How every message writes a number with its noun, a duration, a size; and a name that is near.
+
+They are for a person: figures in JSON are exact. A project that mounts the commands writes its own
+messages with them. Pure functions, which import nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_SAME = ("statistics",)
+_ROWS = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+_BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def counted(number: int, noun: str, verb: str = "") -> str:
+    """An exact number: `1 row`, `1,200 rows`; with a verb as `is/are`, `2 rows are`."""
+    singular, _, several = verb.partition("/")
+    words = (noun, singular) if number == 1 else (plural(noun), several)
+    return " ".join((f"{number:,}", *filter(None, words)))
+
+
+def roughly(number: float, noun: str) -> str:
+    """A number of which the first digits matter: `1 row`, `9,800 rows`, `29.8M rows`."""
+    for least, unit, letter in _ROWS:
+        if number >= least:
+            return f"{number / unit:.1f}{letter} {plural(noun)}"
+    return counted(round(number), noun)
+
+
+def plural(noun: str) -> str:
+    """The noun, or the last word of several, for a number that is not one."""
+    if noun.endswith(_SAME):
+        return noun
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
+
+
+def duration(seconds: float) -> str:
+    """`0.04 s`, `0.3 s`, `42 s`, `3 min 12 s`, `5 min`, `1 h 4 min`; whole seconds from ten on."""
+    if seconds < 0.1:
+        return f"{seconds:.2f} s" if seconds else "0 s"
+    if seconds < 9.95:
+        return f"{seconds:.0f} s" if seconds == int(seconds) else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return " ".join(_some((minutes, "min"), (rest, "s")))
+    # To the minute, as nobody reads the seconds of hours.
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(_some((hours, "h"), (minutes, "min")))
+
+
+def size(count: float) -> str:
+    """A number of bytes: `900 B`, `8.2 kB`, `48 GB`."""
+    for unit, name in _BYTES:
+        if count >= unit:
+            short = count / unit
+            return f"{short:.1f} {name}" if short < 9.95 else f"{short:.0f} {name}"
+    return f"{count:.0f} B"
+
+
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known name that is most like a misspelt one; None where no one is near.
+
+    `cutoff` is the least likeness, from 0 to 1.
+    """
+    import difflib  # noqa: PLC0415 - only on a mistake
+
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return near[0] if near else None
+
+
+def suggestion(name: str, known: Iterable[str], form: str = "'{}'", *, cutoff: float = 0.6) -> str:
+    """`did you mean 'jobs_priority'?`; empty where no known name is near the misspelt one.
+
+    `form` writes the name that is meant. A near name is shown, and never used in place of the one
+    that was given.
+    """
+    near = nearest(name, known, cutoff=cutoff)
+    return f"did you mean {form.format(near)}?" if near is not None else ""
+
+
+def _some(*parts: tuple[int, str]) -> Iterable[str]:
+    """The parts that are not zero."""
+    return (f"{number} {unit}" for number, unit in parts if number)
