@@ -83,26 +83,15 @@ def standby(primary: Running, name: str = "walreceiver") -> Iterator[str]:
         data, run = folder / "data", folder / "run"
         run.mkdir()
         url = primary.url("postgres")
-        subprocess.run(
-            [
-                found.bindir / "pg_basebackup",
-                "-d",
-                f"{url}&application_name={name}",
-                "-D",
-                data,
-                "-R",
-                "-c",
-                "fast",
-                "-X",
-                "stream",
-            ],
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
+        program = str(found.bindir / "pg_basebackup")
+        copying = [program, "-d", url, "-D", str(data), "-c", "fast", "-X", "stream"]
+        subprocess.run(copying, check=True, capture_output=True, timeout=60)
+        (data / "standby.signal").touch()
         of_primary = find_binaries(None, major=int((data / "PG_VERSION").read_text("utf-8")))
         assert of_primary is not None
         options = {"unix_socket_directories": str(run), "listen_addresses": "", "hot_standby": "on"}
+        # -R would write options of a newer libpq, which an older server does not know.
+        options["primary_conninfo"] = f"{url}&application_name={name}"
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         log = folder / "log"
         with log.open("wb") as opened:
