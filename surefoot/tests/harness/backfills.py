@@ -17,9 +17,10 @@ from surefoot.backfill.files import named
 from surefoot.backfill.run import Result, run
 from surefoot.project import Project
 
-FILES = """
-op.execute("CREATE TABLE files (id int PRIMARY KEY, size int, wide bigint)")
-"""
+TABLE = "CREATE TABLE files (id int PRIMARY KEY, size int, wide bigint)"
+FILES = f'''
+op.execute("{TABLE}")
+'''
 
 
 @dataclass

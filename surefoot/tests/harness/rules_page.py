@@ -16,6 +16,7 @@ _DETECTED = {
     "run": "by how the revision runs on a scratch database",
     "read": "in the source of the revision",
     "squawk": "by squawk, in the statements that the revision executes",
+    "tried": "by a trial of the backfill on made rows of a scratch database",
 }
 
 

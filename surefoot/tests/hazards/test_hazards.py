@@ -63,9 +63,10 @@ def in_sample(case: Case) -> bool:
 
 
 def test_every_rule_has_a_pair() -> None:
-    """And every folder is a rule's."""
-    assert {case.rule for case in BAD} == set(RULES)
-    assert {case.rule for case in GOOD} == set(RULES)
+    """And every folder is a rule's; those on backfills have their cases in test_linted.py."""
+    of_revisions = {rule.id for rule in RULES.values() if rule.seen != "tried"}
+    assert {case.rule for case in BAD} == of_revisions
+    assert {case.rule for case in GOOD} == of_revisions
     assert all(case.rule in {rule for _, _, rule in case.expected()} for case in BAD)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from surefoot.chain.backfills import backfill_paths
 from surefoot.chain.revisions import Revision
 from surefoot.chain.typed import revision_typed
 from surefoot.cli import output
@@ -19,6 +20,7 @@ from surefoot.cli.project import database, json_option, project
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
 from surefoot.errors import SurefootError
+from surefoot.linting.backfills import of_revisions
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.history import changed_since, staged
@@ -68,7 +70,8 @@ def command(
 ) -> None:
     """Run REVISIONS on a scratch database, and show what would hurt.
 
-    By default these are all revisions after the baseline of revisions.lock.
+    By default these are all revisions after the baseline of revisions.lock, and all backfills.
+    Otherwise backfills are tried that one of the revisions requires or that run after it.
 
     The rules are those for the PostgreSQL of the database, if it answers, else of the scratch
     server. [tool.surefoot.lint] in pyproject.toml sets levels; an option goes before it.
@@ -103,11 +106,11 @@ def command(
     if chosen > 1:
         raise click.UsageError("name revisions, --since or --staged: one of them")
     settings = _settings(found, levels, "warning" if strict else fail_on)
-    wanted = _wanted(found, chain, revisions, since, settings, staged_=staged_)
+    wanted, fills = _wanted(found, chain, revisions, since, settings, staged_=staged_)
     if fix and (json_ or format_):
         raise click.UsageError("--fix shows a difference: leave --json and --format out")
     with lock_finding(found.lock, told):
-        linted, made = asyncio.run(_linted(found, database(), wanted, settings))
+        linted, made = asyncio.run(_linted(found, database(), wanted, settings, fills))
     _print(linted, json_=json_, format_=format_)
     if fix and (written := fixed(found, database(), linted, made, since=since, yes=yes)):
         linted, _ = asyncio.run(_linted(found, database(), written, settings))
@@ -119,17 +122,24 @@ def command(
 
 
 def linted_at(place: str) -> Sequence[Finding]:
-    """The findings in a revision, or at a line of its file, also those that the file allows.
+    """The findings in a revision or a backfill, or at a line of its file.
 
-    On failure: RevisionUnknown; click.UsageError, where there is no such place.
+    Also those that the file allows. On failure: RevisionUnknown; click.UsageError, where there is
+    no such place.
     """
     found, (name, _, line) = project(), place.partition(":")
     chain = found.revisions()
     ids = [r.id for r in chain if r.path and Path(name).resolve() == r.path]
-    if line and not (ids and line.isdecimal()):
+    fills = [
+        path.stem
+        for path in backfill_paths(found.lock)
+        if name == path.stem or Path(name).resolve() == path.resolve()
+    ]
+    if line and not ((ids or fills) and line.isdecimal()):
         raise click.UsageError(f"there is no place {place!r}; name a revision, or PATH:LINE")
-    ids = ids or [revision_typed(name, chain)]
-    linted, _ = asyncio.run(_linted(found, database(), ids, LintSettings()))
+    if not (ids or fills):
+        ids = [revision_typed(name, chain)]
+    linted, _ = asyncio.run(_linted(found, database(), ids, LintSettings(), fills))
     every = (*linted.findings, *(each.finding for each in linted.suppressed))
     return [f for f in every if not line or f.line <= int(line) <= f.end_line]
 
@@ -147,6 +157,7 @@ async def _linted(
     database: Database,
     wanted: Sequence[str],
     settings: LintSettings,
+    backfills: Sequence[str] = (),
 ) -> tuple[Linted, Planned]:
     """The findings at the levels of the project, and the safe forms that can be planned."""
     major = await _major(database)
@@ -162,6 +173,7 @@ async def _linted(
         wanted,
         major=major,
         downgrades=True,
+        backfills=backfills,
         complete=complete,
         listen=output.trying(),
     )
@@ -185,7 +197,8 @@ def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
     """The findings as the answer, and what is known of them as narration."""
     count = sum(unit.complete for unit in linted.units)
     if json_:
-        output.answer_json({"schema_version": 1, "revisions": count, **_as_json(linted)})
+        counts = {"revisions": count, "backfills": len(linted.backfills)}
+        output.answer_json({"schema_version": 1, **counts, **_as_json(linted)})
     elif format_ is not None:
         output.answer(FORMATS[format_](linted.findings))
     else:
@@ -193,15 +206,18 @@ def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
             output.answer(f"{finding.render()}\n")
     for each in linted.suppressed:
         output.narrate(each.render())
-    if not linted.units:
+    if not (linted.units or linted.backfills):
         return
     allowed = len({each.finding for each in linted.suppressed})
     said = f", {allowed} allowed by the files" if allowed else ""
+    tried = counted(count, "revision")
+    if linted.backfills:
+        tried += f" and {counted(len(linted.backfills), 'backfill')}"
     missed = len(linted.units) - count
     untried = f", {missed} not run to the end" if missed else ""
     if linted.mismatch:
         output.narrate(linted.mismatch)
-    output.narrate(f"{summary(linted.findings)} in {counted(count, 'revision')}{untried}{said}")
+    output.narrate(f"{summary(linted.findings)} in {tried}{untried}{said}")
 
 
 def _as_json(linted: Linted) -> dict[str, Any]:
@@ -222,29 +238,36 @@ def _wanted(
     settings: LintSettings,
     *,
     staged_: bool,
-) -> Sequence[str]:
-    """The ids that were asked for. On failure: click.UsageError, UsageError, RevisionUnknown."""
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The ids that were asked for, and the names of the backfills that are tried with them.
+
+    On failure: click.UsageError, UsageError, RevisionUnknown.
+    """
     if revisions:
-        return [revision_typed(each, chain) for each in revisions]
+        ids = [revision_typed(each, chain) for each in revisions]
+        return ids, of_revisions(of, ids)
     included = [r for r in chain if settings.includes(r.path)]
     if not included:
         raise click.UsageError("there is no revision in paths of [tool.surefoot.lint]")
     # Nobody judges the past, unless it is asked for by name.
     included = [r for r in included if r.unlocked or not r.past]
     if since is None and not staged_:
-        if not included:
+        every = [path.stem for path in backfill_paths(of.lock) if settings.includes(path)]
+        if not (included or every):
             output.narrate("no revision after the baseline: nothing to lint")
-        return [r.id for r in included]
+        return [r.id for r in included], every
+    folders = (*of.locations, *(path.parent for path in backfill_paths(of.lock)[:1]))
     changed = {
         path
-        for folder in of.locations
+        for folder in folders
         for path in (_staged(folder) if staged_ else changed_since(folder, since or ""))
     }
     wanted = [r.id for r in included if r.path is not None and r.path.resolve() in changed]
-    if not wanted:
+    fills = of_revisions(of, wanted, changed)
+    if not (wanted or fills):
         said = "is staged" if staged_ else f"was added or changed since {since}"
         output.narrate(f"no revision {said}: nothing to lint")
-    return wanted
+    return wanted, fills
 
 
 def _staged(folder: Path) -> set[Path]:

@@ -11,6 +11,7 @@ from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
+from surefoot.linting.backfills import refuse_unknown, with_backfills
 from surefoot.linting.lint import NOTHING, Linted, chosen_of, judgement
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
@@ -33,6 +34,7 @@ async def lint(
     rows: int = ROWS,
     back: bool = False,
     downgrades: bool = False,
+    backfills: Iterable[str] = (),
     zone: str = ZONE,
     prepare: Callable[[Target], Awaitable[None]] | None = None,
     complete: Callable[[Linted, Scratch], Awaitable[Linted]] | None = None,
@@ -44,7 +46,8 @@ async def lint(
     those for `major`, by default that of the scratch server. `prepare` may bring the scratch
     database to the revision before them; `complete` may change the result, and gets the scratch
     database, on whose server it may try more; `rows`, `back`, `zone` and `listen` are those of
-    `trace`. With `downgrades` those are traced and judged too.
+    `trace`. With `downgrades` those are traced and judged too. The `backfills` of these names are
+    tried and judged as well, each at the revision that it needs.
 
     Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
@@ -61,12 +64,14 @@ async def lint(
     chosen = chosen_of(chain, revisions)
     for name in (name for revision in chosen for name in revision.requires_backfill):
         named(project, name)
-    if not chosen:
+    fills = [named(project, name) for name in dict.fromkeys(backfills)]
+    refuse_unknown(chain, fills)
+    if not (chosen or fills):
         return NOTHING
     wanted = [revision.id for revision in chosen]
     try:
         is_ready = prepare is None and zone in AS_UTC
-        before = up_to(chain, chosen[0].down) if is_ready else ()
+        before = up_to(chain, chosen[0].down) if is_ready and chosen else ()
         async with scratch_database(database, project, major=major, to=before) as made:
             with explained(made.engine.url), files_read_once():
                 target = Target.of(made.engine, project)
@@ -78,6 +83,7 @@ async def lint(
                 how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
                 how |= {"major": major, "downgrades": downgrades}
                 linted = await lint_on(target, chain, wanted, **how)
+                linted = await with_backfills(linted, project, fills, made, listen=listen)
             return linted if complete is None else await complete(linted, made)
     except SurefootError as error:
         return judgement(chosen, Trace((), error), major or ANY_MAJOR)

@@ -57,6 +57,8 @@ class Linted:
     # The major version of PostgreSQL that it is for, and that of the scratch server.
     major: int | None = None
     tried_on: int | None = None
+    # The names of the backfills that were tried.
+    backfills: tuple[str, ...] = ()
 
     @property
     def mismatch(self) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surefoot.errors.disclosure import disclosed
+from surefoot.rules.judged import Judged
 from surefoot.rules.python_lines import last_line
 from surefoot.rules.repository import in_repository
 from surefoot.rules.safe_form import filled
@@ -155,8 +156,8 @@ class Rule:
     since: int | None = None
     until: int | None = None
     # How it is detected: by what its statements do on a scratch database, by how it ran there, in
-    # its file, or by squawk.
-    seen: Literal["traced", "run", "read", "squawk"] = "traced"
+    # its file, by squawk; or by a trial of a backfill there.
+    seen: Literal["traced", "run", "read", "squawk", "tried"] = "traced"
     # Whether the time that others wait grows with the rows of the table.
     grows: bool = False
     # The page of PostgreSQL's documentation on it, without host and ending; of the file none.
@@ -182,6 +183,7 @@ class Finding:
 
     rule: str
     level: Level
+    # Empty where it is about a backfill, or about revisions.lock.
     revision: str
     path: Path
     line: int
@@ -206,7 +208,7 @@ class Finding:
     @property
     def allow(self) -> str | None:
         """The comment that allows it; one about a comment or revisions.lock has none."""
-        is_about_code = self.revision and not self.rule.endswith("-suppression")
+        is_about_code = self.path.suffix == ".py" and not self.rule.endswith("-suppression")
         return f"# allow {self.rule}: <the reason>" if is_about_code else None
 
     def render(self) -> str:
@@ -235,7 +237,7 @@ def examine(unit: TracedRevision, rules: Collection[Rule], major: int) -> tuple[
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.line, f.rule)))
 
 
-def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:
+def finding(unit: Judged, rule: Rule, hit: Hit) -> Finding:
     """The finding that a rule gives for a hit."""
     return Finding(
         rule.id,

@@ -2,6 +2,7 @@
 
 from surefoot.rules import (
     access,
+    backfills,
     columns,
     constraints,
     design,
@@ -31,5 +32,6 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "What was not run": gaps.RULES,
     "Design": design.RULES,
     "The file": source.RULES,
+    "Backfills": backfills.RULES,
 }
 RULES: dict[str, Rule] = {rule.id: rule for rules in CHAPTERS.values() for rule in rules}

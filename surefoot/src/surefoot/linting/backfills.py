@@ -1,0 +1,172 @@
+"""with_backfills() tries backfills on scratch databases, and adds the findings of their rules.
+
+backfill -> scratch database at its revision, with made rows -> Trial -> rules -> Findings
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.files import read_backfill
+from surefoot.backfill.trial import Trial, tried
+from surefoot.chain.backfills import backfill_paths
+from surefoot.chain.revisions import Revision, ancestors, up_to
+from surefoot.connect.limits import Limits
+from surefoot.errors import BackfillInvalid, BackfillUnwritten, SurefootError
+from surefoot.linting.lint import Linted, Suppressed
+from surefoot.project import Project
+from surefoot.rules.backfills import TriedBackfill, examine
+from surefoot.rules.suppressions import suppressions
+from surefoot.run.commands import upgrade
+from surefoot.run.events import Listen
+from surefoot.run.scratch import bring
+from surefoot.scratch import Scratch
+from surefoot.scratch.databases import STATEMENT_S
+from surefoot.target import Target
+from surefoot.trace.sample_rows import seed
+from surefoot.trace.trace import ROWS
+
+_COLUMNS = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+"""
+
+
+def of_revisions(
+    project: Project, revisions: Collection[str], changed: Collection[Path] = ()
+) -> Sequence[str]:
+    """The backfills that one of the revisions requires, or that run after it.
+
+    Those whose files were changed as well. The others may be no backfills at all.
+    """
+    chosen = (each for each in project.revisions() if each.id in revisions)
+    required = {name for revision in chosen for name in revision.requires_backfill}
+
+    def is_chosen(path: Path) -> bool:
+        if path.stem in required or path.resolve() in changed:
+            return True
+        with suppress(BackfillInvalid, BackfillUnwritten):
+            return read_backfill(path).after in revisions
+        return False
+
+    return [path.stem for path in backfill_paths(project.lock) if is_chosen(path)]
+
+
+def refuse_unknown(chain: Sequence[Revision], backfills: Sequence[Backfill]) -> None:
+    """On failure: BackfillInvalid, where the project lacks the revision that one needs."""
+    known = {revision.id for revision in chain}
+    for each in backfills:
+        if each.after not in known:
+            reason = f"the project has no revision {each.after} (`after`)"
+            raise BackfillInvalid(f"{each.name}.py", reason)
+
+
+async def with_backfills(
+    linted: Linted,
+    project: Project,
+    backfills: Sequence[Backfill],
+    beside: Scratch,
+    *,
+    listen: Listen,
+) -> Linted:
+    """The result with the findings about backfills; they are tried beside a scratch database.
+
+    Where a revision fails before one it is not tried, and the error is that of the trace.
+    """
+    chain, paths = project.revisions(), {p.stem: p for p in backfill_paths(project.lock)}
+    order = {revision.id: place for place, revision in enumerate(chain)}
+    fills = sorted(backfills, key=lambda each: order[each.after])
+    seen: list[TriedBackfill] = []
+    try:
+        async with AsyncExitStack() as stack:
+            bench = _Bench(project, chain, beside, listen)
+            if fills:
+                bench = await stack.enter_async_context(bench.another(fills[0].after))
+            for backfill in fills:
+                path = paths[backfill.name]
+                source = path.read_text("utf-8")
+                async with bench.session(backfill.after) as session:
+                    await seed(session, ROWS, project.version_table, source)
+                    trial = await tried(session, backfill, project.version_table)
+                code, left = await _left_behind(bench, backfill, trial)
+                seen.append(TriedBackfill(path, source, trial, left, code))
+    except SurefootError as error:
+        failure = linted.trace.failure or error
+        linted = replace(linted, trace=replace(linted.trace, failure=failure))
+    findings, passed = list(linted.findings), list(linted.suppressed)
+    for each in seen:
+        stated = suppressions(each.source)
+        for finding in examine(each):
+            by = [comment for comment in stated if comment.covers(finding.rule, finding.line)]
+            passed += [Suppressed(finding, comment) for comment in by]
+            findings += [] if by else [finding]
+    return replace(
+        linted,
+        findings=tuple(findings),
+        suppressed=tuple(passed),
+        backfills=tuple(each.trial.backfill.name for each in seen),
+    )
+
+
+async def _left_behind(
+    bench: _Bench, backfill: Backfill, trial: Trial
+) -> tuple[str, Sequence[tuple[str, str]]]:
+    """The oldest release beside the backfill, and the stale columns that it does not know."""
+    code = oldest_code(bench.chain, backfill) if trial.stale else None
+    if code is None:
+        return "", ()
+    async with bench.another(code) as older, older.session(code) as session:
+        rows = await session.fetch(_COLUMNS, backfill.table)
+    known = {name for (name,) in rows}
+    return code, [(old, new) for old, new in trial.stale if old in known and new not in known]
+
+
+def oldest_code(chain: Sequence[Revision], backfill: Backfill) -> str | None:
+    """The newest revision of the oldest release that is to go on beside a backfill.
+
+    The contract revision that requires it says so. None where nothing does, or where that release
+    knows the revision after which it runs.
+    """
+    before = ancestors(chain, [backfill.after]) - {backfill.after}
+    codes = (each.requires_code for each in chain if backfill.name in each.requires_backfill)
+    return next((code for code in codes if code in before), None)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """A scratch database that runs the chain once, and is copied at revisions on its way."""
+
+    project: Project
+    chain: Sequence[Revision]
+    made: Scratch
+    listen: Listen
+
+    @asynccontextmanager
+    async def another(self, revision: str) -> AsyncIterator[_Bench]:
+        """One on the same server that has run a revision, gone after the block."""
+        before = up_to(self.chain, [revision])
+        async with self.made.another(self.project, before) as made:
+            await bring(made, Target.of(made.engine, self.project), before, listen=self.listen)
+            yield replace(self, made=made)
+
+    @asynccontextmanager
+    async def session(self, revision: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """A session in a copy that has run a revision, gone after the block."""
+        free = Target.of(self.made.engine, self.project, Limits())
+        await upgrade(free, revision, listen=self.listen, measure=False, squash=False)
+        async with self.made.copied() as engine:
+            copy = replace(self.made, engine=engine).database
+            limits = replace(copy.limits, statement_timeout_s=STATEMENT_S)
+            # Not one of the engine: SQLAlchemy gives it other values for some types.
+            session = await replace(copy, limits=limits).connect("migrate")
+            try:
+                yield session
+            finally:
+                await session.close()
