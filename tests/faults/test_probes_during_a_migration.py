@@ -1,10 +1,9 @@
 """The image's own check of a container: it must not stop a service that migrates, nor a migration.
 
-Dockerfile and compose.yaml are read here, and the check that they name runs as a process.
+The check that the Dockerfile names runs here as a process; test_image.py has the rest.
 """
 
 import asyncio
-import json
 import os
 import re
 import subprocess
@@ -18,6 +17,7 @@ from app.db.migration import in_a_thread
 from harness.clock import within
 from harness.databases import Database, connect, value
 from surefoot.chain.lockfile import read_lock
+from tests.support.image import in_exec_form
 from tests.support.project import ROOT
 from tests.support.service import served
 from tests.support.sites import revert
@@ -27,12 +27,8 @@ HEAD = read_lock(PROJECT.lock)[-1].id
 
 def image_check(**environment: str) -> int:
     """The exit code of the image's HEALTHCHECK, in a container with that environment."""
-    text = (ROOT / "Dockerfile").read_text("utf-8")
-    found = re.search(r"HEALTHCHECK .*?CMD (\[.*?\])\n", text, re.DOTALL)
-    assert found
-    command = json.loads(found[1])
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
-    return done.returncode
+    given = {**os.environ, **environment}
+    return subprocess.run(in_exec_form("HEALTHCHECK"), cwd=ROOT, env=given, check=False).returncode
 
 
 @pytest.mark.slow
@@ -62,22 +58,6 @@ async def test_a_service_that_migrates_is_alive_and_not_ready(database: Database
 def test_where_nobody_listens_the_check_fails() -> None:
     """With the port of the setting, and not with that of the image."""
     assert image_check(VEGAFS_PORT="1") == 1
-
-
-def test_a_container_that_only_migrates_has_no_check() -> None:
-    """It has no service that the image's check could ask."""
-    services = _services((ROOT / "compose.yaml").read_text("utf-8"))
-    checked = [name for name, text in services.items() if "build: ." in text]
-    assert checked == ["migrate", "app"]
-    assert re.search(r"healthcheck:\n +disable: true\n", services["migrate"])
-    assert "healthcheck" not in services["app"]
-    assert "${VEGAFS_PORT:-8000}:${VEGAFS_PORT:-8000}" in services["app"]
-
-
-def _services(compose: str) -> dict[str, str]:
-    body = compose.partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
-    parts = re.split(r"^  (\w+):\n", body, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 async def test_python_that_sleeps_in_a_revision_does_not_stop_the_answers() -> None:
