@@ -37,7 +37,7 @@ async def served(filling: Filling) -> AsyncIterator[httpx.AsyncClient]:
         app = Starlette(routes=overview_app(watch, made, authorize=None).routes)
         transport = httpx.ASGITransport(app)
         async with watch.on(), httpx.AsyncClient(transport=transport, base_url="http://t") as it:
-            while watch.backfills is None:
+            while watch.look.backfills is None:
                 await asyncio.sleep(0.02)
             yield it
 

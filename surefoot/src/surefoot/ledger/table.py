@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # The outcome of a row about a backfill, whose revision is the one that the backfill needs. It says
 # nothing of the revision itself.
 BACKFILL = "backfill"
+# The outcomes of a step that did not end well.
+BROKEN_OFF = ("failed", "started")
 _OUTCOMES = (
     "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured', "
     "'backfill')"

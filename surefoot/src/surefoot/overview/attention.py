@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN
-from surefoot.ledger.table import steps
+from surefoot.ledger.table import BROKEN_OFF, steps
 from surefoot.overview.backfills import unfinished_backfills
 from surefoot.overview.model import (
     Activity,
@@ -15,9 +15,6 @@ from surefoot.overview.model import (
     Unread,
 )
 from surefoot.run.sessions import Blocker
-
-# Outcomes in the ledger of a step that did not end well.
-BROKEN_OFF = ("failed", "started")
 
 
 def attention(

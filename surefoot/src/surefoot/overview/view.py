@@ -7,9 +7,9 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from surefoot.ledger.services import intolerant
-from surefoot.ledger.table import Row, applied, steps, unfinished
+from surefoot.ledger.table import BROKEN_OFF, Row, applied, steps, unfinished
 from surefoot.overview import model
-from surefoot.overview.attention import BROKEN_OFF, attention
+from surefoot.overview.attention import attention
 from surefoot.overview.backfills import shown_backfills
 from surefoot.overview.model import Activity, Link, Reading, Unread
 from surefoot.startup.check import Build, Verdict

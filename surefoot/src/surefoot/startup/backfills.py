@@ -3,19 +3,14 @@
 The classes of the backfills are not needed: the tables of their state say all of it.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from surefoot.connect.failures import describe, is_lost
 from surefoot.version_table import AT_WORK, VersionTable
-
-logger = logging.getLogger(__name__)
 
 # interrupted: no process is at work. failed: it has ended, and rows could not be changed.
 STATES = ("running", "interrupted", "paused", "complete", "failed")
@@ -82,22 +77,6 @@ def read_backfills(
     rows = connection.exec_driver_sql(query).all()
     leases = {space: at_work for space, *at_work in connection.exec_driver_sql(_LEASES)}
     return [_seen(row, *leases.get(version_table.leases(row[0]), (0, 0))) for row in rows]
-
-
-async def look(
-    connection: AsyncConnection, version_table: VersionTable
-) -> Sequence[SeenBackfill] | None:
-    """The same for a service; None where the tables cannot be read.
-
-    On failure: the connection is lost.
-    """
-    try:
-        return await connection.run_sync(read_backfills, version_table)
-    except Exception as error:
-        if is_lost(error):
-            raise
-        logger.debug("the state of the backfills could not be read: %s", describe(error))
-        return None
 
 
 def _seen(row: Any, sessions: int, processes: int) -> SeenBackfill:

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -29,7 +29,6 @@ from surefoot.connect.failures import describe
 from surefoot.errors import SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import announce
-from surefoot.startup.backfills import SeenBackfill, look
 from surefoot.startup.check import (
     TIMEOUT_S,
     Build,
@@ -40,6 +39,7 @@ from surefoot.startup.check import (
     check_on,
     unreachable,
 )
+from surefoot.startup.looks import Look, look
 from surefoot.telemetry import verdict_changed
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ SILENT_AFTER_S = 1.1
 # Comparing the whole schema takes about ten milliseconds, and is not urgent unless somebody asks.
 COMPARE_EVERY_S = 60.0
 FRESH_S = 1.0
-# How often it looks at the backfills; so long after a look that was not answered.
+# How often it looks at backfills and runs; so long after a look that was not answered.
 LOOK_EVERY_S, LOOK_LATER_S = 2.0, 60.0
 # Of a busy server it takes no more than this share of the time.
 COMPARE_SHARE = 0.1
@@ -79,11 +79,13 @@ class Watch:
         # Whether the schema has the fingerprint of revisions.lock; None where that is unknown.
         # It is shown, and does not make the service unready.
         self.agrees: bool | None = None
-        # The backfills that have begun; None where they are not known, as before the watch is on.
-        self.backfills: Sequence[SeenBackfill] | None = None
+        # Backfills and runs; nothing is known of them before the watch is on.
+        self.look = Look()
         self.checked_at = datetime.now(timezone.utc)
         # The changes of the verdict, by the new state.
         self.changes: Counter[State] = Counter()
+        # The pending revisions, each with the moment at which it was first seen to be pending.
+        self.pending_since: Mapping[str, datetime] = {}
         self._engine = autocommitting(engine)
         # Not in autocommit mode, as the comparison takes several statements.
         self._comparing = engine
@@ -93,7 +95,7 @@ class Watch:
         self._notified = asyncio.Event()
         # When a check began that has not ended.
         self._asked_s: float | None = None
-        # When the backfills are looked at again.
+        # When backfills and runs are looked at again.
         self._look_s = 0.0
         # The comparison is wanted, and is done; None while nothing is watched.
         self._wanted = asyncio.Event()
@@ -218,11 +220,11 @@ class Watch:
             await asyncio.gather(asked, return_exceptions=True)
 
     async def _ask(self, connection: AsyncConnection) -> Verdict:
-        """Check, and look at the backfills now and then."""
+        """Check, and look at backfills and runs now and then."""
         verdict = await check_on(connection, self.build)
         if time.monotonic() >= self._look_s:
             self._look_s = time.monotonic() + LOOK_LATER_S
-            self.backfills = await look(connection, self.build.version_table)
+            self.look = await look(connection, self.build.version_table)
             self._look_s = time.monotonic() + LOOK_EVERY_S
         return verdict
 
@@ -264,9 +266,12 @@ class Watch:
         before, self._verdict, self._asked_s = self._verdict, verdict, None
         self.checked_at = datetime.now(timezone.utc)
         if verdict.state == "unreachable":
-            self.backfills = None
+            self.look = Look()
         else:
             self._usable = verdict.error is None
+        if verdict.state not in ("unreachable", "unreadable"):
+            before_it, now = self.pending_since, self.checked_at
+            self.pending_since = {each: before_it.get(each, now) for each in verdict.pending}
         if before is None or _said(before) == _said(verdict):
             return
         self.changes[verdict.state] += 1

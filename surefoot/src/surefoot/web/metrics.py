@@ -3,6 +3,7 @@
 They come from the watch: a scrape does not wait for the database and works while it is away.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import get_args
@@ -72,8 +73,15 @@ def metrics(watch: Watch, now: datetime, prefix: str) -> Iterator[Metric]:
             "expected": verdict.expected,
         },
     )
+    since = min(watch.pending_since.values(), default=now)
+    oldest = "Seconds for which this service has seen a revision pending, of the oldest one."
+    yield gauge("schema_oldest_pending_seconds", oldest, (now - since).total_seconds())
+    drifted = "Whether the schema differs from the revisions; NaN where that is not known."
+    yield gauge("schema_drifted", drifted, math.nan if watch.agrees is None else not watch.agrees)
+    broken_off, failed = watch.look.broken_off, "Revisions whose last run failed or did not end."
+    yield gauge("schema_failed_revisions", failed, math.nan if broken_off is None else broken_off)
     age_s = (now - watch.checked_at).total_seconds()
     yield gauge("schema_check_age_seconds", "Seconds since the schema was checked last.", age_s)
-    yield from of_backfills(watch.backfills or (), prefix)
+    yield from of_backfills(watch.look.backfills or (), prefix)
     seen = "Whether migrations can see this service; 0 behind a pooler."
     yield gauge("service_announced", seen, watch.announced)

@@ -46,7 +46,7 @@ class Readiness:
             pending=verdict.pending,
             ahead=tuple(stranger.id for stranger in verdict.ahead),
             drift=None if watch.agrees is None else not watch.agrees,
-            backfills=None if watch.backfills is None else tuple(watch.backfills),
+            backfills=None if watch.look.backfills is None else tuple(watch.look.backfills),
             checked_at=watch.checked_at,
             fix=error.help if error else None,
         )
