@@ -97,7 +97,8 @@ class Settings(BaseSettings):
         description="a server to try revisions on, in databases of their own; unset: one of ours",
     )
     environment: Literal["development", "test", "production"] = Field(
-        default="development", description="production turns the development defaults off"
+        default="development",
+        description="production turns the guards on and the development defaults off",
     )
     state_dir: Path = Field(
         default=PROJECT_ROOT / ".vegafs", description="where the embedded database lives"
@@ -109,7 +110,9 @@ class Settings(BaseSettings):
         default=5.0, gt=0, description="how long a connection may take, unless the URL says"
     )
     pool_size: int = Field(default=5, ge=1, description="connections the service keeps open")
-    pool_max_overflow: int = Field(default=5, ge=0, description="and opens beyond them at most")
+    pool_max_overflow: int = Field(
+        default=5, ge=0, description="connections that it opens beyond them at most"
+    )
     pool_timeout_s: float = Field(
         default=10.0, gt=0, description="how long a request waits for a connection"
     )
@@ -120,7 +123,9 @@ class Settings(BaseSettings):
         description="how long others may wait behind one attempt of a migration at its locks",
     )
     migrate_patient_lock_timeout_s: float = Field(
-        default=600.0, gt=0, description="the same for locks that nobody else queues behind"
+        default=600.0,
+        gt=0,
+        description="how long an attempt waits for a lock that nobody else queues behind",
     )
     migrate_lock_budget_s: float = Field(
         default=600.0, ge=0, description="how long a revision is tried again for a lock, in all"
@@ -149,7 +154,7 @@ class Settings(BaseSettings):
         description="what a service does that starts on a database that is behind",
     )
     startup_wait_s: float = Field(
-        default=300.0, gt=0, description="how long it waits for the migration, if it waits"
+        default=300.0, gt=0, description="how long a service waits for the migration, if it waits"
     )
     migrate_statement_timeout_s: float = Field(
         default=0.0, ge=0, description="how long a migration's statement may run; 0 is no limit"
@@ -157,14 +162,19 @@ class Settings(BaseSettings):
     migrate_idle_in_transaction_timeout_s: float = Field(
         default=60.0,
         ge=0,
-        description="how long its client may be silent in a transaction; 0 is no limit",
+        description="how long a migration may be silent in a transaction; 0 is no limit",
     )
     volumes: Annotated[dict[str, Path], NoDecode, BeforeValidator(_volumes)] = Field(
         default_factory=dict,
         description="the folders that may be scanned: name=/path,name=/path",
     )
-    host: str = Field(default="127.0.0.1", description="the address that the service listens on")
-    port: int = Field(default=8000, ge=0, le=65535, description="and its port")
+    host: str = Field(default="127.0.0.1", description="the address on which the service listens")
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        description="the port on which the service listens; 0 takes a free one",
+    )
     worker: bool = Field(default=True, description="whether the service works on jobs itself")
     worker_poll_s: float = Field(default=1.0, gt=0, description="how often an idle worker looks")
     worker_lease_s: float = Field(

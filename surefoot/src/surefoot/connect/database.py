@@ -66,13 +66,19 @@ class Database:
     migrate_url: Url = field(default=None, repr=False)
     # The start of each session's application_name; role and database of an embedded server.
     name: str = "surefoot"
+    # The bounds of runs.
     limits: Limits = field(default_factory=Limits)
+    # How long one connection may take, unless the URL says it.
     connect_timeout_s: float = 5.0
+    # Connections that an engine of the role `app` keeps open.
     pool_size: int = 5
+    # Connections that it opens beyond them.
     pool_max_overflow: int = 5
+    # How long a request waits for one of them.
     pool_timeout_s: float = 10.0
-    # The folder of an embedded server that serves where `url` is None, and its programs.
+    # The folder of an embedded server that serves where `url` is None.
     embedded: Path | None = None
+    # The folder of PostgreSQL's programs, for that server and for `pg_dump`.
     pg_bindir: Path | None = None
     # A server to try revisions on, in databases of their own; None for a throw-away one.
     scratch_url: Url = field(default=None, repr=False)

@@ -16,6 +16,7 @@ class Limits:
         database = Database(url, limits=limits)
     """
 
+    # For another run to end.
     mutex_wait_s: float = 300.0
     # For all waits of one attempt that readers or writers may queue behind: their longest stall.
     lock_timeout_s: float = 0.2
@@ -31,16 +32,21 @@ class Limits:
     statement_timeout_s: float = 0.0
     # For a client to be silent in a transaction: it is stopped, cut off or busy; 0 is no limit.
     idle_in_transaction_timeout_s: float = 60.0
+    # The least pause before the second attempt; it doubles with each.
     retry_first_s: float = 0.2
+    # The longest pause between two attempts.
     retry_longest_s: float = 30.0
     # A statement or a wait that takes this long is told to the listener.
     warn_after_s: float = 2.0
+    # The guards of data, of running services and of lint findings refuse.
     production: bool = False
-    # Run in production before a run with a reason, which may lose data; or who waived it, and why.
+    # A command that runs in production before a run with a reason, which may lose data.
     backup_command: str | None = None
+    # Who does without that backup, and why.
     backup_waived: str | None = None
-    # In production, for a revision that breaks rules of level error.
+    # What becomes in production of a revision that breaks rules of level error.
     lint: Literal["off", "warn", "error"] = "error"
+    # The version of the application, for the ledger.
     build: str = ""
     # What a backfill gives way to.
     throttle: Throttle = Throttle()

@@ -16,8 +16,9 @@ class Throttle:
         limits = Limits(throttle=throttle)
     """
 
-    # A physical standby: the time until it has replayed what was written, and the WAL that is left.
+    # A physical standby: the time until it has replayed what was written.
     replica_lag_s: float | None = 10.0
+    # A physical standby: the WAL that it has not replayed.
     replica_lag_bytes: int | None = 256_000_000
     # A logical slot: the WAL that its subscriber has not confirmed. A slot that loses its WAL, too.
     slot_lag_bytes: int | None = 1_000_000_000
@@ -31,12 +32,14 @@ class Throttle:
     wal_bytes_per_s: int | None = None
     # Files that wait to be archived. A failing archive_command, too.
     archive_files: int | None = 64
-    # An SQL statement, or a URL of http or https, that takes longer than the second when the
+    # An SQL statement, or a URL of http or https, that takes longer than `probe_ms` when the
     # service is slow. An error and a status of 400 or more count as slow.
     probe: str | None = None
+    # In milliseconds: how long the probe takes where the service is not slow.
     probe_ms: float = 500.0
-    # Not to pause, but to vacuum meanwhile: dead rows, as a part of all and a least number.
+    # Not to pause, but to vacuum meanwhile: the part of dead rows.
     dead_part: float | None = 0.2
+    # And the least number of them.
     dead_rows: int = 10_000
 
     def __post_init__(self) -> None:

@@ -70,17 +70,19 @@ class Environment:
     targets: TargetsSource | None = None
     # The bounds of a run on `engine`; a Database has its own.
     limits: Limits | str | Callable[[], Limits] | None = None
-    # Where Alembic keeps the revision of a database.
+    # The table in which Alembic keeps the revision of a database.
     version_table: str = VersionTable.name
+    # Its schema; without one it is found by the search path.
     version_table_schema: str | None = None
     # The schemas of the application, as `Project` has them.
     schemas: Sequence[str] = ()
     # The kinds of object, such as "views" and "functions", of which the models are the whole truth:
     # autogenerate drops those that no model claims, and leaves them alone otherwise.
     manages: Collection[str] = ()
-    # Filters of autogenerate, as Alembic defines them. They are asked first; tables of Surefoot and
-    # of `exclude` are left out in any case.
+    # A filter of autogenerate by name, as Alembic defines it. It is asked first; tables of Surefoot
+    # and of `exclude` are left out in any case.
     include_name: Callable[..., bool] | None = None
+    # The same by object.
     include_object: Callable[..., bool] | None = None
     # Tables that belong neither to a model nor to a revision.
     exclude: Collection[str] = ()

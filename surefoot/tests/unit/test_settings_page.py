@@ -1,0 +1,23 @@
+"""docs/settings.md is what the classes of the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from harness.settings_page import CLASSES, PAGE, comments, page
+
+
+def test_the_page_is_current() -> None:
+    """Each field is there, with its type, its default and its meaning."""
+    assert PAGE.read_text("utf-8") == page(), "run python tests/harness/settings_page.py"
+
+
+def test_every_field_has_a_meaning() -> None:
+    """A comment of its own above it."""
+    without = [
+        f"{cls.__name__}.{field.name}"
+        for cls in CLASSES
+        for field in fields(cls)
+        if not comments(cls)[field.name]
+    ]
+    assert without == []
