@@ -22,10 +22,15 @@ def counted(number: int, noun: str, verb: str = "") -> str:
 
 def roughly(number: float, noun: str) -> str:
     """A number of which the first digits matter: `1 row`, `9,800 rows`, `29.8M rows`."""
+    return f"{short(number)} {noun if round(number) == 1 else plural(noun)}"
+
+
+def short(number: float) -> str:
+    """A number of which the first digits matter: `9,800`, `29.8M`."""
     for least, unit, letter in _ROWS:
         if number >= least:
-            return f"{number / unit:.1f}{letter} {plural(noun)}"
-    return counted(round(number), noun)
+            return f"{number / unit:.1f}{letter}"
+    return f"{round(number):,}"
 
 
 def plural(noun: str) -> str:

@@ -25,8 +25,8 @@ from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.history import changed_since, staged
 from surefoot.linting.lint import NOTHING, Linted
+from surefoot.linting.markdown import summary
 from surefoot.linting.settings import FAIL_ON, LintSettings, check_levels
-from surefoot.planning.text import summary
 from surefoot.project import Project
 from surefoot.remedies.planned import Planned, planned, with_remedies
 from surefoot.remedies.steps import SafeForm

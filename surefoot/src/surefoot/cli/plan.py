@@ -9,8 +9,10 @@ from surefoot.cli import output
 from surefoot.cli.lock_finding import lock_finding
 from surefoot.cli.project import json_option, opened, project, serving, target_option
 from surefoot.linting.formats import FORMATS
+from surefoot.linting.markdown import summary
+from surefoot.planning.markdown import markdown
 from surefoot.planning.plan import plan
-from surefoot.planning.text import render, summary
+from surefoot.planning.text import render
 from surefoot.rules.findings import Finding
 
 
@@ -34,6 +36,7 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
       surefoot plan
       surefoot plan --target eu --from-database
       surefoot plan --json
+      surefoot plan --format markdown >> "$GITHUB_STEP_SUMMARY"
 
     \b
     Exit codes: 0 no finding of level error; 1 there is one; 4 a revision failed on the scratch
@@ -57,6 +60,8 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
         )
     if json_ or format_ is None:
         output.answer_as(json_, found, lambda: render(found))
+    elif format_ == "markdown":
+        output.answer(markdown(found))
     else:
         answer(found.findings)
         output.narrate(summary(found.findings))

@@ -2,16 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import metadata, version
 from typing import Any
 from urllib.parse import quote
 
+from surefoot.linting.markdown import markdown
 from surefoot.rules.findings import Finding, generic
 from surefoot.rules.registry import RULES
 from surefoot.rules.repository import in_repository
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+# Of rules without a page of PostgreSQL's: they are about the file, whose form is Alembic's.
+_ALEMBIC = "https://alembic.sqlalchemy.org/en/latest/tutorial.html"
+# The labels of such an address, the best first.
+_HOMES = ("documentation", "homepage", "repository")
 
 
 def github(findings: Sequence[Finding]) -> str:
@@ -59,6 +64,7 @@ def sarif(findings: Sequence[Finding]) -> str:
                         "driver": {
                             "name": "surefoot",
                             "version": version("surefoot"),
+                            **home(metadata("surefoot").get_all("Project-URL") or ()),
                             "rules": [_rule(each) for each in rules],
                         }
                     },
@@ -95,20 +101,28 @@ def sarif(findings: Sequence[Finding]) -> str:
 FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {
     "github": github,
     "gitlab": gitlab,
+    "markdown": markdown,
     "sarif": sarif,
 }
+
+
+def home(urls: Iterable[str]) -> Mapping[str, str]:
+    """The address of the tool, where its package names one."""
+    found = {name.lower(): url for name, _, url in (each.partition(", ") for each in urls)}
+    named = next((each for each in _HOMES if each in found), None)
+    return {"informationUri": found[named]} if named else {}
 
 
 def _rule(identifier: str) -> Mapping[str, Any]:
     rule = RULES.get(identifier)
     if rule is None:
-        return {"id": identifier}
+        return {"id": identifier, "helpUri": _ALEMBIC}
     return {
         "id": identifier,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": f"{generic(rule.consequence)}. Help: {generic(rule.help)}."},
         "help": {"text": rule.safe_form()},
-        **({"helpUri": rule.url} if rule.url else {}),
+        "helpUri": rule.url or _ALEMBIC,
         "defaultConfiguration": {"level": rule.level},
     }
 

@@ -34,8 +34,11 @@ def blocks_readers(mode: str) -> bool:
 
 def blocked(mode: str) -> str:
     """The statements that the lock blocks, as text."""
+    return f"blocks {waiting(mode)}"
+
+
+def waiting(mode: str) -> str:
+    """Which of reads and writes wait behind the lock, as text."""
     if blocks_readers(mode):
-        return "blocks reads and writes"
-    if blocks_writers(mode):
-        return "blocks INSERT, UPDATE, DELETE"
-    return "blocks neither reads nor writes"
+        return "reads and writes"
+    return "INSERT, UPDATE, DELETE" if blocks_writers(mode) else "neither reads nor writes"
