@@ -38,6 +38,7 @@ COMMANDS = {
     "plan": "Show pending revisions with their locks, durations and undo cost.",
     "scratch": "Show or remove the scratch servers that are kept between two commands.",
     "services": "List running services and the revisions of their code.",
+    "status": "Show where the database is: applied and pending revisions, what is next.",
     "squash": "Write the first revisions as one file, for empty databases.",
     "upgrade": "Apply revisions, with a report as JSON.",
     "verify": "Run all checks: files, ledger, start-up check, drift.",

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -27,7 +28,14 @@ def answer(text: str) -> None:
 
 def answer_json(value: Any) -> None:
     """The answer as one JSON document."""
-    click.echo(in_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
+    click.echo(in_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
+
+
+def _plain(value: object) -> object:
+    """A value that JSON does not have: a moment by ISO 8601 with its zone, a set in its order."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return sorted(value) if isinstance(value, (set, frozenset)) else str(value)
 
 
 def answer_as(json_: bool, found: Any, text: Callable[[], str]) -> None:

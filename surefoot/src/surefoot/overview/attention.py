@@ -34,7 +34,9 @@ def attention(
             if isinstance(reading.backfills, Unread)
             else unfinished_backfills(reading.backfills, command)
         ),
-        *_found(checks, pending, () if isinstance(services, Unread) else services, command),
+        *_ledger(checks, command),
+        *_schema(reading, checks, command),
+        *_found(pending, () if isinstance(services, Unread) else services, command),
     )
 
 
@@ -62,22 +64,35 @@ def _broken_off(reading: Reading) -> Iterator[Notice]:
         yield Notice("run-failed", ended, f"run `alembic {again}` again: it continues from there")
 
 
+def _ledger(checks: Iterable[IntegrityCheck], command: str) -> Iterator[Notice]:
+    for check in checks:
+        if check.name == "Ledger" and check.holds == "no":
+            yield Notice("ledger-edited", check.text, f"`{command} ledger` shows the rows")
+
+
+def _schema(reading: Reading, checks: Iterable[IntegrityCheck], command: str) -> Iterator[Notice]:
+    if all(check.holds != "no" for check in checks if check.name == "Schema"):
+        return
+    if reading.verdict.state == "never-migrated":
+        yield Notice(
+            "not-adopted",
+            "the database has objects of its own, and no record of a revision that made them",
+            f"`{command} ops adopt REV --reason …` compares them with a revision",
+        )
+        return
+    yield Notice(
+        "database-drifted",
+        "the schema differs from the revisions: somebody changed it by hand",
+        f"`{command} drift` lists the differences, when they appeared, and the SQL that removes "
+        "them",
+    )
+
+
 def _found(
-    checks: Iterable[IntegrityCheck],
     pending: Iterable[Link],
     services: Iterable[AnnouncedService],
     command: str,
 ) -> Iterator[Notice]:
-    failed = {check.name: check for check in checks if check.holds == "no"}
-    if "Ledger" in failed:
-        yield Notice("ledger-edited", failed["Ledger"].text, f"`{command} ledger` shows the rows")
-    if "Schema" in failed:
-        yield Notice(
-            "database-drifted",
-            "the schema differs from the revisions: somebody changed it by hand",
-            f"`{command} drift` lists the differences, when they appeared, and the SQL that "
-            "removes them",
-        )
     for link in pending:
         if link.lint not in (None, CLEAN):
             yield Notice(

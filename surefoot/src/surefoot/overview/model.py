@@ -82,6 +82,10 @@ class Link:
     requires_code: str | None = None
     # False for a revision of the database that this build does not have.
     known: bool = True
+    # Of its last row in the ledger: when it ended, how long it ran, who ran it.
+    finished_at: datetime | None = None
+    duration_s: float | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from surefoot.ledger.services import intolerant
 from surefoot.ledger.table import BROKEN_OFF, Row, applied, steps, unfinished
@@ -13,6 +14,7 @@ from surefoot.overview.attention import attention
 from surefoot.overview.backfills import shown_backfills
 from surefoot.overview.model import Activity, Link, Reading, Unread
 from surefoot.startup.check import Build, Verdict
+from surefoot.wording import counted
 
 SCHEMA_VERSION = 1
 PAGE_ROWS = 20
@@ -95,8 +97,8 @@ def _chain(
 ) -> tuple[Link, ...]:
     verdict = reading.verdict
     rows = () if isinstance(reading.ledger, Unread) else reading.ledger
-    in_force = set(applied(rows)) or {r.id for r in build.revisions} - set(verdict.pending)
-    last = {row.revision: row for row in steps(rows)}
+    ledger, last = applied(rows), {row.revision: row for row in steps(rows)}
+    in_force = set(ledger) or {r.id for r in build.revisions} - set(verdict.pending)
     running = happening.revision if isinstance(happening, model.RunningMigration) else None
 
     def state(identifier: str) -> model.LinkState:
@@ -109,6 +111,12 @@ def _chain(
         row = last.get(identifier)
         return "failed" if row is not None and row.outcome in BROKEN_OFF else "pending"
 
+    def done(identifier: str) -> dict[str, Any]:
+        if (row := ledger.get(identifier)) is None:
+            broken = last.get(identifier)
+            row = broken if broken is not None and broken.outcome in BROKEN_OFF else None
+        return {} if row is None else _done(row)
+
     known = [
         Link(
             each.id,
@@ -117,14 +125,35 @@ def _chain(
             state(each.id),
             each.verdict,
             each.requires_code,
+            **done(each.id),
         )
         for each in build.revisions
     ]
     ahead = [
-        Link(each.id, "", each.phase, "applied", None, each.requires_code, known=False)
+        Link(
+            each.id,
+            "",
+            each.phase,
+            "applied",
+            None,
+            each.requires_code,
+            known=False,
+            **done(each.id),
+        )
         for each in verdict.ahead
     ]
     return (*known, *ahead)
+
+
+def _done(row: Row) -> dict[str, Any]:
+    """The last step of a revision; nothing ran where it was stamped or adopted."""
+    ran_s = None if row.direction == "stamp" else row.duration_s
+    return {"finished_at": row.finished_at, "duration_s": ran_s, "by": _person(row)}
+
+
+def _person(row: Row) -> str:
+    user, host = ((row.actor or {}).get(key, "?") for key in ("os_user", "host"))
+    return f"{user}@{host}"
 
 
 def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> model.History | Unread:
@@ -138,13 +167,13 @@ def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> model.Hist
 
 def _history_row(row: Row) -> model.HistoryRow:
     what = _DONE[row.direction] if row.outcome == "applied" else row.outcome
-    user, host, role = ((row.actor or {}).get(k, "?") for k in ("os_user", "host", "database_user"))
+    role = (row.actor or {}).get("database_user", "?")
     same = {
         f.name: getattr(row, f.name)
         for f in fields(model.HistoryRow)
         if f.name not in ("what", "by")
     }
-    return model.HistoryRow(**same, what=what, by=f"{user}@{host} as {role}")
+    return model.HistoryRow(**same, what=what, by=f"{_person(row)} as {role}")
 
 
 def _services(
@@ -175,7 +204,7 @@ def _ledger_check(reading: Reading) -> tuple[model.Holds, str]:
         return "unknown", ledger.unread
     if not ledger:
         return "unknown", "the database has no ledger yet"
-    return "yes", f"all {len(ledger)} rows match their hashes"
+    return "yes", f"{counted(len(ledger), 'row', 'matches/match')} the hashes"
 
 
 def _schema_check(reading: Reading) -> tuple[model.Holds, str]:
