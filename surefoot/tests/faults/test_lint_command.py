@@ -9,6 +9,7 @@ import pytest
 
 from harness.databases import Database
 from harness.runs import Chain, Launcher
+from surefoot.chain.lockfile import baseline
 from surefoot.chain.revisions import read_revisions
 
 TABLE = (
@@ -199,20 +200,21 @@ async def test_a_rule_is_explained_with_the_names_of_a_finding(
 
 
 @pytest.mark.sample(2)
-@pytest.mark.parametrize("spoiled", ["stale", "in conflict"])
+@pytest.mark.parametrize("spoiled", ["stale", "in conflict", "empty"])
 async def test_lint_and_plan_stop_at_a_lock_that_no_run_accepts(
     chain: Chain, launcher: Launcher, empty_database: Database, spoiled: str
 ) -> None:
     """One sentence and the command that helps; in a format one finding, and none of a revision."""
     chain.add(*TABLE)
     chain.add(*INDEX)
+    chain.lock(baseline=["0001"])
+    text = chain.lock_path.read_text("utf-8")
     if spoiled == "stale":
         path = chain.path("0002")
         path.write_text(path.read_text("utf-8").replace("ix_t_a", "ix_t_b"), "utf-8")
     else:
-        text = chain.lock_path.read_text("utf-8")
-        chain.lock_path.write_text(f"<<<<<<< HEAD\n{text}", "utf-8")
-    code = "revisions-broken" if spoiled == "in conflict" else "lock-file-stale"
+        chain.lock_path.write_text("" if spoiled == "empty" else f"<<<<<<< HEAD\n{text}", "utf-8")
+    code = "lock-file-stale" if spoiled == "stale" else "revisions-broken"
     for command in ("lint", "plan"):
         said = await launcher.surefoot(chain, command, url=empty_database.url)
         assert said.out == ""
@@ -227,6 +229,12 @@ async def test_lint_and_plan_stop_at_a_lock_that_no_run_accepts(
     (finding,) = found["findings"]
     assert (finding["path"], finding["allow"]) == ("alembic/revisions.lock", None)
     assert found["revisions"] == 0
+    # The command does help, and keeps the baseline where the file has it.
+    written = await launcher.surefoot(chain, "lock", url=empty_database.url)
+    assert (written.code, written.out) == (0, ""), written.err
+    assert baseline(chain.lock_path) == (set() if spoiled == "empty" else {"0001"})
+    said = await launcher.surefoot(chain, "lock", "--check", url=empty_database.url)
+    assert said.code == 0, said.err
 
 
 async def test_lint_leaves_the_past_alone_unless_it_is_named(

@@ -116,10 +116,14 @@ def _is_baseline(fields: Sequence[str]) -> bool:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+    except OSError as error:
+        reason = f"{path} cannot be read: {error.strerror}"
+        raise RevisionsBroken(reason, help=f"run `{command()} lock`") from None
+    except UnicodeDecodeError:
+        # Nobody knows its baseline.
         raise RevisionsBroken(
-            f"{path} cannot be read: {reason}", help=f"run `{command()} lock`"
+            f"{path} cannot be read: it is no text",
+            help=f"restore it, or remove it and run `{command()} lock`",
         ) from None
 
 

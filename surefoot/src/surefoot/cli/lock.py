@@ -9,8 +9,15 @@ import click
 
 from surefoot.backfill.files import read_backfills
 from surefoot.chain.backfills import check_backfills
-from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_known, write_lock
-from surefoot.chain.revisions import Revision, heads, with_past
+from surefoot.chain.lockfile import (
+    baseline,
+    check_lock,
+    check_seals,
+    read_lock,
+    with_known,
+    write_lock,
+)
+from surefoot.chain.revisions import Revision, heads, revisions_in, with_past
 from surefoot.chain.squashed import checked
 from surefoot.cli import output
 from surefoot.cli.project import database, project
@@ -31,11 +38,12 @@ from surefoot.wording import counted
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the file is outdated.")
 @click.option(
     "--baseline",
+    "baselines",
     metavar="REV",
     multiple=True,
     help="Take this revision and those before it as they are; `heads`: all that there are.",
 )
-def command(check: bool, baseline: tuple[str, ...]) -> None:
+def command(check: bool, baselines: tuple[str, ...]) -> None:
     """Write revisions.lock from the revision files.
 
     The file lists every revision with the checksum of its code, the fingerprint of the schema after
@@ -49,7 +57,8 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
     found as it goes. After an interruption, run it again: it continues.
     """
     found = project()
-    revisions, lock = found.revisions(), found.lock
+    lock = found.lock
+    revisions = found.revisions() if check else _on_disk(found)
     if check:
         check_lock(lock, revisions)
         check_backfills(lock)
@@ -60,11 +69,11 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
         if squash:
             output.narrate(squash)
         return
-    if baseline:
+    if baselines:
         newest = heads(revisions)
         revisions = with_past(
             [replace(each, past=False, unlocked=False) for each in revisions],
-            [one for each in baseline for one in (newest if each == "heads" else [each])],
+            [one for each in baselines for one in (newest if each == "heads" else [each])],
         )
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
@@ -132,6 +141,14 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
             await fingerprinted(target, revisions, listen=listen, keep=keep)
             if not judged:
                 await made.keep(revisions)
+
+
+def _on_disk(of: Project) -> tuple[Revision, ...]:
+    """The revisions by their files, also where the lock cannot be read, since it is rewritten."""
+    try:
+        return of.revisions()
+    except RevisionsBroken:
+        return with_past(revisions_in(of.codes()), baseline(of.lock))
 
 
 def _locked(lock: Path) -> tuple[Revision, ...]:
