@@ -230,3 +230,5 @@ def test_speed() -> None:
     assert speed.look(12.0, 1, 100, 200, 1000) == (50.0, 8.0)
     assert speed.look(13.0, 2, 100, 0, 1000) == (None, None)
     assert speed.look(14.0, 2, 100, 0, 1000) == (0.0, None)
+    # The table has more rows than the statistics say.
+    assert speed.look(15.0, 2, 100, 1000, 1000) == (0.0, None)

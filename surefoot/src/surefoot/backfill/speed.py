@@ -19,7 +19,8 @@ class Speed:
     ) -> tuple[float | None, float | None]:
         """Rows changed a second, and the seconds left until `total` rows are walked.
 
-        Each is None where it is not known: at the first look at a lap, and while nothing moves.
+        Each is None where it is not known: at the first look at a lap, and while nothing moves. The
+        time left is not known either once as many rows are walked: `total` is an estimate.
         """
         if lap != self._lap:
             self._lap = lap
@@ -29,6 +30,6 @@ class Speed:
         took_s = now_s - then_s
         if took_s <= 0:
             return None, None
-        of_walk = (walked - walked_then) / took_s
-        left_s = max(0, total - walked) / of_walk if of_walk > 0 else None
+        of_walk, left = (walked - walked_then) / took_s, total - walked
+        left_s = left / of_walk if of_walk > 0 and left > 0 else None
         return (changed - changed_then) / took_s, left_s
