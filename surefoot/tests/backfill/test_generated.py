@@ -127,7 +127,7 @@ async def test_a_required_column(shop: Shop) -> None:
     write_value(path, "id * 2")
     await shop.works("surefoot", "lock")
     linted = await shop.works("surefoot", "lint")
-    assert "0 errors, 0 warnings" in linted.err
+    assert "0 errors, 0 warnings in 4 revisions and 1 backfill" in linted.err
     planned = await shop.works("surefoot", "plan")
     assert "  requires the backfill orders_size: not begun, it runs after 0002\n" in planned.out
     await shop.works("alembic", "upgrade", "0002")
@@ -152,7 +152,9 @@ async def test_an_exchanged_type(shop: Shop) -> None:
     assert 'todo = "size_new IS NULL AND size IS NOT NULL"' in text
     assert '"size_new": "size::integer"' in text
     assert shop.requiring("orders_size_new") == ["0003", "0005"]
-    await shop.works("surefoot", "lint")
+    linted = await shop.works("surefoot", "lint")
+    assert "in 5 revisions and 1 backfill" in linted.err
+    assert "alembic/backfills" not in linted.out
     await shop.fill("0002", "orders_size_new")
     assert await shop.connection.fetchval(SIZES) == [5, -7]
 
@@ -197,6 +199,9 @@ async def test_a_default_that_differs_by_row(shop: Shop) -> None:
     said = await shop.revise(token)
     assert "yours to write" not in said
     assert '"token": "gen_random_uuid()"' in shop.backfill("orders_token").read_text("utf-8")
+    linted = await shop.works("surefoot", "lint")
+    assert "0 warnings" in linted.err
+    assert "and 1 backfill" in linted.err
     await shop.fill("0002", "orders_token")
     assert await shop.connection.fetchval("SELECT count(DISTINCT token) FROM orders") == 50
 

@@ -137,8 +137,9 @@ async def _go_on(
         await state.restart(backfill.sha256, statements.key.oid)
         return True
     if progress.state in (COMPLETE, FAILED):
-        has_rows = await connection.fetchval(statements.any_left())
-        is_again = bool(has_rows and not (progress.state == FAILED and progress.failed))
+        # Rows that failed wait for `retry_failed`.
+        query = statements.any_left(but_failed=progress.failed > 0)
+        is_again = bool(await connection.fetchval(query))
         if is_again:
             await state.restart(backfill.sha256, statements.key.oid)
         return is_again

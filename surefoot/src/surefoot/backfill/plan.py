@@ -19,6 +19,7 @@ from surefoot.backfill.failures import before_batches
 from surefoot.backfill.key import read_key
 from surefoot.backfill.pace import FIRST_ROWS
 from surefoot.backfill.scans import explained_batch, first_place
+from surefoot.backfill.state import State
 from surefoot.backfill.statements import Statements
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -113,6 +114,7 @@ async def _forecast(
         transaction = connection.transaction()
         await transaction.start()
         try:
+            await _create(connection, of)
             began_s = time.perf_counter()
             changed = await change(connection, of, high)
             took_s = time.perf_counter() - began_s
@@ -132,6 +134,13 @@ async def _forecast(
         changed,
         took_s,
     )
+
+
+async def _create(connection: asyncpg.Connection[Any], of: Statements) -> None:
+    """Create what a run would: a role that may not learns it from a dry run."""
+    await State(connection, of.version_table, of.backfill.name).create()
+    if of.backfill.is_python:
+        await connection.execute(of.values_table)
 
 
 async def _rows(connection: asyncpg.Connection[Any], of: Statements) -> tuple[int, bool]:

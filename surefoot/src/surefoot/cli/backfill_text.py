@@ -112,7 +112,10 @@ def ended(name: str, result: Result) -> str:
     changed = counted(result.changed, "row")
     if result.is_complete:
         return f"OK  {name} is complete; this run changed {changed}"
-    return f"STOPPED  {name} was cancelled; this run changed {changed}"
+    state = "was cancelled"
+    if result.progress is not None:
+        state = f"is {result.progress.state} and not complete"
+    return f"STOPPED  {name} {state}; this run changed {changed}"
 
 
 class Narration:

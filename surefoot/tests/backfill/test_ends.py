@@ -1,0 +1,125 @@
+"""How a run ends, and rows that come where it has been."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.backfills import Filling
+from surefoot import errors
+from surefoot.backfill import laps
+from surefoot.backfill.events import LapDone, Unseen, Walked
+from surefoot.backfill.files import named
+from surefoot.backfill.plan import plan
+from surefoot.cli import backfill_text
+
+
+def laps_of(filling: Filling) -> list[tuple[int, int]]:
+    """The laps that were done, and the rows that each changed."""
+    return [(each.lap, each.changed) for each in filling.told if isinstance(each, LapDone)]
+
+
+@pytest.mark.parametrize("takes_too_long", [False, True])
+async def test_a_look_that_takes_long(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch, takes_too_long: bool
+) -> None:
+    """After a lap that changed nothing there is more time for it; where that ends, it is told."""
+    monkeypatch.setattr(laps, "_LOOKING_MS", 1)
+    if takes_too_long:
+        monkeypatch.setattr(laps, "_LONGER_MS", 1)
+    filling.widen(todo="wide IS NULL AND (SELECT true FROM pg_sleep(0.02))")
+    result = await filling.run()
+    assert (result.is_complete, laps_of(filling)) == (True, [(1, 1000), (2, 0)])
+    unseen = [each.what for each in filling.told if isinstance(each, Unseen)]
+    assert [each.partition(":")[0] for each in unseen] == (
+        ["rows that came behind the last lap"] if takes_too_long else []
+    )
+
+
+async def test_a_row_that_comes_behind_the_last_lap(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longer look finds it, although the lap has found none."""
+    monkeypatch.setattr(laps, "_LOOKING_MS", 1)
+    filling.widen(todo="wide IS NULL AND (SELECT true FROM pg_sleep(0.02))")
+    await filling.connection.execute(
+        "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "UPDATE files SET wide = NULL WHERE id = 1; RETURN NULL; END $$"
+    )
+    await filling.run(until=lambda event: isinstance(event, Walked))
+    await filling.connection.execute(
+        "CREATE TRIGGER again AFTER UPDATE ON alembic_version_backfill_ranges "
+        "FOR EACH ROW WHEN (new.done AND new.changed = 0 AND new.walked >= 1000) "
+        "EXECUTE FUNCTION again()"
+    )
+    filling.told.clear()
+    await filling.run(until=lambda event: isinstance(event, LapDone) and event.lap == 3)
+    assert laps_of(filling)[-1] == (3, 1)
+
+
+async def test_rows_that_came_after_an_end_with_failed_rows(filling: Filling) -> None:
+    """They are changed, and the rows that failed wait to be tried again."""
+    await filling.connection.execute("ALTER TABLE files ADD CHECK (wide < 999)")
+    filling.widen()
+    with pytest.raises(errors.BackfillRowsFailed):
+        await filling.run()
+    assert await filling.left() == 1
+    await filling.connection.execute("INSERT INTO files VALUES (5000, 5), (5001, 999)")
+    with pytest.raises(errors.BackfillRowsFailed, match="changed: 2"):
+        await filling.run()
+    assert await filling.left() == 2
+    filling.told.clear()
+    with pytest.raises(errors.BackfillRowsFailed):
+        await filling.run()
+    assert laps_of(filling) == []
+
+
+async def test_the_last_line_of_a_run_that_was_stopped(filling: Filling) -> None:
+    """It says the state that was seen, and `cancelled` where there is none."""
+    filling.widen()
+    result = await filling.run(until=lambda _: True, batch_s=0.001)
+    assert result.progress is not None
+    line = backfill_text.ended("wide", result)
+    assert line.startswith("STOPPED  wide is running and not complete; this run changed ")
+
+
+@pytest.mark.parametrize(
+    ("revoked", "missing"),
+    [
+        ("CREATE ON SCHEMA public FROM PUBLIC, dry_runner", "schema public"),
+        ("TEMPORARY ON DATABASE {} FROM PUBLIC, dry_runner", "temporary tables"),
+    ],
+)
+async def test_a_dry_run_needs_what_a_run_needs(
+    filling: Filling, revoked: str, missing: str
+) -> None:
+    """It creates the tables, of the state and of the values of `fill`, and rolls them back."""
+    filling.write(
+        "wide",
+        """
+        after = "0001"
+        table = "files"
+        todo = "wide IS NULL"
+        reads, writes = ("size",), ("wide",)
+
+        async def fill(self, rows):
+            return [{"wide": row["size"]} for row in rows]
+        """,
+    )
+    own, backfill = filling.database.access, named(filling.project, "wide")
+    assert (await plan(backfill, own, filling.project, dry_run=True)).changed == 1000
+    tables = "SELECT count(*) FROM pg_class WHERE relname ~ '_backfill'"
+    assert await filling.connection.fetchval(tables) == 0
+    name = filling.database.name
+    await filling.connection.execute(
+        "CREATE ROLE dry_runner LOGIN; GRANT ALL ON SCHEMA public TO dry_runner; "
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO dry_runner; "
+        f"GRANT ALL ON DATABASE {name} TO dry_runner; REVOKE {revoked.format(name)}"
+    )
+    its = own.at(filling.database.url.replace("tester@", "dry_runner@"))
+    try:
+        assert (await plan(backfill, its, filling.project)).rows == 1000
+        with pytest.raises(errors.PermissionMissing, match=missing):
+            await plan(backfill, its, filling.project, dry_run=True)
+    finally:
+        gone = "DROP OWNED BY dry_runner; DROP ROLE dry_runner"
+        await filling.connection.execute(gone)
