@@ -47,7 +47,7 @@ async def test_events_as_json(filling: Filling, launcher: Launcher) -> None:
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert {line["schema_version"] for line in lines} == {1}
     assert (lines[-1]["event"], lines[-1]["complete"], lines[-1]["changed"]) == ("done", True, 1000)
-    assert {"walked", "lapdone"} <= {line["event"] for line in lines}
+    assert {"walked", "lap_done"} <= {line["event"] for line in lines}
 
 
 async def test_a_signal_and_a_second_run(filling: Filling, launcher: Launcher) -> None:

@@ -137,7 +137,9 @@ async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> N
     arguments = ("upgrade", "--run-backfills", "--json")
     done = await launcher.surefoot(contracting.chain, *arguments, url=url)
     assert done.code == 0, done.err
-    assert [each["revision"] for each in json.loads(done.out)["steps"]] == ["0002", "0003", "0004"]
+    *told, report = [json.loads(line) for line in done.out.splitlines()]
+    assert [each["revision"] for each in report["steps"]] == ["0002", "0003", "0004"]
+    assert {"revision_done", "walked", "done"} <= {each["event"] for each in told}
     assert await contracting.left("wide IS NULL OR again IS NULL") == 0
 
 

@@ -36,7 +36,7 @@ async def test_the_session_is_named_and_the_index_is_built_once_it_is_gone(
     result = await run.end(timeout_s=10)
     assert result.code == 0, result.err
     assert re.search(
-        r"\n  waiting for \d s, for:\n"
+        r"\n  0002  waiting for [\d.]+ s, for:\n"
         r"    pid \d+ blocker, idle in transaction, in a transaction for [\d.]+ s: "
         r"BEGIN; UPDATE t SET id = \? WHERE id = \?\n",
         result.err,

@@ -88,7 +88,7 @@ BLOCKED = Blocked("0002", (BLOCKER,), 1, 30.0, "lock timeout", is_outside_transa
         (StatementWaiting(3.2, (BLOCKER,)), ["  waiting for 3.2 s, for:", f"    {BY}"]),
         (
             StatementRunning(3.2, StatementProgress("scanning", 0.5)),
-            ["  3.2 s so far: scanning, 50%"],
+            ["  3.2 s so far: scanning, 50 %"],
         ),
         (StatementRunning(3.2, StatementProgress("waiting", None)), ["  3.2 s so far: waiting"]),
         (StatementRunning(31.0, None), ["  31 s so far"]),

@@ -1,7 +1,6 @@
 """`surefoot backfill`: change the rows of large tables beside the service."""
 
 import asyncio
-import json
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
@@ -12,7 +11,7 @@ import click
 
 from surefoot.backfill import control
 from surefoot.backfill.definition import Backfill
-from surefoot.backfill.events import Listen
+from surefoot.backfill.events import Event, Listen
 from surefoot.backfill.files import named
 from surefoot.backfill.plan import plan as planned
 from surefoot.backfill.run import Result
@@ -97,7 +96,7 @@ def plan(name: str, json_: bool, target: str | None) -> None:
 @click.option("--execute", is_flag=True, help="Do it; without this one batch is rolled back.")
 @_workers
 @_parameters
-@click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
+@output.events_option
 @target_option
 def run(
     name: str,
@@ -128,7 +127,7 @@ def run(
 @_name
 @click.option("--execute", is_flag=True, help="Do it; without this the rows are shown.")
 @_workers
-@click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
+@output.events_option
 @target_option
 def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: str | None) -> None:
     """Try the rows again that could not be changed."""
@@ -212,14 +211,22 @@ def _ask(
 
 def run_to_end(name: str, target: str | None, *, json_: bool, **options: Any) -> None:
     """Run a backfill until it has ended, or a signal stops it. On failure: as `run`."""
-    function = partial(_until_signal, listen=_listener(json_), options=options)
-    result, by = _ask(name, target, function)
-    if json_:
-        progress = result.progress and asdict(result.progress)
-        done = {"event": "done", "complete": result.is_complete, "changed": result.changed}
-        _line({**done, "progress": progress})
-    if by is not None and not result.is_complete:
-        raise Interrupted(by, [f"{counted(result.changed, 'row')} of {name}"])
+    with output.error_as_line(json_):
+        with text.telling(output.narrate) as tell:
+
+            def listen(event: Event) -> None:
+                if json_:
+                    output.answer_line(output.event_name(event), asdict(event))
+                tell(event)
+
+            function = partial(_until_signal, listen=listen, options=options)
+            result, by = _ask(name, target, function)
+        if json_:
+            progress = result.progress and asdict(result.progress)
+            done = {"complete": result.is_complete, "changed": result.changed}
+            output.answer_line("done", {**done, "progress": progress})
+        if by is not None and not result.is_complete:
+            raise Interrupted(by, [f"{counted(result.changed, 'row')} of {name}"])
     output.narrate(text.ended(name, result))
 
 
@@ -249,16 +256,6 @@ async def _until_signal(
     finally:
         for each in _SIGNALS:
             loop.remove_signal_handler(each)
-
-
-def _listener(json_: bool) -> Listen:
-    if json_:
-        return lambda event: _line({"event": type(event).__name__.lower(), **asdict(event)})
-    return text.Narration(output.narrate)
-
-
-def _line(value: Mapping[str, object]) -> None:
-    output.answer(json.dumps({"schema_version": 1, **value}, default=str, ensure_ascii=False))
 
 
 def _given(max_rows_per_second: float | None, batch_seconds: float | None) -> dict[str, float]:

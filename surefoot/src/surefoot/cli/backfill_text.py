@@ -1,14 +1,16 @@
 """Backfills as text: a table, a forecast, how far one is, and the lines of a run."""
 
-import sys
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from surefoot.backfill.control import Status
 from surefoot.backfill.events import (
     Event,
     Held,
     LapDone,
+    Listen,
     Unrecorded,
     Unseen,
     Vacuumed,
@@ -18,6 +20,7 @@ from surefoot.backfill.plan import Forecast
 from surefoot.backfill.run import Result
 from surefoot.cli.output import PROGRESS_S
 from surefoot.errors.names import command
+from surefoot.terminal.kind import draws
 from surefoot.wording import counted, duration, roughly
 
 # From this lap on its rows have come since the backfill began.
@@ -118,11 +121,37 @@ def ended(name: str, result: Result) -> str:
     return f"STOPPED  {name} {state}; this run changed {changed}"
 
 
-class Narration:
-    """Says how far a run is: often on a terminal, else in a line now and then."""
+@contextmanager
+def telling(say: Callable[[str], None]) -> Iterator[Listen]:
+    """A listener for the events of a run: drawn on a terminal, elsewhere in lines by `say`."""
+    if not draws():
+        yield Narration(say)
+        return
+    from surefoot.terminal.screen import Screen  # noqa: PLC0415 - on a terminal alone
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._every_s = say, PROGRESS_S[sys.stderr.isatty()]
+    # Replaced as a whole, because another thread draws them.
+    walked: Walked | None = None
+
+    def frame(_columns: int) -> Sequence[str]:
+        return () if walked is None else [*_walked_apart(walked)]
+
+    with Screen(frame) as screen:
+        narration = Narration(screen.say, every_s=math.inf)
+
+        def listen(event: Event) -> None:
+            nonlocal walked
+            if isinstance(event, Walked):
+                walked = event
+            narration(event)
+
+        yield listen
+
+
+class Narration:
+    """Says how far a run is, in a line now and then."""
+
+    def __init__(self, say: Callable[[str], None], *, every_s: float = PROGRESS_S[False]) -> None:
+        self._say, self._every_s = say, every_s
         self._said_s = time.monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -146,16 +175,28 @@ class Narration:
 
 
 def _walked(event: Walked) -> str:
+    place, rows = _place(event), _rows(event)
+    return f"  {event.backfill}: {', '.join([*place[:2], *rows, *place[2:]])}"
+
+
+def _walked_apart(event: Walked) -> Iterator[str]:
+    """The same for a narrow terminal: the most wanted is in front."""
+    yield f"  {event.backfill}: {', '.join(_place(event))}"
+    yield f"    {', '.join(_rows(event))}"
+    if event.held is not None:
+        yield f"    paused: {event.held}"
+
+
+def _place(event: Walked) -> Sequence[str]:
     share = min(100, 100 * event.walked / event.total) if event.total else 100
-    parts = [
-        f"lap {event.lap}",
-        f"{share:.0f} % walked",
-        f"{counted(event.changed, 'row')} changed",
-    ]
+    left = [] if event.left_s is None else [f"about {duration(event.left_s)} left"]
+    return [f"lap {event.lap}", f"{share:.0f} % walked", *left]
+
+
+def _rows(event: Walked) -> Sequence[str]:
+    parts = [f"{counted(event.changed, 'row')} changed"]
     if event.rows_per_s:
         parts.append(f"{event.rows_per_s:,.0f} rows/s")
-    if event.left_s is not None:
-        parts.append(f"about {duration(event.left_s)} left")
     if event.failed:
         parts.append(f"{counted(event.failed, 'row')} failed")
-    return f"  {event.backfill}: {', '.join(parts)}"
+    return parts

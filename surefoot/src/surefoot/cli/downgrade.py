@@ -3,14 +3,14 @@
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import on_target
+from surefoot.cli.telling import told
 from surefoot.errors import ReasonMissing
 from surefoot.run import commands as upgrade
 
 
 @click.command(name="downgrade", context_settings={"ignore_unknown_options": True})
 @click.argument("revision")
-@click.option("--json", "json_", is_flag=True, help="Print the report as one JSON object.")
+@output.events_option
 @click.option("--execute", is_flag=True, help="In production: also where data is lost.")
 @click.option("--reason", help="Why; the ledger keeps it.")
 def command(revision: str, json_: bool, execute: bool, reason: str | None) -> None:
@@ -25,12 +25,14 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None) -> No
       surefoot downgrade 0006 --execute --reason "0007 slows the listing down"
       surefoot downgrade base --json
     """
-    if execute and not reason:
-        raise ReasonMissing
-    report = on_target(
-        lambda target: upgrade.downgrade(
-            target, revision, reason=reason if execute else None, listen=output.tell, signals=True
+    with output.error_as_line(json_):
+        if execute and not reason:
+            raise ReasonMissing
+        report = told(
+            lambda target, listen: upgrade.downgrade(
+                target, revision, reason=reason if execute else None, listen=listen, signals=True
+            ),
+            json_=json_,
         )
-    )
     if json_:
-        output.answer_json(report.as_json())
+        output.answer_line("report", report.as_json())

@@ -9,15 +9,19 @@ from surefoot.errors import BackfillPending
 from surefoot.run.report import Report
 
 
-def upgrade_and_fill(upgrade: Callable[[str], Report], revision: str) -> Report:
+def upgrade_and_fill(
+    upgrade: Callable[[str], Report], revision: str, *, json_: bool = False
+) -> Report:
     """Upgrade to a revision; where that needs a backfill, run it and go on.
 
     On failure: as the upgrade and the backfill.
     """
-    return _reach(upgrade, revision, set())
+    return _reach(upgrade, revision, set(), json_=json_)
 
 
-def _reach(upgrade: Callable[[str], Report], revision: str, ran: set[str]) -> Report:
+def _reach(
+    upgrade: Callable[[str], Report], revision: str, ran: set[str], *, json_: bool
+) -> Report:
     try:
         return upgrade(revision)
     except BackfillPending as pending:
@@ -25,10 +29,10 @@ def _reach(upgrade: Callable[[str], Report], revision: str, ran: set[str]) -> Re
         if pending.backfill in ran:
             raise
         ran.add(pending.backfill)
-        first = None if pending.first is None else _reach(upgrade, pending.first, ran)
+        first = None if pending.first is None else _reach(upgrade, pending.first, ran, json_=json_)
         output.narrate(f"FILL  {pending.backfill}, which {pending.revision} requires")
-        run_to_end(pending.backfill, None, json_=False)
-        last = _reach(upgrade, revision, ran)
+        run_to_end(pending.backfill, None, json_=json_)
+        last = _reach(upgrade, revision, ran, json_=json_)
     if first is None:
         return last
     took_s = first.duration_s + last.duration_s

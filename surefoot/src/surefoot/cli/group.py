@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import click
 
 from surefoot.cli import output
-from surefoot.environment.streams import outlast
 from surefoot.errors import SurefootError, names
+from surefoot.terminal.streams import outlast
 
 PROGRAM = "surefoot"
 DEFAULT_INI = "alembic.ini"

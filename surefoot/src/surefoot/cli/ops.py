@@ -9,6 +9,7 @@ import click
 from surefoot.catalog import Catalog
 from surefoot.cli import output
 from surefoot.cli.project import database, on_target, project
+from surefoot.cli.telling import told
 from surefoot.connect.database import Database
 from surefoot.differences import deviations, listing
 from surefoot.errors import names
@@ -87,8 +88,8 @@ def _stamp(revisions: Sequence[str], reason: str, *, execute: bool, adopt: bool)
         named = f"{verb} {names.arguments(revisions)}"
         output.narrate(f"Next: {names.command()} ops {named} --reason … --execute")
         return
-    stamped = partial(upgrade.stamp, reason=reason, adopt=adopt, listen=output.tell)
-    on_target(lambda target: stamped(target, revisions))
+    stamped = partial(upgrade.stamp, reason=reason, adopt=adopt)
+    told(lambda target, listen: stamped(target, revisions, listen=listen))
 
 
 async def _expected(of: Project, database: Database, revisions: Sequence[str]) -> Catalog:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
+import re
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from surefoot.errors import RunFailed, SurefootError
-from surefoot.errors.disclosure import disclosed, in_json, printable
+from surefoot.errors.disclosure import disclosed, disclosed_in, in_json, printable
+from surefoot.terminal.kind import colours, draws
 
 if TYPE_CHECKING:
     from surefoot.run.events import Event, Listen
 
 # Quick runs tell nothing, others as often: on a terminal, and in a log.
 PROGRESS_S = {True: 2.0, False: 30.0}
+
+events_option = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
 
 
 def answer(text: str) -> None:
@@ -29,6 +33,33 @@ def answer(text: str) -> None:
 def answer_json(value: Any) -> None:
     """The answer as one JSON document."""
     click.echo(in_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
+
+
+def answer_line(event: str, fields: Mapping[str, Any]) -> None:
+    """One event of a long command, as a JSON object on one line. Its texts are masked."""
+    at = datetime.now(timezone.utc)
+    value = {"schema_version": 1, "event": event, "at": at, **disclosed_in(fields)}
+    click.echo(in_json(json.dumps(value, ensure_ascii=False, default=_plain)))
+
+
+def event_name(event: object) -> str:
+    """`revision_done` for RevisionDone."""
+    return re.sub(r"\B(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+@contextmanager
+def error_as_line(json_: bool) -> Iterator[None]:
+    """An error of the block is the last line of its events, too, where they are JSON."""
+    try:
+        yield
+    except Exception as error:
+        if json_:
+            # Alembic's classes are known there, and loaded by now where one of them was raised.
+            from surefoot.environment.commandline import understood, unforeseen  # noqa: PLC0415
+
+            meant = understood(error) or unforeseen(error)
+            answer_line("error", {"exit_code": meant.exit_code, **meant.as_json()})
+        raise
 
 
 def _plain(value: object) -> object:
@@ -51,14 +82,6 @@ def narrate(text: str) -> None:
     click.echo(disclosed(text), err=True)
 
 
-def tell(event: Event) -> None:
-    """Narrate an event of a run."""
-    from surefoot.run.narration import lines  # noqa: PLC0415 - a first look has no event
-
-    for line in lines(event):
-        narrate(line)
-
-
 def failed_on_scratch(cause: SurefootError) -> NoReturn:
     """Say why nothing more was tried, and exit with the code of the error."""
     # The help of a run that failed is about the next run of it.
@@ -74,7 +97,7 @@ def trying(chain: Sequence[str] = ()) -> Listen:
     """
     from surefoot.run.events import RevisionDone  # noqa: PLC0415 - as above
 
-    told_s, every_s = time.monotonic(), PROGRESS_S[sys.stderr.isatty()]
+    told_s, every_s = time.monotonic(), PROGRESS_S[draws()]
 
     def listen(event: Event) -> None:
         nonlocal told_s
@@ -92,4 +115,5 @@ def trying(chain: Sequence[str] = ()) -> Listen:
 def error(text: str) -> None:
     """An error; only the state word in front is coloured."""
     word, space, rest = disclosed(text).partition(" ")
-    click.echo(click.style(word, fg="red", bold=True) + space + rest, err=True)
+    shown = click.style(word, fg="red", bold=True) if colours() else word
+    click.echo(shown + space + rest, err=True, color=colours())

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import click
+from sqlalchemy import URL
 
 from surefoot.cli import output
 from surefoot.cli.lock_finding import lock_finding
@@ -11,9 +12,12 @@ from surefoot.cli.project import json_option, opened, project, serving, target_o
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.markdown import summary
 from surefoot.planning.markdown import markdown
-from surefoot.planning.plan import plan
+from surefoot.planning.plan import Forecast, plan
 from surefoot.planning.text import render
 from surefoot.rules.findings import Finding
+from surefoot.run import estimates
+from surefoot.run.telling import ESTIMATES
+from surefoot.scratch.kept_server import cache
 
 
 @click.command(name="plan")
@@ -58,6 +62,7 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
                 listen=output.trying(),
             )
         )
+        keep_estimates(found, database.shown("migrate"))
     if json_ or format_ is None:
         output.answer_as(json_, found, lambda: render(found))
     elif format_ == "markdown":
@@ -69,3 +74,16 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
         output.failed_on_scratch(found.stopped_by)
     if any(finding.level == "error" for finding in found.findings):
         raise SystemExit(1)
+
+
+def keep_estimates(found: Forecast, url: URL) -> None:
+    """Leave what the statements are expected to take to the run, for whoever watches it."""
+    planned = {
+        (each.revision.id, each.revision.sha256): {
+            one.statement.sql: estimates.Range(one.takes.low_s, one.takes.high_s)
+            for one in each.statements
+            if one.takes is not None and one.statement.times == 1
+        }
+        for each in found.revisions
+    }
+    estimates.keep(cache() / ESTIMATES, url, planned)

@@ -16,7 +16,7 @@ WAIT_S = 300.0
 
 @click.command(name="upgrade")
 @click.argument("revision", default="head")
-@click.option("--json", "json_", is_flag=True, help="Print the report as one JSON object.")
+@output.events_option
 @click.option(
     "--execute",
     is_flag=True,
@@ -47,34 +47,40 @@ def command(
       surefoot upgrade --run-backfills
       surefoot upgrade 0012 --execute --reason "jobs.rank is unused since 0009"
     """
-    if execute and not reason:
-        raise ReasonMissing
-    # A first look writes no reason.
-    report = None if execute else _of_first_look(revision)
-    if report is None:
-        from surefoot.cli.project import on_target  # noqa: PLC0415 - a first look does without
-        from surefoot.run import commands  # noqa: PLC0415 - Alembic and SQLAlchemy
-
-        def upgrade(to: str) -> Report:
-            return on_target(
-                lambda target: commands.upgrade(
-                    target,
-                    to,
-                    reason=reason if execute else None,
-                    services_wait_s=WAIT_S if wait else None,
-                    listen=output.tell,
-                    signals=True,
-                )
-            )
-
-        if fills:
-            from surefoot.cli.filling import upgrade_and_fill  # noqa: PLC0415 - rare
-
-            report = upgrade_and_fill(upgrade, revision)
-        else:
-            report = upgrade(revision)
+    with output.error_as_line(json_):
+        if execute and not reason:
+            raise ReasonMissing
+        # A first look writes no reason.
+        report = None if execute else _of_first_look(revision)
+        if report is None:
+            kept = reason if execute else None
+            report = _run(revision, kept, wait=wait, fills=fills, json_=json_)
     if json_:
-        output.answer_json(report.as_json())
+        output.answer_line("report", report.as_json())
+
+
+def _run(revision: str, reason: str | None, *, wait: bool, fills: bool, json_: bool) -> Report:
+    from surefoot.cli.telling import told  # noqa: PLC0415 - a first look does without
+    from surefoot.run import commands  # noqa: PLC0415 - Alembic and SQLAlchemy
+
+    def upgrade(to: str) -> Report:
+        return told(
+            lambda target, listen: commands.upgrade(
+                target,
+                to,
+                reason=reason,
+                services_wait_s=WAIT_S if wait else None,
+                listen=listen,
+                signals=True,
+            ),
+            json_=json_,
+        )
+
+    if fills:
+        from surefoot.cli.filling import upgrade_and_fill  # noqa: PLC0415 - rare
+
+        return upgrade_and_fill(upgrade, revision, json_=json_)
+    return upgrade(revision)
 
 
 def _of_first_look(revision: str) -> Report | None:

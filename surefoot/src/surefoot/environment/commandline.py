@@ -25,7 +25,6 @@ from sqlalchemy import NullPool
 from surefoot.chain.revisions import read_revisions
 from surefoot.chain.typed import near
 from surefoot.compat.alembic import command_name, is_empty_name
-from surefoot.environment.streams import outlast
 from surefoot.errors import (
     Interrupted,
     ModelsDiffer,
@@ -36,6 +35,7 @@ from surefoot.errors import (
     UsageError,
 )
 from surefoot.errors.disclosure import disclosed
+from surefoot.terminal.streams import outlast
 
 if TYPE_CHECKING:
     from surefoot.run.events import Event

@@ -33,7 +33,7 @@ from surefoot.connect.database import bind, refuse_other_drivers
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, fast_path, late_files, options, place
-from surefoot.environment.commandline import in_words, narrate, quiet_close, say
+from surefoot.environment.commandline import in_words, quiet_close, say
 from surefoot.environment.composition import applied, compared, shared, written
 from surefoot.errors import (
     FileNotWritable,
@@ -43,10 +43,11 @@ from surefoot.errors import (
 )
 from surefoot.ledger.glance import heads_of, read
 from surefoot.project import Project
-from surefoot.run.events import ignore
+from surefoot.run.events import Listen, ignore
 from surefoot.run.interruption import Interruption
 from surefoot.run.recorder import Recorder
 from surefoot.run.run import Run
+from surefoot.run.telling import kept_estimates, telling
 from surefoot.run.upgrade.migration import Migration
 from surefoot.run.upgrade.offline import OfflineScript
 from surefoot.run.upgrade.psycopg import Psycopg
@@ -205,9 +206,23 @@ class Online:
         self, connection: Connection, script: ScriptDirectory, command: str, function: Function
     ) -> None:
         config = context.config
-        given = config.attributes
-        listen = given.get("listen") or (narrate if command_name(config) else ignore)
-        recorder = Recorder(_name(connection), listen)
+        listen = config.attributes.get("listen")
+        if listen is not None or not command_name(config):
+            self._told(connection, script, command, function, listen or ignore)
+            return
+        with telling(say, lambda: kept_estimates(self.project, connection.engine.url)) as listen:
+            self._told(connection, script, command, function, listen)
+
+    def _told(
+        self,
+        connection: Connection,
+        script: ScriptDirectory,
+        command: str,
+        function: Function,
+        listen: Listen,
+    ) -> None:
+        config = context.config
+        given, recorder = config.attributes, Recorder(_name(connection), listen)
         migration = Migration(
             Run(
                 connection,

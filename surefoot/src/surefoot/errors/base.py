@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from surefoot.errors import names
-from surefoot.errors.disclosure import disclosed
+from surefoot.errors.disclosure import disclosed, disclosed_in
 from surefoot.wording import duration
 
 if TYPE_CHECKING:
@@ -100,14 +100,5 @@ class SurefootError(Exception):
 
     def as_json(self) -> dict[str, object]:
         """The error as one JSON object; its attributes are the fields."""
-        fields = {k: _shown(v) for k, v in vars(self).items() if k not in ("message", "help")}
+        fields = {k: disclosed_in(v) for k, v in vars(self).items() if k not in ("message", "help")}
         return {"code": self.code, "message": self.message, "help": self.help, **fields}
-
-
-def _shown(value: Any) -> Any:
-    """The value of an attribute, whose texts are as open to everybody as the message."""
-    if isinstance(value, str):
-        return disclosed(value)
-    if isinstance(value, tuple):
-        return tuple(map(_shown, value))
-    return {k: _shown(v) for k, v in value.items()} if isinstance(value, dict) else value

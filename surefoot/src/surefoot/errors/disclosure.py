@@ -8,6 +8,7 @@ a program that prints its arguments. So all messages pass here, not the ones tha
 
 import re
 import shlex
+from typing import Any
 from urllib.parse import quote
 
 MASK = "***"
@@ -68,6 +69,15 @@ def printable(text: str) -> str:
 def disclosed(text: str) -> str:
     """The text as everybody may read it."""
     return printable(masked(text))
+
+
+def disclosed_in(value: Any) -> Any:
+    """The value with each text in it as everybody may read it."""
+    if isinstance(value, str):
+        return disclosed(value)
+    if isinstance(value, (tuple, list)):
+        return tuple(map(disclosed_in, value))
+    return {k: disclosed_in(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def in_json(document: str) -> str:

@@ -22,6 +22,15 @@ class Started:
 
 
 @dataclass(frozen=True)
+class RevisionStarted:
+    """A revision begins, at each attempt, as number `number` of `total`."""
+
+    revision: PlannedRevision
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
 class RevisionDone:
     """A revision is committed, as number `number` of `total`."""
 
@@ -104,6 +113,18 @@ class StatementRunning:
 
 
 @dataclass(frozen=True)
+class StatementSeen:
+    """A look at a statement that runs or waits, about once a second, for whoever watches it."""
+
+    # On one line and without its literals.
+    sql: str
+    running_s: float
+    progress: StatementProgress | None
+    # Those that it waits for, the oldest transaction first.
+    blockers: tuple[Blocker, ...]
+
+
+@dataclass(frozen=True)
 class Blocked:
     """An attempt ended without its lock. `retry_in_s` is None where the budget is used up."""
 
@@ -141,6 +162,7 @@ class NotMeasured:
 
 Event = (
     Started
+    | RevisionStarted
     | RevisionDone
     | Squashed
     | Finished
@@ -150,6 +172,7 @@ Event = (
     | ServicesWaiting
     | StatementWaiting
     | StatementRunning
+    | StatementSeen
     | Blocked
     | Warned
     | BackupStarted

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from surefoot.errors.temporary import MET
 from surefoot.run import events
 from surefoot.run.events import Event, Listen
-from surefoot.run.report import named, nothing_done
+from surefoot.run.report import AppliedRevision, PlannedRevision, named, nothing_done
+from surefoot.terminal.cells import cut, width
 from surefoot.wording import counted, duration
 
 _VERBS = {
@@ -15,29 +16,35 @@ _VERBS = {
 }
 
 
-def narrated(say: Callable[[str], None]) -> Listen:
+def narrated(say: Callable[[str], None], *, columns: Callable[[], int] = lambda: 0) -> Listen:
     """A listener that calls `say` with each line of the narration of a run.
+
+    The titles of revisions are cut so that their lines fit into so many `columns`; 0 cuts nothing.
 
     Example:
         await upgrade(target, "head", listen=narrated(print))
     """
 
+    running = ""
+
     def listen(event: Event) -> None:
-        for line in lines(event):
+        nonlocal running
+        if isinstance(event, events.RevisionStarted):
+            running = event.revision.revision
+        for line in lines(event, running, columns()):
             say(line)
 
     return listen
 
 
-def lines(event: Event) -> Iterator[str]:
-    """The lines of one event, each without a line feed."""
+def lines(event: Event, running: str = "", columns: int = 0) -> Iterator[str]:
+    """The lines of one event, each without a line feed; `running` is the revision that runs."""
     match event:
         case events.Started():
             yield _started(event)
         case events.RevisionDone(revision, number, total):
-            # A stamp has no title.
-            label = "  ".join(filter(None, (revision.revision, revision.title)))
-            yield f"  {number} of {total}  {label}  {duration(revision.duration_s)}"
+            took = duration(revision.duration_s)
+            yield f"{label(revision, number, total, columns - width(took) - 2)}  {took}"
         case events.Squashed() | events.Finished():
             yield _squashed(event) if isinstance(event, events.Squashed) else _finished(event)
         case events.AheadAccepted() | events.Adopted():
@@ -45,10 +52,10 @@ def lines(event: Event) -> Iterator[str]:
         case events.MutexBusy():
             yield from _mutex_busy(event)
         case events.StatementWaiting(running_s, blockers):
-            yield f"  waiting for {duration(running_s)}, for:"
+            yield f"{_of(running)}waiting for {duration(running_s)}, for:"
             yield from (f"    {blocker}" for blocker in blockers)
         case events.StatementRunning():
-            yield _running(event)
+            yield f"{_of(running)}{_running(event)}"
         case events.Blocked():
             yield from _blocked(event)
         case events.ServicesWaiting(code, message):
@@ -59,6 +66,15 @@ def lines(event: Event) -> Iterator[str]:
             yield f"BACKUP  {command}"
         case events.NotMeasured(reason):
             yield f"NOTE  the schema was not measured: {reason}"
+
+
+def label(
+    revision: AppliedRevision | PlannedRevision, number: int, total: int, columns: int
+) -> str:
+    """The place, id and title of a revision, in at most so many columns, if that is above 0."""
+    # A stamp has no title.
+    text = "  ".join(filter(None, (f"  {number} of {total}", revision.revision, revision.title)))
+    return cut(text, columns) if columns > 0 else text
 
 
 def _started(event: events.Started) -> str:
@@ -112,12 +128,13 @@ def _mutex_busy(event: events.MutexBusy) -> Iterator[str]:
     yield "  Ctrl-C is safe: this run has changed nothing"
 
 
+def _of(running: str) -> str:
+    return f"  {running}  " if running else "  "
+
+
 def _running(event: events.StatementRunning) -> str:
-    text = f"  {duration(event.running_s)} so far"
-    if (progress := event.progress) is None:
-        return text
-    share = f", {progress.share:.0%}" if progress.share is not None else ""
-    return f"{text}: {progress.phase}{share}"
+    text = f"{duration(event.running_s)} so far"
+    return text if event.progress is None else f"{text}: {event.progress}"
 
 
 def _blocked(event: events.Blocked) -> Iterator[str]:

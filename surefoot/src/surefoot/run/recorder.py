@@ -54,6 +54,8 @@ class Recorder:
         """A revision begins."""
         self.running = planned
         self._step_started_s = time.monotonic()
+        number = len(self.steps) + len(self._uncommitted) + 1
+        self.listen(events.RevisionStarted(planned, number, max(number, len(self.plan))))
 
     def done(self) -> None:
         """The running revision has run; `committed` follows."""

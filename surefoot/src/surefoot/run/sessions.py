@@ -2,7 +2,7 @@
 
 blockers(pid)        the sessions that a backend waits for
 mutex_holder(key)    the session that runs a migration
-progress(pid)        how far an index build or a CLUSTER is
+progress(pid)        how far an index build, a CLUSTER, a VACUUM, an ANALYZE or a COPY is
 """
 
 from __future__ import annotations
@@ -69,6 +69,16 @@ FROM pg_stat_progress_create_index WHERE pid = {pid}
 UNION ALL
 SELECT phase, CASE WHEN heap_blks_total > 0 THEN heap_blks_scanned::float8 / heap_blks_total END
 FROM pg_stat_progress_cluster WHERE pid = {pid}
+UNION ALL
+SELECT phase, CASE WHEN heap_blks_total > 0 THEN heap_blks_scanned::float8 / heap_blks_total END
+FROM pg_stat_progress_vacuum WHERE pid = {pid}
+UNION ALL
+SELECT phase,
+       CASE WHEN sample_blks_total > 0 THEN sample_blks_scanned::float8 / sample_blks_total END
+FROM pg_stat_progress_analyze WHERE pid = {pid}
+UNION ALL
+SELECT 'copying rows', CASE WHEN bytes_total > 0 THEN bytes_processed::float8 / bytes_total END
+FROM pg_stat_progress_copy WHERE pid = {pid}
 """
 _QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w$])\d+(?:\.\d+)?\b")
@@ -125,6 +135,14 @@ class StatementProgress:
 
     phase: str
     share: float | None
+
+    @property
+    def percentage(self) -> str:
+        """The share in words, cut and not rounded: 100 % is done."""
+        return "" if self.share is None else f"{int(self.share * 100)} %"
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.phase, self.percentage)))
 
 
 def blockers(connection: Connection, pid: int) -> tuple[Blocker, ...]:

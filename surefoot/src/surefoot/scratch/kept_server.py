@@ -117,14 +117,19 @@ class KeptServer:
 
 
 def folder() -> Path:
-    """The folder of the kept servers of this user, by the XDG Base Directory Specification."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "")
-    if not cache.is_absolute():
+    """The folder of the kept servers of this user."""
+    return cache() / "scratch"
+
+
+def cache() -> Path:
+    """The folder of what a command leaves to the next, by the XDG Base Directory Specification."""
+    found = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    if not found.is_absolute():
         try:
-            cache = Path.home() / ".cache"
+            found = Path.home() / ".cache"
         except RuntimeError:  # a user without a home: no folder can be made there
-            cache = Path(os.devnull)
-    return cache / "surefoot" / "scratch"
+            found = Path(os.devnull)
+    return found / "surefoot"
 
 
 def kept_servers() -> list[KeptServer]:

@@ -20,10 +20,10 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.limits import Limits
-from surefoot.run.events import Listen, StatementRunning, StatementWaiting
+from surefoot.run.events import Listen, StatementRunning, StatementSeen, StatementWaiting
 from surefoot.run.locks import waits
 from surefoot.run.second_connection import SecondConnection
-from surefoot.run.sessions import Blocker, blockers, progress
+from surefoot.run.sessions import Blocker, blockers, progress, shape
 
 # While others may wait behind the statement, and while nobody does.
 LOOK_EVERY_S, PATIENT_LOOK_EVERY_S = 0.025, 0.2
@@ -31,7 +31,9 @@ SLOW_AFTER_S = 0.05
 # A client is late where its machine is busy: the server waits for the last moment.
 LAST_S = 0.1
 ASK_EVERY_S = 0.1
-TELL_AGAIN_S = 30.0
+SEE_EVERY_S = 1.0
+# The second line about a statement, and each further one after twice the time, up to the longest.
+TELL_AGAIN_S, LONGEST_SILENCE_S = 30.0, 300.0
 
 
 @dataclass
@@ -40,9 +42,13 @@ class Statement:
 
     # How long it may wait for locks while others wait behind it; None where nobody does.
     bound_s: float | None
+    sql: str = ""
     since_s: float = field(default_factory=time.monotonic)
     looked_s: float = field(default_factory=time.monotonic)
     named_s: float = 0.0
+    seen_s: float = field(default_factory=time.monotonic)
+    # How long nothing is told after the last time.
+    silence_s: float = TELL_AGAIN_S
     # Whether others waited behind it when it was looked at; not known before the first look.
     others_wait: bool | None = None
 
@@ -94,9 +100,9 @@ class Observer:
         """Whether a statement that is cancelled now was cancelled from here."""
         return self._ends_s is not None and self._ends_s <= time.monotonic()
 
-    def statement_begins(self, bound_s: float | None) -> None:
+    def statement_begins(self, bound_s: float | None, sql: str = "") -> None:
         """A statement was sent to the server; `bound_s` is that of `Statement`."""
-        self._statement = Statement(bound_s)
+        self._statement = Statement(bound_s, sql)
         self.silent_s = self._statement.since_s - self._answered_s
 
     def statement_ends(self) -> None:
@@ -159,8 +165,14 @@ class Observer:
             self.blockers = found or self.blockers
         if statement is not self._statement:
             return
-        if now_s - statement.since_s >= self._warn_after_s and (found or wait is None):
-            self._tell(connection, now_s - statement.since_s, found)
+        running_s = now_s - statement.since_s
+        if now_s - statement.seen_s >= SEE_EVERY_S:
+            statement.seen_s = now_s
+            done = progress(connection, self.pid) if wait is None else None
+            waits_for = self.blockers if wait is not None else ()
+            self._listen(StatementSeen(shape(statement.sql), running_s, done, waits_for))
+        if running_s >= self._warn_after_s and (found or wait is None):
+            self._tell(connection, running_s, statement, found)
         if statement.bound_s is not None and statement.others_wait:
             self._end_in_time(connection, statement, statement.bound_s)
 
@@ -176,9 +188,15 @@ class Observer:
             self.waited_s += time.monotonic() - statement.looked_s
             statement.looked_s, statement.others_wait = time.monotonic(), False
 
-    def _tell(self, connection: Connection, running_s: float, found: tuple[Blocker, ...]) -> None:
+    def _tell(
+        self,
+        connection: Connection,
+        running_s: float,
+        statement: Statement,
+        found: tuple[Blocker, ...],
+    ) -> None:
         about = tuple(blocker.pid for blocker in found)
-        if time.monotonic() - self._told_s < TELL_AGAIN_S and about == self._told_about:
+        if time.monotonic() - self._told_s < statement.silence_s and about == self._told_about:
             return
         if found:
             self._listen(StatementWaiting(running_s, found))
@@ -187,6 +205,8 @@ class Observer:
             if done is None and running_s < TELL_AGAIN_S:
                 return
             self._listen(StatementRunning(running_s, done))
+        if about == self._told_about and self._told_s >= statement.since_s:
+            statement.silence_s = min(statement.silence_s * 2, LONGEST_SILENCE_S)
         self._told_s, self._told_about = time.monotonic(), about
 
     def _ask(self, connection: Connection, asked: tuple[Blocker, ...]) -> None:

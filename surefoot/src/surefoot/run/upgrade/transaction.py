@@ -242,7 +242,8 @@ class RevisionTransaction:
         wanted = limit.step_class if self.outside else limit.class_of(statement, cursor)
         if running is not None and not self.outside:
             limit.limit(wanted, cursor, is_local=not self.has_left)
-        self._run.observer.statement_begins(limit.bound_s if wanted == "short" else None)
+        bound_s = limit.bound_s if wanted == "short" else None
+        self._run.observer.statement_begins(bound_s, statement)
 
     def _statement_ends(self, _connection: Any, cursor: Any, *_: Any) -> None:
         if self._own:
@@ -286,7 +287,7 @@ class RevisionTransaction:
             connection.connection.rollback()
             raise CommitsByItself(running.revision)
         # The rows are written, deferred constraints checked: both may wait for locks.
-        self._run.observer.statement_begins(self.lock_timeout.bound_s)
+        self._run.observer.statement_begins(self.lock_timeout.bound_s, "COMMIT")
 
     def _rolls_back(self, _connection: Connection) -> None:
         # After an error as well; then `complete` is not called.

@@ -1,0 +1,35 @@
+"""The kind of stderr: one place decides whether something is drawn on it, or coloured."""
+
+import os
+import sys
+from typing import Any
+
+
+def draws(stream: Any = None) -> bool:
+    """Whether stderr is a terminal that can draw a line again, and a reader who wants that.
+
+    Nothing is drawn for a screen reader, which ACCESSIBLE asks for, nor where TERM is `dumb` or
+    missing: each of them gets plain lines.
+    """
+    return _is_terminal(stream or sys.stderr) and not os.environ.get("ACCESSIBLE")
+
+
+def colours(stream: Any = None) -> bool:
+    """Whether stderr is a terminal with colours, and no NO_COLOR."""
+    return _is_terminal(stream or sys.stderr) and not os.environ.get("NO_COLOR")
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty()) and os.environ.get("TERM", "") not in ("", "dumb")
+    except (AttributeError, ValueError, OSError):  # there is no stream, or it is closed
+        return False
+
+
+def size(stream: Any) -> tuple[int, int]:
+    """The columns and rows of a terminal; 80 and 24 where it does not know."""
+    try:
+        columns, rows = os.get_terminal_size(stream.fileno())
+    except (AttributeError, ValueError, OSError):
+        columns = rows = 0
+    return columns or 80, rows or 24
