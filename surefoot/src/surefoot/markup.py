@@ -7,6 +7,8 @@ from surefoot.errors.disclosure import disclosed
 
 # Signs that mean something within a line; `$` begins a formula on GitHub.
 _ACTIVE = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_+|_+(?![^\W_])")
+# Signs that mean something where a line begins: of a heading, a list or a rule.
+_BEGINS = re.compile(r"[#+=-]|\d(?=\d*[.)])")
 # A person or an issue would be told that they are mentioned; nobody is by code.
 _MENTIONS = re.compile(r"[@#](?=\w)")
 _SIGN = re.compile(r"[^\w ]")
@@ -14,13 +16,15 @@ _PLAIN = re.compile(r"[^`|\n\r]*[^`|\s][^`|\n\r]*")
 
 
 def prose(text: str) -> str:
-    """The text within a line of Markdown."""
+    """The text as a line of Markdown, or within one."""
     pieces, end = [], 0
     line = " ".join(disclosed(text).split())
     for found in _MENTIONS.finditer(line):
         pieces += [_ACTIVE.sub(_reference, line[end : found.start()]), f"<code>{found[0]}</code>"]
         end = found.end()
-    return "".join([*pieces, _ACTIVE.sub(_reference, line[end:])])
+    escaped = "".join([*pieces, _ACTIVE.sub(_reference, line[end:])])
+    begins = _BEGINS.match(escaped)
+    return _reference(begins) + escaped[1:] if begins else escaped
 
 
 def code(text: str) -> str:

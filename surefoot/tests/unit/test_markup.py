@@ -18,6 +18,8 @@ HOSTILE = [
     "**bold** _it_ ~~gone~~ [a](http://b) ![i](http://j)",
     "# heading",
     "- item",
+    "12. item",
+    "--- ===",
     "&lt;b&gt; &#60; \\| \\",
     "two\nlines\r\n\n# heading",
     "$x$ @octocat #12 <!-- hidden",
@@ -57,10 +59,11 @@ def spoken(text: str) -> str:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_text_within_a_line_is_read_as_it_is(text: str) -> None:
+@pytest.mark.parametrize("before", ["Says: ", ""])
+def test_a_text_in_a_line_is_read_as_it_is(text: str, before: str) -> None:
     """Nothing of it becomes a tag, and nobody is mentioned."""
-    seen = Seen(f"Says: {prose(text)}.")
-    assert spoken(seen.text) == spoken(f"Says: {text}.")
+    seen = Seen(f"{before}{prose(text)}.")
+    assert spoken(seen.text) == spoken(f"{before}{text}.")
     assert set(seen.tags) <= {"p", "code"}
     assert seen.tags.count("code") == len(re.findall(r"[@#]\w", text))
 

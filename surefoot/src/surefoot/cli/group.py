@@ -36,6 +36,7 @@ COMMANDS = {
     "lock": "Write revisions.lock from the revision files.",
     "ops": "Override a guard, with a recorded reason: stamp, adopt, accept-checksum.",
     "plan": "Show pending revisions with their locks, durations and undo cost.",
+    "schema": "Show the tables at a revision, or what a revision changes.",
     "scratch": "Show or remove the scratch servers that are kept between two commands.",
     "services": "List running services and the revisions of their code.",
     "status": "Show where the database is: applied and pending revisions, what is next.",
