@@ -20,7 +20,6 @@ from app.main import create_app
 from app.settings import Settings
 from harness.forks import Forks
 from harness.processes import eventually
-from surefoot.startup.check import Build
 from surefoot.startup.watch import Watch
 from tests.support.project import forks
 
@@ -32,7 +31,7 @@ def application(settings: Settings, engine: AsyncEngine, sessions: SessionFactor
     service = create_app(settings)
     service.state.engine = service.state.observing = engine
     service.state.sessions = sessions
-    service.state.watch = Watch(engine, Build.read(PROJECT.lock))
+    service.state.watch = Watch(engine, PROJECT.build())
     return service
 
 

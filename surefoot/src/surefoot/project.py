@@ -169,8 +169,8 @@ class Project:
 
         if missing := self.lock_missing():
             _log.warning("%s", missing)
-            return Build.of(self.revisions(), self.version_table, self.schemas)
-        return Build.read(self.lock, self.version_table, self.schemas)
+            return Build.of(self.revisions(), self.version_table, self.schemas, self.locations)
+        return Build.read(self.lock, self.version_table, self.schemas, self.locations)
 
     def models(self) -> Sequence[MetaData]:
         """The metadata itself. On failure: ModelsNotImportable, ConfigurationInvalid."""

@@ -12,7 +12,7 @@ from surefoot.ledger.services import Service
 from surefoot.ledger.table import Row
 from surefoot.overview import Unread, overview
 from surefoot.overview.model import Activity, History, Reading, RunningMigration
-from surefoot.overview.view import PAGE_ROWS
+from surefoot.overview.view import PAGE_ROWS, RUNS
 from surefoot.run.sessions import MutexHolder
 from surefoot.startup.check import Build, decide
 
@@ -50,6 +50,15 @@ def test_what_is_not_applied_is_pending() -> None:
     read = reading(FIRST)
     assert states(read) == {"0001": "applied", "0002": "pending", "0003": "pending"}
     assert [link.id for link in overview(BUILD, read, NOW).pending] == ["0002", "0003"]
+
+
+def test_a_revision_has_its_last_runs() -> None:
+    """Newest first, those of others left out."""
+    rows = [row(number, "0002", "failed", error=str(number)) for number in range(2, 10)]
+    first, second, _ = overview(BUILD, reading(FIRST, *rows), NOW).chain
+    assert [each.id for each in first.runs] == [1]
+    assert [each.id for each in second.runs] == [9, 8, 7, 6, 5]
+    assert len(second.runs) == RUNS
 
 
 def test_a_row_about_a_backfill_says_nothing_of_its_revision() -> None:

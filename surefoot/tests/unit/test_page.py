@@ -10,7 +10,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.glance import Glance
 from surefoot.ledger.table import Row
-from surefoot.overview import Overview, overview
+from surefoot.overview import Overview, Unread, overview
 from surefoot.overview.model import Reading
 from surefoot.startup.check import Build, decide
 from surefoot.web.page import DRAWN, draw, render
@@ -51,7 +51,26 @@ def test_a_long_chain_shows_what_is_recent_and_folds_the_rest() -> None:
     assert f"<summary>{3000 - DRAWN:,} earlier revisions</summary>" in html
     assert html.count("<g class=") == DRAWN
     assert "<summary>7 earlier revisions</summary>" in render(seen_of(100, 10))
-    assert "<summary>" not in render(seen_of(DRAWN, DRAWN))
+    assert "earlier revisions" not in render(seen_of(DRAWN, DRAWN))
+
+
+def test_each_revision_opens_to_its_runs_and_its_file() -> None:
+    """Also an earlier one; what nobody has run says so, and a password is not shown."""
+    count = DRAWN + 10
+    seen = seen_of(count, count - 1, duration_s=1.5, statements=2, actor={"os_user": "ci"})
+    texts = {f"{count:04}": HOSTILE, "0030": "# PASSWORD 'abcdefgh'"}
+    html = render(seen, texts, command="shop")
+    assert html.count("<details>") == count + 1
+    assert html.count("took 1.5 s, 2 statements") == count - 1
+    assert html.count("by ci@? as ?") == count - 1
+    assert html.count("The ledger has no row of it.") == 1
+    assert html.count('class="code"') == 2
+    assert "<script" not in html
+    assert "abcdefgh" not in html
+    assert "<code>shop schema --diff REVISION</code>" in html
+    assert "and its file" not in render(seen)
+    unread = replace(seen, history=Unread("it is locked"), chain=seen.chain[-1:])
+    assert "The ledger was not read." in render(unread)
 
 
 def test_headings_are_in_order_and_every_reference_leads_somewhere() -> None:

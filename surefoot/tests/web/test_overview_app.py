@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from starlette.routing import Mount
 from harness.databases import Database, engine
 from harness.server import SAMPLE
 from surefoot import Project, Watch
+from surefoot.startup.check import Build
 from surefoot.web import Authorize, overview_app
 
 PATHS = ["/migrations", "/migrations.json", "/metrics"]
@@ -38,10 +41,11 @@ async def mounted(
     database: Database,
     authorize: Authorize | None,
     show_details: Callable[[Request], Awaitable[bool]] | None = None,
+    build: Build = BUILD,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that has the overview at /ops."""
     async with engine(database.access, "observe") as made:
-        watch = Watch(made, BUILD)
+        watch = Watch(made, build)
         await watch.refresh()
         app = overview_app(watch, lambda: made, authorize=authorize, show_details=show_details)
         transport = httpx.ASGITransport(
@@ -69,6 +73,30 @@ async def test_without_an_authorizer_everybody_is_let_in(database: Database) -> 
     assert seen["counts"] == {"applied": len(BUILD.revisions)}
     assert "surefoot_schema_ready 1.0" in answers["/metrics"].text
     assert answers["/readyz"].json()["current"] == BUILD.newest
+
+
+async def test_a_revision_opens_to_its_file_and_its_runs(
+    database: Database, tmp_path: Path
+) -> None:
+    """As the build has it: a file that was edited since is not shown for it."""
+    folder = tmp_path / "alembic" / "versions"
+    shutil.copytree(SAMPLE / "alembic" / "versions", folder)
+    shutil.copy(SAMPLE / "alembic" / "revisions.lock", folder.parent)
+    shutil.copy(SAMPLE / "alembic.ini", tmp_path)
+    build = Project.read(tmp_path / "alembic.ini").build()
+    first, second = build.revisions[:2]
+    edited = folder / second.file_name
+    edited.write_text(edited.read_text("utf-8") + "\nEDITED = True\n", "utf-8")
+    async with mounted(database, None, build=build) as client:
+        page = (await client.get("/migrations")).text
+        (link, *_) = (await client.get("/migrations.json")).json()["chain"]
+    assert f"\nrevision = &#34;{first.id}&#34;" in page
+    assert f"\nrevision = &#34;{second.id}&#34;" not in page
+    assert page.count('class="code"') == len(build.revisions) - 1
+    (run,) = link["runs"]
+    assert (run["what"], run["revision"]) == ("applied", first.id)
+    assert run["statements"] > 0
+    assert f"{run['statements']} statement" in page
 
 
 async def test_the_authorizer_answers_strangers(database: Database) -> None:

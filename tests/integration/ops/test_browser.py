@@ -5,6 +5,7 @@ Each picture is kept in the test's folder (pytest's --basetemp), for a look.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -146,7 +147,32 @@ async def test_at_head_there_is_nothing_to_do(look: Look, database: Database) ->
     assert await page.locator("tbody tr", has_text="applied").count() == len(IDS)
     assert await page.locator("ol[aria-label] li").all_inner_texts() != []
     assert await page.locator("svg.drawing g.applied").count() == len(IDS)
-    assert await page.locator("pre").count() == 0
+    assert await page.locator("pre:visible").count() == 0
+
+
+@pytest.mark.parametrize(
+    "viewport",
+    [{"width": 1200, "height": 800}, {"width": 375, "height": 700}],
+    ids=["desk", "phone"],
+)
+async def test_a_revision_opens_by_keyboard_and_without_a_script(
+    look: Look, database: Database, tmp_path: Path, viewport: dict[str, int]
+) -> None:
+    """To who ran it, how long it took, and its file; nothing reaches beside the screen."""
+    page = await look(
+        database, "closed", viewport=viewport, color_scheme="dark", java_script_enabled=False
+    )
+    opened = page.locator("ol[aria-label] details").last
+    assert await opened.locator("pre").is_hidden()
+    await opened.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    told = " ".join((await opened.inner_text()).split())
+    assert f"applied {HEAD}" in told
+    assert re.search(r"took [\d.]+ s, \d+ statements? by \S+@\S+ as ", told)
+    assert f'revision = "{HEAD}"' in await opened.locator("pre").inner_text()
+    boxes = [await part.bounding_box() for part in await opened.locator("*").all()]
+    assert all(box["x"] + box["width"] <= viewport["width"] for box in boxes if box)
+    await opened.screenshot(path=tmp_path / "opened.png")
 
 
 async def test_it_needs_no_script_and_is_used_by_keyboard(look: Look, database: Database) -> None:

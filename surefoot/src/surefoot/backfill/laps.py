@@ -13,6 +13,7 @@ from surefoot.backfill.events import LapDone, Listen, Unseen
 from surefoot.backfill.key import Place
 from surefoot.backfill.state import COMPLETE, FAILED, RUNNING, Progress, State
 from surefoot.backfill.statements import Statements
+from surefoot.wording import duration
 
 # A table of fewer rows is one range; a larger one has so many.
 _SMALL_ROWS, _RANGES = 20_000, 32
@@ -72,7 +73,7 @@ async def _has_ended(
             await connection.execute(f"SET LOCAL statement_timeout = {longest_ms}; {_BY_PAGES}")
             return not await connection.fetchval(query)
     if not progress.changed_in_lap:
-        took = f"a look at the whole table takes more than {longest_ms // 1000} s"
+        took = f"a look at the whole table takes more than {duration(longest_ms / 1000)}"
         listen(Unseen(statements.backfill.name, f"rows that came behind the last lap: {took}"))
     return not progress.changed_in_lap
 

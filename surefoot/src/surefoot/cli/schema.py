@@ -1,12 +1,12 @@
 """`surefoot schema`: the tables as they are at a revision, and what a revision changes."""
 
 import asyncio
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 
 import click
 
 from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.typed import revision_typed
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.schema.markdown import markdown
@@ -77,7 +77,7 @@ def _named(place: Sequence[str]) -> str:
 
 
 def _places(chain: Sequence[Revision], diff: str) -> tuple[Sequence[str], Sequence[str]]:
-    """Both sides; of one revision what it builds on, and itself. On failure: click.UsageError."""
+    """Both sides; of one revision what it builds on, and itself. On failure: RevisionUnknown."""
     first, dots, last = diff.partition("..")
     if dots:
         return _place(chain, first or "base"), _place(chain, last or "heads")
@@ -87,20 +87,9 @@ def _places(chain: Sequence[Revision], diff: str) -> tuple[Sequence[str], Sequen
 
 
 def _place(chain: Sequence[Revision], name: str) -> Sequence[str]:
-    """The revisions that a name means: an id, or the beginning of one, base, head or heads.
-
-    On failure: click.UsageError.
-    """
+    """The revisions that a name means: base, head or heads, or one. On failure: RevisionUnknown."""
     if name == "base":
         return ()
     if name in ("head", "heads"):
         return tuple(sorted(heads(chain)))
-    ids = [each.id for each in chain]
-    found = [name] if name in ids else [each for each in ids if name and each.startswith(name)]
-    if len(found) == 1:
-        return (found[0],)
-    if found:
-        raise click.UsageError(f"{len(found)} ids begin with {name}: {', '.join(found[:4])}")
-    near = difflib.get_close_matches(name, ids, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise click.UsageError(f"there is no revision {name}{hint}")
+    return (revision_typed(name, chain),)

@@ -8,8 +8,9 @@ still shown. Reading changes nothing: the session is read-only, waits for a lock
 and takes at most READ_S.
 """
 
+from surefoot.overview.files import texts
 from surefoot.overview.model import Overview, Unread
 from surefoot.overview.reading import read
 from surefoot.overview.view import overview
 
-__all__ = ["Overview", "Unread", "overview", "read"]
+__all__ = ["Overview", "Unread", "overview", "read", "texts"]

@@ -1,5 +1,7 @@
 """The parts of an overview, as plain values: the page and the JSON show the same ones."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,6 +88,8 @@ class Link:
     finished_at: datetime | None = None
     duration_s: float | None = None
     by: str | None = None
+    # What the ledger says of it, newest first, of the last runs.
+    runs: tuple[HistoryRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ class HistoryRow:
     what: str
     finished_at: datetime | None
     duration_s: float
+    statements: int
     by: str
     build: str
     attempts: int

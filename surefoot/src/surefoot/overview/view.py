@@ -18,6 +18,8 @@ from surefoot.wording import counted
 
 SCHEMA_VERSION = 1
 PAGE_ROWS = 20
+# Of one revision.
+RUNS = 5
 _DONE = {"upgrade": "applied", "downgrade": "reverted", "stamp": "stamped"}
 
 
@@ -100,6 +102,13 @@ def _chain(
     ledger, last = applied(rows), {row.revision: row for row in steps(rows)}
     in_force = set(ledger) or {r.id for r in build.revisions} - set(verdict.pending)
     running = happening.revision if isinstance(happening, model.RunningMigration) else None
+    runs: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.outcome != "measured":  # that is of the schema that a run left
+            runs.setdefault(row.revision, []).append(row)
+
+    def told(identifier: str) -> tuple[model.HistoryRow, ...]:
+        return tuple(map(_history_row, runs.get(identifier, [])[: -RUNS - 1 : -1]))
 
     def state(identifier: str) -> model.LinkState:
         if verdict.state in ("unreachable", "unreadable"):
@@ -126,6 +135,7 @@ def _chain(
             each.verdict,
             each.requires_code,
             **done(each.id),
+            runs=told(each.id),
         )
         for each in build.revisions
     ]
@@ -138,6 +148,7 @@ def _chain(
             None,
             each.requires_code,
             known=False,
+            runs=told(each.id),
             **done(each.id),
         )
         for each in verdict.ahead

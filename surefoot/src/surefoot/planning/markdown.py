@@ -149,7 +149,11 @@ def _sql(planned: PlannedRevision) -> str:
         statement, sql = each.statement, each.statement.sql.strip().rstrip(";")
         times = f", {statement.times} like this" if statement.times > 1 else ""
         lines.append(f"-- {number}, line {statement.line} of the file{times}")
-        cut = f" -- … {len(sql) - LONGEST_SQL} characters more" if len(sql) > LONGEST_SQL else ";"
+        cut = (
+            f" -- … {counted(len(sql) - LONGEST_SQL, 'character')} more"
+            if len(sql) > LONGEST_SQL
+            else ";"
+        )
         lines.append(f"{sql[:LONGEST_SQL]}{cut}")
     return fold(
         f"SQL ({counted(len(planned.statements), 'statement')})", block("\n".join(lines), "sql")

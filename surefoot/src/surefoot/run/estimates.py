@@ -120,7 +120,7 @@ def _key(url: URL) -> str:
 
 def spent(seconds: float) -> str:
     """`3 s`, `1 min 2 s`: a duration that is still running, or is only known about."""
-    return f"{seconds:.0f} s" if seconds < 59.5 else duration(seconds)
+    return duration(round(seconds))
 
 
 def phase_left(share: float, grown: float, took_s: float) -> str | None:

@@ -57,8 +57,9 @@ class Build:
     digest: str
     _revisions: Callable[[], Sequence[Revision]] = field(repr=False)
     version_table: VersionTable = VersionTable()
-    # As `Project` has them.
+    # As `Project` has them; the folders are for those who want to read the files.
     schemas: Sequence[str] = ()
+    locations: Sequence[Path] = ()
 
     @cached_property
     def revisions(self) -> Sequence[Revision]:
@@ -71,10 +72,11 @@ class Build:
         revisions: Sequence[Revision],
         version_table: VersionTable = VersionTable(),
         schemas: Sequence[str] = (),
+        locations: Sequence[Path] = (),
     ) -> Build:
         """The build that has these revisions."""
         applied = digest((r.id, r.sha256) for r in revisions)
-        return cls(heads(revisions), applied, lambda: revisions, version_table, schemas)
+        return cls(heads(revisions), applied, lambda: revisions, version_table, schemas, locations)
 
     @classmethod
     def read(
@@ -82,6 +84,7 @@ class Build:
         lock_path: Path,
         version_table: VersionTable = VersionTable(),
         schemas: Sequence[str] = (),
+        locations: Sequence[Path] = (),
     ) -> Build:
         """The build by its revisions.lock. On failure: RevisionsBroken."""
         lines = lock_lines(lock_path)
@@ -93,6 +96,7 @@ class Build:
             lambda: tuple(map(from_line, lines)),
             version_table,
             schemas,
+            locations,
         )
 
     @property

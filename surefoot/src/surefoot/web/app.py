@@ -15,6 +15,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route, Router
 
 from surefoot.errors.disclosure import in_json
-from surefoot.overview import Overview, overview, read
+from surefoot.overview import Overview, overview, read, texts
 from surefoot.startup.watch import Watch
 from surefoot.web.readiness import Readiness
 
@@ -76,10 +77,16 @@ def overview_app(
 
     async def page(request: Request) -> Response:
         # Jinja takes longer to import than a service to start.
-        from surefoot.web.page import render, style_sha256  # noqa: PLC0415
+        from surefoot.web.page import render, split, style_sha256  # noqa: PLC0415
+
+        seen, build = await current(request), _given(watch).build
+
+        def made() -> str:
+            newest = {link.id for link in split(seen.chain)[1]}
+            return render(seen, texts(build, newest), command=command)
 
         headers = {k: v.replace("{style}", style_sha256()) for k, v in PAGE_HEADERS.items()}
-        return HTMLResponse(render(await current(request)), headers=headers)
+        return HTMLResponse(await to_thread.run_sync(made), headers=headers)
 
     async def page_json(request: Request) -> Response:
         return _json(asdict(await current(request)), headers={"Cache-Control": "no-store"})

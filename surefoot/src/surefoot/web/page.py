@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from surefoot.errors.disclosure import printable
+from surefoot.errors.disclosure import masked, printable
 from surefoot.overview import Overview, Unread
 from surefoot.overview.model import Link
 from surefoot.wording import counted, duration, roughly
@@ -52,9 +52,9 @@ class Drawing:
     has_contract: bool
 
 
-def render(seen: Overview) -> str:
-    """The page."""
-    earlier, drawn = _split(seen.chain)
+def render(seen: Overview, texts: Mapping[str, str] = {}, *, command: str = "surefoot") -> str:
+    """The page, with the texts of the files of its newest revisions."""
+    earlier, drawn = split(seen.chain)
     is_running = seen.happening is not None and not isinstance(seen.happening, Unread)
     html = _template().render(
         seen=seen,
@@ -64,6 +64,8 @@ def render(seen: Overview) -> str:
         drawing=draw(drawn),
         drawn=drawn,
         earlier=earlier,
+        texts=texts,
+        command=command,
     )
     return printable(html)
 
@@ -100,8 +102,8 @@ def _line(a: Node, b: Node) -> str:
     return f"M{a.x} {a.y}h24V{between}H{b.x - 24}V{b.y}H{b.x}"
 
 
-def _split(chain: Sequence[Link]) -> tuple[Sequence[Link], Sequence[Link]]:
-    """The earlier revisions, and those that are drawn."""
+def split(chain: Sequence[Link]) -> tuple[Sequence[Link], Sequence[Link]]:
+    """The earlier revisions, and the newest, which are drawn."""
     first = next((i for i, link in enumerate(chain) if link.state != "applied"), len(chain))
     cut = max(min(first - 3, len(chain) - DRAWN), 0)
     return chain[:cut], chain[cut : cut + max(DRAWN, len(chain) - cut)]
@@ -130,6 +132,7 @@ def _template() -> Template:
     environment.filters.update(
         counted=counted,
         duration=duration,
+        masked=masked,
         roughly=roughly,
         sentence=_sentence,
         ticked=_ticked,
