@@ -45,6 +45,7 @@ COMMANDS = (
     "surefoot plan",
     "surefoot lint",
     "surefoot lock --check",
+    "surefoot schema --diff 0001",
     "surefoot ledger",
     "surefoot services",
     "surefoot drift",
@@ -62,6 +63,7 @@ WITHOUT_DATABASE = (
         "alembic revision -m empty",
         "surefoot adopt",
         "surefoot lock --check",
+        "surefoot schema --diff 0001",
         "surefoot explain database-behind",
     ),
 )

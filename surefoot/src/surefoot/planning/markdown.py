@@ -82,13 +82,21 @@ def _title(planned: PlannedRevision) -> str:
     return f"{code(revision.id)} {prose(revision.slug.replace('_', ' '))}".rstrip()
 
 
+def _phase(planned: PlannedRevision) -> str:
+    revision = planned.revision
+    if revision.phase != "contract":
+        return revision.phase
+    needed = code(revision.requires_code or revision.id)
+    return f"{revision.phase}, which needs code of {needed} or newer"
+
+
 def _revision(
     planned: PlannedRevision, findings: Sequence[Finding], statistics: Statistics
 ) -> Iterator[str]:
     undo = planned.undo
     lost = [f"it {prose(each)}" for each in words.losses(undo)]
     facts = [
-        f"Phase: {planned.revision.phase}",
+        f"Phase: {_phase(planned)}",
         f"Time: {_time([each.takes for each in planned.statements])}",
         f"Undo: {'; '.join([words.UNDO[undo.cost], *lost])}",
     ]
