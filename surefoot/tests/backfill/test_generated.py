@@ -25,6 +25,7 @@ HEAD = '''\
 import os
 
 from sqlalchemy import *
+from sqlalchemy.dialects import postgresql
 
 from surefoot import Database
 
@@ -204,6 +205,42 @@ async def test_a_default_that_differs_by_row(shop: Shop) -> None:
     assert "and 1 backfill" in linted.err
     await shop.fill("0002", "orders_token")
     assert await shop.connection.fetchval("SELECT count(DISTINCT token) FROM orders") == 50
+
+
+@pytest.mark.slow
+async def test_an_optional_column_whose_default_differs_by_row(shop: Shop) -> None:
+    """The rows that are there get it by a backfill, which no revision requires."""
+    await begin(shop, rows="SELECT n FROM generate_series(1, 50) n")
+    token = 'Column("token", UUID, server_default=text("gen_random_uuid()"))'
+    said = await shop.revise(token)
+    assert "OK  backfills/orders_token.py written, which fills orders.token" in said
+    assert shop.requiring("orders_token") == []
+    await shop.works("alembic", "upgrade", "head")
+    tokens = "SELECT count(DISTINCT token) FROM orders"
+    assert await shop.connection.fetchval(tokens) == 0
+    await shop.works("surefoot", "backfill", "run", "orders_token", "--execute")
+    assert await shop.connection.fetchval(tokens) == 50
+
+
+@pytest.mark.slow
+async def test_a_domain_that_gets_not_null(shop: Shop) -> None:
+    """Each of its columns is filled before, by a backfill of its own."""
+
+    def sizes(not_null: bool) -> tuple[str, ...]:
+        domain = f'postgresql.DOMAIN("size", Integer, not_null={not_null})'
+        return tuple(f'Column("{name}", {domain})' for name in ("height", "width"))
+
+    await begin(shop, *sizes(False), rows="VALUES (1, NULL, 5), (2, 6, NULL)")
+    await shop.revise(*sizes(True))
+    names = ("orders_height", "orders_width")
+    assert [shop.requiring(name) for name in names] == [["0002"], ["0002"]]
+    for name in names:
+        write_value(shop.backfill(name), "7")
+    await shop.works("surefoot", "lock")
+    await shop.works("surefoot", "upgrade", "--run-backfills")
+    await shop.works("alembic", "check")
+    rows = await shop.connection.fetch("SELECT height, width FROM orders ORDER BY id")
+    assert [tuple(row) for row in rows] == [(7, 5), (6, 7)]
 
 
 @pytest.mark.slow

@@ -66,17 +66,15 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     if by_row or required:
         made, action = replace(expected, not_null=False, default=None), "begin"
     add = Change(Stage.TABLES, add_column(made, models), drop, action, key)
-    add.fills = [draft] if required and comparison.is_online(expected.table) else []
+    filled = (required or by_row) and comparison.is_online(expected.table)
+    add.fills = [draft] if filled else []
     if comparison.is_in_use(made.table) and (fills_rows(made) or checked_domain(comparison, key)):
         add.at(Turn.REWRITE, key.name, about=REWRITE)
     yield add
     if by_row:
         fill = _change(comparison, "default", made, replace(made, default=expected.default))
         fill.undo = []
-        about = (
-            f"Existing rows have no value in {key.name}: backfill them, in batches and outside of "
-            "a revision, where they need one."
-        )
+        about = f"Existing rows have no value in {key.name} until they are filled."
         yield fill.at(Turn.MAIN, about="" if required else about)
     if required:
         yield from forbid_null(key, comparison, draft)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, temporary_name
+from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import ByHand
 from surefoot.catalog import Key, alterations
@@ -86,11 +87,21 @@ def domain_changes(change: Change, key: Key, comparison: Comparison) -> Iterator
         state = valid
     if after.not_null and not state.not_null:
         about = (
-            f"Before this runs: deploy a release that writes a value in every row of {tables}, and "
-            "backfill the rows that have none, in batches and outside of a revision."
+            f"Before this runs: deploy a release that writes a value in every row of {tables}, "
+            "then fill the existing rows."
         )
         forbid = step(Stage.STATE, key, state, replace(state, not_null=True), "required")
+        forbid.fills = list(_to_fill(comparison, key))
         yield forbid.at(Turn.REQUIRE, key.name, f"Forbid null in {key.name}", about)
+
+
+def _to_fill(comparison: Comparison, domain: Key) -> Iterator[Draft]:
+    """The columns that have the domain already, in tables whose rows are filled in batches."""
+    for key, column in sorted(comparison.database.each(Column)):
+        has_it = domain in comparison.database.uses.get(key, ()) and not column.not_null
+        stays = key in comparison.models.objects and not comparison.is_inherited(key)
+        if has_it and stays and comparison.is_online(column.table):
+            yield required(column.table, column.name, None)
 
 
 def by_hand(comparison: Comparison, key: Key) -> ByHand | None:
