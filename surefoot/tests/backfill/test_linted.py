@@ -15,8 +15,8 @@ from harness.databases import Database, Databases
 from harness.runs import Chain, Launcher
 from surefoot.backfill.files import named
 from surefoot.backfill.trial import tried
-from surefoot.linting.backfills import of_revisions
 from surefoot.linting.chain_lint import lint
+from surefoot.linting.chosen_backfills import of_revisions
 from surefoot.linting.lint import Linted
 from surefoot.rules.backfills import RULES, TriedBackfill, examine
 from surefoot.rules.findings import Finding

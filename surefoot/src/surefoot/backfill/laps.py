@@ -51,8 +51,8 @@ async def end_lap(
         else:
             await state.begin_lap(progress, places)
     if lap:
-        changed, skipped = progress.changed_in_lap, progress.skipped_in_lap
-        listen(LapDone(statements.backfill.name, lap, changed, skipped))
+        found = progress.changed_in_lap, progress.skipped_in_lap
+        listen(LapDone(statements.backfill.name, lap, *found))
     return ends
 
 
@@ -72,10 +72,11 @@ async def _has_ended(
         async with connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = {longest_ms}; {_BY_PAGES}")
             return not await connection.fetchval(query)
-    if not progress.changed_in_lap:
-        took = f"a look at the whole table takes more than {duration(longest_ms / 1000)}"
-        listen(Unseen(statements.backfill.name, f"rows that came behind the last lap: {took}"))
-    return not progress.changed_in_lap
+    if progress.changed_in_lap:
+        return False
+    took = f"a look at the whole table takes more than {duration(longest_ms / 1000)}"
+    listen(Unseen(statements.backfill.name, f"rows that came behind the last lap: {took}"))
+    return True
 
 
 async def split_one(

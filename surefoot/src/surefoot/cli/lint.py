@@ -20,8 +20,8 @@ from surefoot.cli.project import database, json_option, project
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
 from surefoot.errors import SurefootError
-from surefoot.linting.backfills import of_revisions
 from surefoot.linting.chain_lint import lint
+from surefoot.linting.chosen_backfills import of_revisions
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.history import changed_since, staged
 from surefoot.linting.lint import NOTHING, Linted

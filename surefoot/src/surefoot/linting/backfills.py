@@ -5,21 +5,19 @@ backfill -> scratch database at its revision, with made rows -> Trial -> rules -
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from surefoot.backfill.definition import Backfill
-from surefoot.backfill.files import read_backfill
 from surefoot.backfill.trial import Trial, tried
 from surefoot.chain.backfills import backfill_paths
 from surefoot.chain.revisions import Revision, ancestors, up_to
 from surefoot.connect.limits import Limits
-from surefoot.errors import BackfillInvalid, BackfillUnwritten, SurefootError
+from surefoot.errors import SurefootError
 from surefoot.linting.lint import Linted, Suppressed
 from surefoot.project import Project
 from surefoot.rules.backfills import TriedBackfill, examine
@@ -37,35 +35,6 @@ _COLUMNS = """
 SELECT attname FROM pg_attribute
 WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
 """
-
-
-def of_revisions(
-    project: Project, revisions: Collection[str], changed: Collection[Path] = ()
-) -> Sequence[str]:
-    """The backfills that one of the revisions requires, or that run after it.
-
-    Those whose files were changed as well. The others may be no backfills at all.
-    """
-    chosen = (each for each in project.revisions() if each.id in revisions)
-    required = {name for revision in chosen for name in revision.requires_backfill}
-
-    def is_chosen(path: Path) -> bool:
-        if path.stem in required or path.resolve() in changed:
-            return True
-        with suppress(BackfillInvalid, BackfillUnwritten):
-            return read_backfill(path).after in revisions
-        return False
-
-    return [path.stem for path in backfill_paths(project.lock) if is_chosen(path)]
-
-
-def refuse_unknown(chain: Sequence[Revision], backfills: Sequence[Backfill]) -> None:
-    """On failure: BackfillInvalid, where the project lacks the revision that one needs."""
-    known = {revision.id for revision in chain}
-    for each in backfills:
-        if each.after not in known:
-            reason = f"the project has no revision {each.after} (`after`)"
-            raise BackfillInvalid(f"{each.name}.py", reason)
 
 
 async def with_backfills(

@@ -11,7 +11,8 @@ from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
-from surefoot.linting.backfills import refuse_unknown, with_backfills
+from surefoot.linting.backfills import with_backfills
+from surefoot.linting.chosen_backfills import refuse_unknown
 from surefoot.linting.lint import NOTHING, Linted, chosen_of, judgement
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
