@@ -4,6 +4,8 @@
     0006
     $ python a_program.py \
         --with an-argument
+
+No shell reads them; `$NAME` is a variable of the environment that the test gives.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 
 TIMEOUT_S = 600
 # Values that differ between two runs: durations, numbers of requests, sizes of tables.
@@ -29,6 +32,7 @@ _VARIES = (
     (r"\d+ answered", "N answered"),
     (r", \d+ writes/s", ""),
     (r"[\d.]+ [kMG]B\b", "N MB"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE TIME"),
 )
 
 
@@ -49,8 +53,10 @@ def commands(block: str) -> list[tuple[str, str]]:
 
 def printed(command: str, folder: Path, environment: Mapping[str, str]) -> str:
     """The output of a command; programs of this Python's environment come first."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    words = shlex.split(command)
+    path = os.pathsep.join(
+        (str(Path(sys.executable).parent), environment.get("PATH", os.environ["PATH"]))
+    )
+    words = [Template(word).safe_substitute(environment) for word in shlex.split(command)]
     settings = [word for word in words if re.match(r"[A-Z_]+=", word)]
     program, *arguments = words[len(settings) :]
     given = dict(word.split("=", 1) for word in settings)
@@ -60,7 +66,7 @@ def printed(command: str, folder: Path, environment: Mapping[str, str]) -> str:
         [found, *arguments],
         cwd=folder,
         # Unbuffered, so that stdout and stderr keep their order.
-        env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **environment, **given},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment, **given, "PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -68,6 +74,34 @@ def printed(command: str, folder: Path, environment: Mapping[str, str]) -> str:
         check=False,
     )
     return done.stdout
+
+
+def check(
+    document: Path, folder: Path, environment: Mapping[str, str], names: Mapping[str, str]
+) -> None:
+    """Run every command of a document, in order, and compare what it prints with what is shown.
+
+    `names` are words of the document, and what they are called in this test.
+    """
+    found = [pair for block in blocks(document, "console") for pair in commands(block)]
+    assert found
+    for command, expected in found:
+        here = command
+        for name, ours in names.items():
+            here = here.replace(name, ours)
+        answer = printed(here, folder, environment)
+        for name, ours in names.items():
+            answer = answer.replace(ours, name)
+        assert is_shown(answer, expected), f"{command}\n{answer}"
+
+
+def is_shown(printed: str, expected: str) -> bool:
+    """Whether the output is the one that is shown, where a line `…` stands for any lines."""
+    lines = (
+        "(?:.*\\n)*" if line == "…\n" else re.escape(line)
+        for line in timeless(expected).splitlines(keepends=True)
+    )
+    return re.fullmatch("".join(lines), timeless(printed)) is not None
 
 
 def timeless(text: str) -> str:

@@ -1,0 +1,49 @@
+"""Pages of docs/ whose commands are run, in a copy of the project, and print what is shown."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.databases import Database
+from harness.server import PG_MAJOR
+from surefoot.connect.libpq import libpq_environment
+from surefoot.connect.url import DatabaseUrl
+from surefoot.embedded import find_binaries
+from tests.support.project import ROOT
+from tests.support.transcripts import check
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the project without its tests."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("app", "alembic"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    for name in ("alembic.ini", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def environment(url: str, folder: Path, major: int = PG_MAJOR) -> dict[str, str]:
+    """That of the commands: the database, its server for libpq, and programs of its major."""
+    found = find_binaries(None, major=major)
+    assert found is not None
+    libpq = libpq_environment(DatabaseUrl.parse(url), "a-test")
+    del libpq["PGDATABASE"]
+    return {
+        "DATABASE_URL": url,
+        "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT / "surefoot" / "src"))),
+        "PATH": os.pathsep.join((str(found.bindir), os.environ["PATH"])),
+        **libpq,
+    }
+
+
+@pytest.mark.slow
+def test_backup_and_restore(copy: Path, empty_database: Database) -> None:
+    """With the real pg_dump and pg_restore, the right way and the wrong ones."""
+    given = environment(empty_database.url, copy)
+    check(ROOT / "docs" / "restore.md", copy, given, {"vegafs_dev": empty_database.name})
