@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from harness.databases import Database
-from harness.server import PG_MAJOR
+from harness.server import PG_MAJOR, ROLE, temporary_folder
 from surefoot.connect.libpq import libpq_environment
 from surefoot.connect.url import DatabaseUrl
-from surefoot.embedded import find_binaries
+from surefoot.embedded import EmbeddedServer, find_binaries
 from tests.support.project import ROOT
 from tests.support.transcripts import check
 
@@ -47,3 +48,29 @@ def test_backup_and_restore(copy: Path, empty_database: Database) -> None:
     """With the real pg_dump and pg_restore, the right way and the wrong ones."""
     given = environment(empty_database.url, copy)
     check(ROOT / "docs" / "restore.md", copy, given, {"vegafs_dev": empty_database.name})
+
+
+@pytest.mark.slow
+def test_two_majors(copy: Path) -> None:
+    """Development on PostgreSQL 18, production on 15."""
+    if find_binaries(None, major=15) is None:
+        pytest.skip("PostgreSQL 15 is not installed")
+    with ExitStack() as stack:
+        urls = {
+            f"PG{major}": stack.enter_context(_server(stack, major).use()).url()
+            for major in (15, 18)
+        }
+        paths = os.pathsep.join((str(copy), str(ROOT / "surefoot" / "src")))
+        check(ROOT / "docs" / "majors.md", copy, {"PYTHONPATH": paths, **urls}, {})
+
+
+def _server(stack: ExitStack, major: int) -> EmbeddedServer:
+    folder = stack.enter_context(temporary_folder())
+    return EmbeddedServer(
+        folder / "server",
+        major=major,
+        durable=False,
+        remove_at_end=True,
+        user=ROLE,
+        database="vegafs_dev",
+    )
