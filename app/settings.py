@@ -175,6 +175,13 @@ class Settings(BaseSettings):
         le=65535,
         description="the port on which the service listens; 0 takes a free one",
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="the log of the service: lines, or one JSON object a line"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least level of its own messages"
+    )
+    access_log: bool = Field(default=False, description="whether each request is in the log")
     worker: bool = Field(default=True, description="whether the service works on jobs itself")
     worker_poll_s: float = Field(default=1.0, gt=0, description="how often an idle worker looks")
     worker_lease_s: float = Field(

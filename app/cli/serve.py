@@ -12,7 +12,6 @@ the signals end the command with 143 and 130.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -25,11 +24,11 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
+from app.cli import logs
 from app.db.engine import available
 from app.errors import PortBusy
 from app.main import create_app
 from app.settings import Settings, load_settings
-from surefoot.cli import output
 from surefoot.startup import Watch
 from surefoot.wording import duration
 
@@ -40,7 +39,20 @@ Announce = Callable[[FastAPI, str], Awaitable[None]]
 
 @click.command(name="serve")
 @click.option("--migrate", is_flag=True, help="Run `alembic upgrade head` first.")
-def command(migrate: bool) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="Lines, or one JSON object a line; VEGAFS_LOG_FORMAT.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least level of the service's own messages; VEGAFS_LOG_LEVEL.",
+)
+@click.option(
+    "--access-log/--no-access-log", default=None, help="Log each request; VEGAFS_ACCESS_LOG."
+)
+def command(migrate: bool, **log: object) -> None:
     """Serve the API on a database whose schema this build can serve on.
 
     If the database is behind, the service waits, refuses or migrates: VEGAFS_STARTUP_SCHEMA.
@@ -50,6 +62,7 @@ def command(migrate: bool) -> None:
       vegafs serve              after a migration job, or on a developer's machine
       vegafs serve --migrate    migrate and serve in one container; if the migration
                                 fails, the service exits with its exit code
+      vegafs serve --log-format json --access-log
 
     \b
     Exit codes: 0 stopped by SIGTERM or SIGINT; 1 this build cannot serve on the
@@ -57,22 +70,28 @@ def command(migrate: bool) -> None:
     4 a migration failed; 75 the database does not answer; 130, 143 stopped before
     it served.
     """
-    run(load_settings(), migrate=migrate, announce=_announce)
+    given = {name: value for name, value in log.items() if value is not None}
+    run(load_settings().model_copy(update=given), migrate=migrate)
 
 
-def run(settings: Settings, *, migrate: bool, announce: Announce) -> None:
-    """Serve until a signal comes; `announce` is awaited once the service is ready.
+def run(settings: Settings, *, migrate: bool, announce: Announce | None = None) -> None:
+    """Serve until a signal comes; `announce` is awaited once the service is ready, or says where.
 
     On failure: PortBusy, an error of the database or of the start-up check.
     """
-    _log_plainly()
+    say = logs.set_up(settings)
+
+    async def say_where(_app: FastAPI, url: str) -> None:
+        say(f"OK  serving on {url}, documented at {url}/docs")
+
     if migrate:
         settings = settings.model_copy(update={"startup_schema": "upgrade"})
     with (
+        logs.ended_by(settings),
         _bound(settings) as listener,
-        available(settings, narrate=output.narrate) as settings_in_force,
+        available(settings, narrate=say) as settings_in_force,
     ):
-        asyncio.run(_Service(settings_in_force, listener).run(announce))
+        asyncio.run(_Service(settings_in_force, listener, say).run(announce or say_where))
 
 
 class _Server(uvicorn.Server):
@@ -86,8 +105,10 @@ class _Server(uvicorn.Server):
 class _Service:
     """One run of the service, and the signals that end it."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, listener: socket.socket, say: Callable[[str], None]
+    ) -> None:
+        self.settings, self._say = settings, say
         self.listener = listener
         self.app = create_app(settings)
         self.app.state.answers_early = True
@@ -96,7 +117,7 @@ class _Service:
                 self.app,
                 lifespan="off",  # It starts before the server and ends after it.
                 log_config=None,
-                access_log=False,
+                access_log=settings.access_log,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
             )
@@ -112,10 +133,10 @@ class _Service:
         self.task = asyncio.ensure_future(self._serve(announce))
         await asyncio.wait([self.task])
         if self.interrupted_by is not None:
-            output.narrate("INTERRUPTED  before it served")
+            self._say("INTERRUPTED  before it served")
             sys.exit(128 + self.interrupted_by)
         self.task.result()
-        output.narrate("OK  stopped")
+        self._say("OK  stopped")
 
     async def _serve(self, announce: Announce) -> None:
         async with self.app.router.lifespan_context(self.app):
@@ -141,14 +162,13 @@ class _Service:
         migration: asyncio.Task[None] | None = self.app.state.migration
         where = f"{_url(self.listener)}/readyz"
         if migration is not None:
-            output.narrate(f"MIGRATE  before it serves; {where} has details")
+            self._say(f"MIGRATE  before it serves; {where} has details")
             await asyncio.wait([migration])
             migration.result()
         elif not watch.usable:
             limit_s = self.settings.startup_wait_s
-            output.narrate(
-                f"WAIT  for the migration, at most {duration(limit_s)}; {where} has details"
-            )
+            bound = duration(limit_s)
+            self._say(f"WAIT  for the migration, at most {bound}; {where} has details")
             with anyio.move_on_after(limit_s):
                 await watch.until(usable=True)
         if not watch.usable:
@@ -165,10 +185,6 @@ class _Service:
         elif self.task is not None:
             self.interrupted_by = number
             self.task.cancel()
-
-
-async def _announce(app: FastAPI, url: str) -> None:
-    output.narrate(f"OK  serving on {url}, documented at {url}/docs")
 
 
 @contextmanager
@@ -209,10 +225,3 @@ def _url(listener: socket.socket) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, not bound
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _log_plainly() -> None:
-    """Log to stderr: our own messages, and the warnings of other libraries."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(message)s", force=True)
-    for house in ("app", "surefoot"):
-        logging.getLogger(house).setLevel(logging.INFO)

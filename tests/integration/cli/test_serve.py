@@ -1,6 +1,7 @@
 """`vegafs serve` as a process."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -19,6 +21,7 @@ from app.jobs.worker import Worker
 from app.keys import repository as keys
 from harness.clock import within
 from harness.databases import WAITING, Database, connect
+from harness.processes import eventually
 from surefoot.chain.lockfile import read_lock
 from tests.support.project import ROOT, run
 from tests.support.service import Served, served, with_volumes
@@ -63,6 +66,63 @@ async def test_at_head_it_serves_until_it_is_told_to_stop(database: Database) ->
         assert service.stop(signal.SIGTERM) == 0
         assert time.monotonic() - began_s < within(3)
     assert service.said == [f"OK  serving on {url}, documented at {url}/docs", "OK  stopped"]
+
+
+async def test_the_log_as_json(database: Database) -> None:
+    """One object a line, also of what the command announces and of each request."""
+    arguments = ("serve", "--log-format", "json", "--access-log")
+    with served(*arguments, DATABASE_URL=database.url) as service:
+        eventually(lambda: "serving on" in service.process.said, timeout_s=60)
+        url = re.findall(r"serving on (\S+),", service.process.said)[0]
+        assert httpx.get(f"{url}/livez?x=1").status_code == 200
+        assert httpx.get(f"{url}/api/v1/files").status_code == 401
+        assert service.stop(signal.SIGTERM) == 0
+    lines = [json.loads(line) for line in service.said]
+    for line in lines:
+        assert datetime.fromisoformat(line["at"]).utcoffset() is not None, line
+        assert line["level"] == "info", line
+        assert {"logger", "message"} <= line.keys()
+    assert lines[-1]["message"] == "OK  stopped"
+    requests = [line for line in lines if line["logger"] == "uvicorn.access"]
+    assert [(each["method"], each["path"], each["status"]) for each in requests] == [
+        ("GET", "/livez?x=1", 200),
+        ("GET", "/api/v1/files", 401),
+    ]
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+async def test_an_error_that_ends_it_is_in_the_log(empty_database: Database, format_: str) -> None:
+    """With its code and its fields, and once."""
+    environment = {
+        "DATABASE_URL": empty_database.url,
+        "VEGAFS_STARTUP_SCHEMA": "refuse",
+        "VEGAFS_LOG_FORMAT": format_,
+    }
+    with served(**environment) as service:
+        code, said = end(service)
+    assert (code, said.count("never-migrated")) == (1, 1), said
+    if format_ == "json":
+        last = json.loads(said.splitlines()[-1])
+        assert (last["level"], last["code"], last["exit_code"]) == ("error", "never-migrated", 1)
+        assert last["help"]
+    else:
+        assert "[never-migrated]" in said
+
+
+async def test_the_level_of_the_log(database: Database) -> None:
+    """Its own messages from there on; requests only where they are asked for."""
+    with served("serve", "--log-level", "warning", DATABASE_URL=database.url) as service:
+        url = service.wait_until_it_serves()
+        assert httpx.get(f"{url}/livez").status_code == 200
+        assert service.stop(signal.SIGTERM) == 0
+    assert service.said == [f"OK  serving on {url}, documented at {url}/docs", "OK  stopped"]
+    with served(
+        "serve", "--access-log", DATABASE_URL=database.url, VEGAFS_LOG_LEVEL="error"
+    ) as service:
+        url = service.wait_until_it_serves()
+        assert httpx.get(f"{url}/livez").status_code == 200
+        assert service.stop(signal.SIGTERM) == 0
+    assert any('"GET /livez HTTP/1.1" 200' in line for line in service.said), service.said
 
 
 async def test_with_migrate_it_brings_the_database_to_head_first(

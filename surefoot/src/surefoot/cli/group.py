@@ -144,8 +144,6 @@ def main(
         gc.freeze()
         sys.stdout.flush()
         sys.exit(code)
-    except SurefootError as error:
-        _fail(error)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else name
         output.error(f"ERROR [usage]  {error.format_message()}\n  help: {command} --help")
@@ -157,10 +155,7 @@ def main(
         output.error("INTERRUPTED")
         sys.exit(130)
     except Exception as error:
-        # Alembic's classes are known there, and loaded by now where one of them was raised.
-        from surefoot.environment.commandline import understood, unforeseen  # noqa: PLC0415
-
-        _fail(understood(error) or unforeseen(error))
+        _fail(output.understood(error))
 
 
 def _fail(error: SurefootError) -> NoReturn:

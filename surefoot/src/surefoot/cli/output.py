@@ -38,8 +38,12 @@ def answer_json(value: Any) -> None:
 def answer_line(event: str, fields: Mapping[str, Any]) -> None:
     """One event of a long command, as a JSON object on one line. Its texts are masked."""
     at = datetime.now(timezone.utc)
-    value = {"schema_version": 1, "event": event, "at": at, **disclosed_in(fields)}
-    click.echo(in_json(json.dumps(value, ensure_ascii=False, default=_plain)))
+    click.echo(as_line({"schema_version": 1, "event": event, "at": at, **fields}))
+
+
+def as_line(fields: Mapping[str, Any]) -> str:
+    """A JSON object on one line, whose texts are masked."""
+    return in_json(json.dumps(disclosed_in(fields), ensure_ascii=False, default=_plain))
 
 
 def event_name(event: object) -> str:
@@ -54,12 +58,19 @@ def error_as_line(json_: bool) -> Iterator[None]:
         yield
     except Exception as error:
         if json_:
-            # Alembic's classes are known there, and loaded by now where one of them was raised.
-            from surefoot.environment.commandline import understood, unforeseen  # noqa: PLC0415
-
-            meant = understood(error) or unforeseen(error)
+            meant = understood(error)
             answer_line("error", {"exit_code": meant.exit_code, **meant.as_json()})
         raise
+
+
+def understood(error: BaseException) -> SurefootError:
+    """The error of the library that says the same, or that nobody foresaw it."""
+    if isinstance(error, SurefootError):
+        return error
+    # Alembic's classes are known there, and loaded by now where one of them was raised.
+    from surefoot.environment import commandline  # noqa: PLC0415
+
+    return commandline.understood(error) or commandline.unforeseen(error)
 
 
 def _plain(value: object) -> object:

@@ -4,6 +4,8 @@ Without this the first line that nobody reads raises an error: in the middle of 
 line is narration, or at the exit of the interpreter, which then reports it.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import sys
