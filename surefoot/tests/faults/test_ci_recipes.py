@@ -199,6 +199,7 @@ def test_the_hooks_are_what_pre_commit_reads() -> None:
     assert repo == {"repo": "local", "hooks": described}
 
 
+@pytest.mark.slow
 async def test_the_hooks_stop_a_commit(repository: Repository) -> None:
     """One that would hurt, and one with a stale lock; they let pass what is in order."""
     lint, lock = (HOOKS[name]["entry"] for name in ("surefoot-lint", "surefoot-lock"))

@@ -52,18 +52,22 @@ async def now(databases: Databases) -> AsyncIterator[Statistics]:
     await databases.drop(database)
 
 
-@pytest.fixture
-async def planned(tmp_path: Path, empty_database: Database, now: Statistics) -> Forecast:
+@pytest.fixture(scope="module")
+async def planned(
+    tmp_path_factory: pytest.TempPathFactory, databases: Databases, now: Statistics
+) -> Forecast:
     """The plan of an index that blocks writers, and of a column."""
-    chain = Chain(tmp_path / "shop")
+    chain = Chain(tmp_path_factory.mktemp("planned") / "shop")
     (chain.folder / ".git").mkdir()
     chain.add(f"op.execute({TABLE!r})")
     for upgrade, downgrade in REVISIONS:
         chain.add(upgrade, downgrade)
     revisions = read_revisions(chain.versions)
-    made = empty_database.access.engine("migrate")
+    scratch = await databases.empty()
+    made = scratch.access.engine("migrate")
     linted = await lint(Target.of(made, chain.ini), revisions, chain.ids[1:], rows=ROWS, back=True)
     await made.dispose()
+    await databases.drop(scratch)
     busy = {name: replace(each, writes_per_s=35.0) for name, each in now.tables.items()}
     waits = replace(now, tables=busy, oldest=OpenTransaction(840.0, "report-worker", 5512))
     return forecast("shop", "shop", ("0001",), revisions[1:], linted, waits)
@@ -87,7 +91,7 @@ async def test_a_long_plan_fits_in_a_comment(planned: Forecast) -> None:
     """First its SQL is left out, then its last revisions; the next command stays."""
     (index, _) = planned.revisions
     wide = [
-        replace(each, statement=replace(each.statement, sql=f"SELECT '{'x' * 200_000}'"))
+        replace(each, statement=replace(each.statement, sql=f"SELECT '{'x' * 20_000}'"))
         for each in index.statements
     ]
     one = replace(planned, revisions=(replace(index, statements=(*wide,)),))
@@ -101,6 +105,7 @@ async def test_a_long_plan_fits_in_a_comment(planned: Forecast) -> None:
         assert many.endswith("Next: `surefoot explain require-concurrent-index`")
 
 
+@pytest.mark.slow
 async def test_the_command_writes_it(tmp_path: Path, empty_database: Database) -> None:
     """On stdout, with the exit code of the findings; also of a lint, and at head."""
     url, launcher, chain = empty_database.url, Launcher(), Chain(tmp_path / "shop")

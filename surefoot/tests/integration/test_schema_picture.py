@@ -8,6 +8,7 @@ SUREFOOT_TEST_GOLDEN=write pytest tests/integration/test_schema_picture.py
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,7 +17,11 @@ import pytest
 from harness.databases import Database, Databases, engine, execute
 from harness.runs import Chain, Launcher
 from surefoot.catalog import Catalog, difference, snapshot
-from surefoot.schema.sql import sql
+from surefoot.schema.markdown import markdown
+from surefoot.schema.mermaid import mermaid
+from surefoot.schema.picture import picture
+from surefoot.schema.sql import changed, sql
+from surefoot.schema.svg import svg
 
 GOLDEN = Path(__file__).with_name("golden") / "schema"
 WIDE = (Path(__file__).parent / "wide_schema.sql").read_text("utf-8")
@@ -60,42 +65,72 @@ async def test_the_sql_of_a_wide_schema_creates_it(
 ) -> None:
     """In an empty database, with every attribute that a catalog compares."""
     await execute(empty_database.url, WIDE)
-    expected = await catalog_of(empty_database)
+    original = await catalog_of(empty_database)
     copy = await databases.empty()
-    await execute(copy.url, sql(expected))
+    await execute(copy.url, sql(original))
     found = await catalog_of(copy)
     await databases.drop(copy)
-    assert [str(each) for each in difference(expected, found, column_order=True)] == []
+    assert [str(each) for each in difference(original, found, column_order=True)] == []
+
+
+@pytest.fixture(scope="module")
+async def both(databases: Databases) -> AsyncIterator[tuple[Catalog, Catalog]]:
+    """The catalogs after two revisions."""
+    database = await databases.empty()
+    found = []
+    for script in (FIRST, SECOND):
+        await execute(database.url, script)
+        found.append(await catalog_of(database))
+    yield found[0], found[1]
+    await databases.drop(database)
+
+
+def expected(asked: str, format_: str) -> Path:
+    return GOLDEN / f"{asked}.{FORMATS[format_]}"
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_schema_is_shown_as_reviewed(format_: str, both: tuple[Catalog, Catalog]) -> None:
+    """As it is at a revision, and what the next one changes."""
+    first, second = both
+    if format_ == "sql":
+        texts = {"at": sql(first), "diff": changed(first, second, ("0001", "0002"))}
+    else:
+        drawn = {"markdown": markdown, "mermaid": mermaid, "svg": svg}[format_]
+        texts = {
+            "at": drawn(picture("Schema at 0001", first)),
+            "diff": drawn(picture("From 0001 to 0002", second, first)),
+        }
+    for asked, text in texts.items():
+        if os.environ.get("SUREFOOT_TEST_GOLDEN") == "write":
+            GOLDEN.mkdir(exist_ok=True)
+            expected(asked, format_).write_text(f"{text}\n", "utf-8")
+        assert f"{text}\n" == expected(asked, format_).read_text("utf-8")
+        if format_ == "svg":
+            ElementTree.fromstring(text)
 
 
 def shop(folder: Path) -> Chain:
-    """Two revisions."""
+    """The same as two revisions."""
     chain = Chain(folder / "shop")
     for script in (FIRST, SECOND):
         chain.add(f"op.execute({script!r})")
     return chain
 
 
-@pytest.mark.parametrize("asked", ["at", "diff"])
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", FORMATS)
-async def test_a_schema_is_shown_as_reviewed(
-    format_: str, asked: str, tmp_path: Path, empty_database: Database
-) -> None:
-    """As it is at a revision, and what the next one changes."""
-    done = await Launcher().surefoot(
-        shop(tmp_path), "schema", f"--{asked}", {"at": "0001", "diff": "0002"}[asked],
-        "--format", format_, url=empty_database.url,
-    )  # fmt: skip
-    assert (done.code, done.err) == (0, "")
-    golden = GOLDEN / f"{asked}.{FORMATS[format_]}"
-    if os.environ.get("SUREFOOT_TEST_GOLDEN") == "write":
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(done.out, "utf-8")
-    assert done.out == golden.read_text("utf-8")
-    if format_ == "svg":
-        ElementTree.fromstring(done.out)
+async def test_the_command_shows_it(format_: str, tmp_path: Path, empty_database: Database) -> None:
+    """From the revisions on a scratch database."""
+    chain = shop(tmp_path)
+    for asked, place in {"at": "0001", "diff": "0002"}.items():
+        options = (f"--{asked}", place, "--format", format_)
+        done = await Launcher().surefoot(chain, "schema", *options, url=empty_database.url)
+        assert (done.code, done.err) == (0, "")
+        assert done.out == expected(asked, format_).read_text("utf-8")
 
 
+@pytest.mark.slow
 async def test_a_place_is_named_as_in_other_commands(
     tmp_path: Path, empty_database: Database
 ) -> None:

@@ -49,6 +49,9 @@ def command(format_: str, at: str | None, diff: str | None) -> None:
       surefoot schema --format svg > schema.svg
       surefoot schema --diff 0004 --format markdown
       surefoot schema --diff 0004..head --format mermaid
+
+    \b
+    Exit codes: 0 shown; 2 usage; 4 or 75 a revision or the scratch server failed.
     """
     if at is not None and diff is not None:
         raise click.UsageError("name --at or --diff: one of them")
