@@ -1,0 +1,5 @@
+"""`python -m surefoot`: the command, in the Python that has the project."""
+
+from surefoot.cli import main
+
+main()
