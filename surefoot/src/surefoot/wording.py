@@ -1,12 +1,13 @@
 """How every message writes a number with its noun, a duration, a size; and a name that is near.
 
 They are for a person: figures in JSON are exact. A project that mounts the commands writes its own
-messages with them. Pure functions, which import nothing.
+messages with them. Pure functions, which import next to nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 _SAME = ("statistics",)
 _ROWS = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
@@ -70,12 +71,17 @@ def size(count: float) -> str:
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name that is most like a misspelt one; None where no one is near.
 
-    `cutoff` is the least likeness, from 0 to 1.
+    `cutoff` is the least likeness, from 0 to 1. The beginning of a name is near, and so are its
+    letters in another order or in capitals.
     """
     import difflib  # noqa: PLC0415 - only on a mistake
 
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return near[0] if near else None
+    names, short = list(known), name.lower()
+    if near := difflib.get_close_matches(name, names, n=1, cutoff=cutoff):
+        return near[0]
+    begun = (each for each in names if len(short) > 1 and each.lower().startswith(short))
+    mixed = (each for each in names if sorted(each.lower()) == sorted(short))
+    return next(chain(begun, mixed), None)
 
 
 def suggestion(name: str, known: Iterable[str], form: str = "'{}'", *, cutoff: float = 0.6) -> str:

@@ -106,6 +106,9 @@ def test_a_near_name_is_suggested() -> None:
         "did you mean 'jobs_priority'?"
     )
     assert suggestion("lnt", ["lint"], "`surefoot {}`") == "did you mean `surefoot lint`?"
+    assert suggestion("retry", ["run", "retry-failed"]) == "did you mean 'retry-failed'?"
+    assert suggestion("ue", ["us", "eu"]) == "did you mean 'eu'?"
+    assert suggestion("EU", ["eu"]) == "did you mean 'eu'?"
     assert suggestion("zzz", ["jobs_priority"]) == ""
     assert suggestion("", []) == ""
 
