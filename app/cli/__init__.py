@@ -22,11 +22,23 @@ COMMANDS = {
     "serve": "Serve the API on a database that is at head.",
     "settings": "Print the settings in force and where each came from.",
 }
+# What each takes, for completion by the shell.
+LINES = {
+    "dev": "",
+    "keys create": ":name --scope=ops|",
+    "keys list": "--json",
+    "keys revoke": ":name",
+    "serve": "--migrate",
+    "settings": "--json",
+}
 
 
 @click.group(
     cls=cli.Commands,
     packages={"app.cli": COMMANDS, "surefoot.cli": cli.COMMANDS},
+    ini=ALEMBIC_INI,
+    targets="app.db.engine:targets",
+    lines=LINES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="vegafs", message="%(version)s")
@@ -36,9 +48,10 @@ def vegafs(context: click.Context) -> None:
 
     \b
     Examples:
-      vegafs dev                 everything on this machine, from nothing
-      vegafs keys create laptop  a key for the API
-      vegafs settings            what is configured, and where
+      vegafs dev                    everything on this machine, from nothing
+      vegafs keys create laptop     a key for the API
+      vegafs settings               what is configured, and where
+      vegafs status                 where the database is, and what is next
 
     Migrations are plain Alembic: `alembic upgrade head`.
     """

@@ -27,10 +27,14 @@ KEY_FILE = "development-key"
 def command() -> None:
     """Start PostgreSQL, migrate to head and serve.
 
+    PostgreSQL is embedded, with its data in .vegafs, unless DATABASE_URL names a database. The
+    volumes are /usr and your home folder, unless VEGAFS_VOLUMES names others. Each start prints the
+    same key.
+
     \b
-    PostgreSQL is embedded, with its data in .vegafs, unless DATABASE_URL names
-    a database. The volumes are /usr and your home folder, unless
-    VEGAFS_VOLUMES names others. Each start prints the same key.
+    Examples:
+      vegafs dev
+      VEGAFS_PORT=8080 VEGAFS_VOLUMES=pictures=$HOME/Pictures vegafs dev
     """
     settings, origins = load_with_origins()
     if settings.environment == "production":

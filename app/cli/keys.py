@@ -16,14 +16,14 @@ from app.db.session import session_factory
 from app.keys import repository
 from app.settings import Settings, load_settings
 from surefoot import check
-from surefoot.cli import output
+from surefoot.cli import Group, output
 from surefoot.connect import explained
 from surefoot.wording import counted
 
 T = TypeVar("T")
 
 
-@click.group(name="keys")
+@click.group(cls=Group, name="keys")
 def command() -> None:
     """Create, list and revoke API keys.
 
@@ -52,7 +52,13 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
     help="Permission beyond the API; ops: read /migrations and /metrics.",
 )
 def create(name: str, scopes: tuple[str, ...]) -> None:
-    """Create a key and print it once; only its hash is stored."""
+    """Create a key and print it once; only its hash is stored.
+
+    \b
+    Examples:
+      vegafs keys create laptop
+      vegafs keys create monitoring --scope ops
+    """
     key = _with_session(lambda session: repository.create(session, name, scopes))
     output.answer(key)
     output.narrate(f"OK  created the key {name!r}; it is not shown again")
@@ -60,9 +66,15 @@ def create(name: str, scopes: tuple[str, ...]) -> None:
 
 
 @command.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, not text.")
 def list_(as_json: bool) -> None:
-    """List the names of all keys, never the keys themselves."""
+    """List the names of all keys, never the keys themselves.
+
+    \b
+    Examples:
+      vegafs keys list
+      vegafs keys list --json
+    """
     keys = _with_session(repository.find)
     if as_json:
         output.answer_json({"schema_version": 1, "keys": [_as_json(key) for key in keys]})
@@ -89,7 +101,13 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("name", callback=_name)
 def revoke(name: str) -> None:
-    """Revoke a key at once; its name can be reused."""
+    """Revoke a key at once; its name can be reused.
+
+    \b
+    Examples:
+      vegafs keys revoke laptop
+      vegafs keys revoke 'development@my machine'
+    """
     _with_session(lambda session: repository.revoke(session, name))
     output.narrate(f"OK  revoked the key {name!r}")
 

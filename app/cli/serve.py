@@ -57,12 +57,15 @@ def command(migrate: bool, **log: object) -> None:
 
     If the database is behind, the service waits, refuses or migrates: VEGAFS_STARTUP_SCHEMA.
 
+    With --migrate it migrates first, for a single container; if the migration fails, it exits with
+    the code of the migration.
+
     \b
     Examples:
-      vegafs serve              after a migration job, or on a developer's machine
-      vegafs serve --migrate    migrate and serve in one container; if the migration
-                                fails, the service exits with its exit code
+      vegafs serve
+      vegafs serve --migrate
       vegafs serve --log-format json --access-log
+      VEGAFS_STARTUP_SCHEMA=refuse vegafs serve
 
     \b
     Exit codes: 0 stopped by SIGTERM or SIGINT; 1 this build cannot serve on the

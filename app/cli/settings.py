@@ -12,7 +12,7 @@ from surefoot.wording import counted
 
 
 @click.command(name="settings")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, not text.")
 def command(as_json: bool) -> None:
     """Print the settings in force and the source of each, with secrets masked.
 
@@ -20,6 +20,11 @@ def command(as_json: bool) -> None:
     A value comes from the first of these that has one:
       the environment, .env, the file named by DATABASE_URL_FILE,
       a folder of secret files (VEGAFS_SECRETS_DIR, or /run/secrets)
+
+    \b
+    Examples:
+      vegafs settings
+      vegafs settings --json
     """
     settings, origins = load_with_origins()
     rows = [

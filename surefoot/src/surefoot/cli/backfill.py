@@ -18,7 +18,9 @@ from surefoot.backfill.run import Result
 from surefoot.backfill.run import run as run_backfill
 from surefoot.cli import backfill_text as text
 from surefoot.cli import output
+from surefoot.cli.backfill_options import bounds, name_argument, workers_option
 from surefoot.cli.project import json_option, project, serving, target_option
+from surefoot.cli.suggesting import Group
 from surefoot.connect.database import Database
 from surefoot.errors import Interrupted
 from surefoot.errors.names import command as program
@@ -30,27 +32,10 @@ T = TypeVar("T")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def _parameters(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--max-rows-per-second", type=click.FloatRange(min=0, min_open=True)),
-        click.option(
-            "--batch-seconds",
-            type=click.FloatRange(min=0, min_open=True),
-            help="What a batch should take; its number of rows follows.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 _TELL = text.Narration(output.narrate)
-_workers = click.option(
-    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions at work."
-)
-_name = click.argument("name")
 
 
-@click.group(name="backfill")
+@click.group(cls=Group, name="backfill")
 def command() -> None:
     """Change the rows of large tables in batches, beside the service.
 
@@ -70,7 +55,13 @@ def command() -> None:
 @json_option
 @target_option
 def list_(json_: bool, target: str | None) -> None:
-    """List the backfills of the project, and how far each is."""
+    """List the backfills of the project, and how far each is.
+
+    \b
+    Examples:
+      surefoot backfill list
+      surefoot backfill list --target eu --json
+    """
     with serving(target) as database:
         found = asyncio.run(control.statuses(database, project()))
     if json_:
@@ -83,19 +74,30 @@ def list_(json_: bool, target: str | None) -> None:
 
 
 @command.command()
-@_name
+@name_argument
 @json_option
 @target_option
 def plan(name: str, json_: bool, target: str | None) -> None:
-    """Show the rows to do, the batches, and the plan of the first one. Nothing is changed."""
+    """Show the rows to do, the batches, and the plan of the first one.
+
+    Nothing is changed.
+
+    \b
+    Examples:
+      surefoot backfill plan jobs_priority
+      surefoot backfill plan jobs_priority --target eu --json
+
+    \b
+    Exit codes: 0 it can run; 1 each batch would read all of a large table.
+    """
     _forecast(name, target, json_=json_, dry_run=False)
 
 
 @command.command()
-@_name
+@name_argument
 @click.option("--execute", is_flag=True, help="Do it; without this one batch is rolled back.")
-@_workers
-@_parameters
+@workers_option
+@bounds
 @output.events_option
 @target_option
 def run(
@@ -124,13 +126,19 @@ def run(
 
 
 @command.command("retry-failed")
-@_name
+@name_argument
 @click.option("--execute", is_flag=True, help="Do it; without this the rows are shown.")
-@_workers
+@workers_option
 @output.events_option
 @target_option
 def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: str | None) -> None:
-    """Try the rows again that could not be changed."""
+    """Try the rows again that could not be changed.
+
+    \b
+    Examples:
+      surefoot backfill retry-failed jobs_priority
+      surefoot backfill retry-failed jobs_priority --execute
+    """
     if execute:
         run_to_end(name, target, json_=json_, workers=workers, retry_failed=True)
     else:
@@ -138,22 +146,34 @@ def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: st
 
 
 @command.command()
-@_name
+@name_argument
 @target_option
 def pause(name: str, target: str | None) -> None:
-    """Let no session begin another batch, on whichever machine it is."""
+    """Let no session begin another batch, on whichever machine it is.
+
+    \b
+    Examples:
+      surefoot backfill pause jobs_priority
+      surefoot backfill pause jobs_priority --target eu
+    """
     _ask(name, target, partial(control.pause, by=who(), listen=_TELL))
     output.narrate(f"OK  {name} is paused. Next: {program()} backfill resume {name}")
 
 
 @command.command()
-@_name
-@_parameters
+@name_argument
+@bounds
 @target_option
 def resume(
     name: str, max_rows_per_second: float | None, batch_seconds: float | None, target: str | None
 ) -> None:
-    """Let a paused backfill go on; options change a running one too."""
+    """Let a paused backfill go on; options change a running one too.
+
+    \b
+    Examples:
+      surefoot backfill resume jobs_priority
+      surefoot backfill resume jobs_priority --max-rows-per-second 2000
+    """
     given = _given(max_rows_per_second, batch_seconds)
     found = _ask(name, target, partial(control.resume, parameters=given, by=who(), listen=_TELL))
     at_work = len(found.sessions)
@@ -163,20 +183,32 @@ def resume(
 
 
 @command.command()
-@_name
+@name_argument
 @json_option
 @target_option
 def status(name: str, json_: bool, target: str | None) -> None:
-    """Show how far a backfill is, who is at work, and the rows that failed."""
+    """Show how far a backfill is, who is at work, and the rows that failed.
+
+    \b
+    Examples:
+      surefoot backfill status jobs_priority
+      surefoot backfill status jobs_priority --json
+    """
     _show(name, target, json_=json_)
 
 
 @command.command()
-@_name
+@name_argument
 @click.option("--execute", is_flag=True, help="Do it; without this its state is shown.")
 @target_option
 def cancel(name: str, execute: bool, target: str | None) -> None:
-    """Forget how far a backfill is. Its sessions end, and rows that were changed stay so."""
+    """Forget how far a backfill is: its sessions end, and rows that were changed stay so.
+
+    \b
+    Examples:
+      surefoot backfill cancel jobs_priority
+      surefoot backfill cancel jobs_priority --execute
+    """
     if not execute:
         _show(name, target, json_=False)
         return

@@ -9,13 +9,14 @@ import click
 from surefoot import embedded
 from surefoot.cli import output
 from surefoot.cli.project import opened
+from surefoot.cli.suggesting import Group
 from surefoot.connect.database import Database
 from surefoot.connect.libpq import libpq_environment
 from surefoot.connect.url import DatabaseUrl
 from surefoot.errors import ServerBinariesMissing, names
 
 
-@click.group(name="db")
+@click.group(cls=Group, name="db")
 def command() -> None:
     """The embedded PostgreSQL of a development machine: start, stop, look, log in.
 
@@ -33,7 +34,13 @@ def command() -> None:
 
 @command.command()
 def start() -> None:
-    """Start the embedded server and keep it up until `surefoot db stop`."""
+    """Start the embedded server and keep it up until `surefoot db stop`.
+
+    \b
+    Examples:
+      surefoot db start
+      surefoot db start && psql "$(surefoot db url)"
+    """
     database = _database()
     server = database.embedded_server(output.narrate)
     state = server.start()
@@ -44,9 +51,15 @@ def start() -> None:
 
 
 @command.command()
-@click.option("--now", is_flag=True, help="Also when commands use it; they lose it.")
+@click.option("--now", is_flag=True, help="Also while commands use it, which then fail.")
 def stop(now: bool) -> None:
-    """Stop the embedded server; its data stays."""
+    """Stop the embedded server; its data stays.
+
+    \b
+    Examples:
+      surefoot db stop
+      surefoot db stop --now
+    """
     server = _database().embedded_server()
     if server.stop(now=now):
         output.narrate(f"OK  stopped; the data stays in {server.folder.data}")
@@ -57,7 +70,13 @@ def stop(now: bool) -> None:
 
 @command.command()
 def status() -> None:
-    """Say whether the embedded server runs, who uses it, and what keeps it up."""
+    """Say whether the embedded server runs, who uses it, and what keeps it up.
+
+    \b
+    Examples:
+      surefoot db status
+      surefoot db status && surefoot db psql
+    """
     database = _database()
     server = database.embedded_server()
     found = server.status()
@@ -77,7 +96,13 @@ def status() -> None:
 @command.command()
 @click.option("--show-password", is_flag=True, help="Print the URL as it was given.")
 def url(show_password: bool) -> None:
-    """Print the URL of the database in force, its password masked."""
+    """Print the URL of the database in force, its password masked.
+
+    \b
+    Examples:
+      surefoot db url
+      surefoot db url --show-password
+    """
     database = _database()
     with database.available(output.narrate) as named:
         assert named.url is not None
@@ -95,7 +120,13 @@ def url(show_password: bool) -> None:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Run psql on the database in force; ARGUMENTS are psql's own."""
+    """Run psql on the database in force; ARGUMENTS are psql's own.
+
+    \b
+    Examples:
+      surefoot db psql
+      surefoot db psql -c 'SELECT count(*) FROM jobs'
+    """
     database = _database()
     if database.url is not None:
         _become_psql(database, arguments)

@@ -1,7 +1,6 @@
 """`surefoot explain`: a rule or an error code, offline; or the findings of a rule in a revision."""
 
 import inspect
-from collections.abc import Iterator
 
 import click
 
@@ -35,7 +34,7 @@ def command(name: str | None, place: str | None) -> None:
             output.answer(f"{each.level:<8} {each.id:<44} {each.title}")
         output.narrate(counted(len(RULES), "rule"))
         return
-    codes = {error.code: error for error in _errors()}
+    codes = {error.code: error for error in errors.every_error()}
     if name in RULES and place is not None:
         _findings(RULES[name], place)
     elif name in RULES:
@@ -73,15 +72,6 @@ def _findings(rule: Rule, place: str) -> None:
         output.answer(f"{finding.level} [{rule.id}]  {rule.title}\n")
         output.answer(finding.render())
         output.answer(f"\nSee {rule.url}\n" if rule.url else "")
-
-
-def _errors(
-    of: type[errors.SurefootError] = errors.SurefootError,
-) -> Iterator[type[errors.SurefootError]]:
-    """The classes below one, those of a project that has its own included."""
-    for found in of.__subclasses__():
-        yield found
-        yield from _errors(found)
 
 
 def _branch(error: type[errors.SurefootError]) -> str:

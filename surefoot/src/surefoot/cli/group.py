@@ -1,33 +1,29 @@
-"""A group of commands that are imported when they are called, and how a command line ends."""
+"""The group of all commands, and how a command line ends."""
 
 import gc
-import importlib
 import logging
 import os
-import re
 import shlex
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from surefoot.cli import output
+from surefoot.cli.ini_path import DEFAULT_INI, ini_file
+from surefoot.cli.suggesting import PROGRAM, Commands
 from surefoot.errors import SurefootError, names
 from surefoot.terminal.streams import outlast
-
-PROGRAM = "surefoot"
-DEFAULT_INI = "alembic.ini"
-# Where Flask-Migrate has it, seen from the folder in which commands are typed.
-FLASK_INI = "migrations/alembic.ini"
+from surefoot.wording import suggestion
 
 # name -> the line that `--help` shows without importing the command
 COMMANDS = {
     "adopt": "Move a project of Alembic in: show the change of env.py, or write it.",
     "backfill": "Change the rows of large tables in batches, beside the service.",
-    "db": "The embedded PostgreSQL: start, stop, url, psql.",
+    "db": "The embedded PostgreSQL: start, stop, status, url, psql.",
     "downgrade": "Revert revisions, with a report as JSON.",
     "drift": "Show where the database differs from its revisions.",
     "explain": "Explain a rule or an error code.",
@@ -39,62 +35,11 @@ COMMANDS = {
     "schema": "Show the tables at a revision, or what a revision changes.",
     "scratch": "Show or remove the scratch servers that are kept between two commands.",
     "services": "List running services and the revisions of their code.",
-    "status": "Show where the database is: applied and pending revisions, what is next.",
     "squash": "Write the first revisions as one file, for empty databases.",
+    "status": "Show where the database is: applied and pending revisions, what is next.",
     "upgrade": "Apply revisions, with a report as JSON.",
     "verify": "Run all checks: files, ledger, start-up check, drift.",
 }
-
-
-class Commands(click.Group):
-    """Commands by name, each a module `package.name`; a near spelling is suggested, never run."""
-
-    def __init__(self, *, packages: Mapping[str, Mapping[str, str]], **options: Any) -> None:
-        """`packages` names the package of each command, and its line in the help."""
-        super().__init__(**options)
-        self.helps = {name: line for of in packages.values() for name, line in of.items()}
-        self._modules = {
-            name: f"{package}.{name}" for package, of in packages.items() for name in of
-        }
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self.helps)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._modules:
-            return None
-        command = importlib.import_module(self._modules[cmd_name]).command
-        _rename(command, ctx.find_root().info_name or PROGRAM)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{self._modules[cmd_name]}.command is not a command")
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib  # noqa: PLC0415 - only on a mistake
-
-            near = difflib.get_close_matches(args[0], self.helps, n=1)
-            if not near:
-                raise
-            raise click.UsageError(
-                f"No such command {args[0]!r}. Did you mean `{ctx.command_path} {near[0]}`?", ctx
-            ) from error
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(self.helps.items()))
-
-
-def _rename(command: click.Command, program: str) -> None:
-    """Let the help show the program that the user called: a project may mount these commands."""
-    if command.help is not None:
-        command.help = re.sub(rf"\b{PROGRAM} (?=[a-z])", f"{program} ", command.help)
-    for each in command.commands.values() if isinstance(command, click.Group) else ():
-        _rename(each, program)
 
 
 @click.group(
@@ -118,22 +63,21 @@ def surefoot(context: click.Context, config: Path) -> None:
 
     \b
     Examples:
+      surefoot status            where the database is, and what is next
       surefoot plan              what is pending, with its locks
       surefoot lint              what would hurt a database in use
       surefoot verify            all checks of the database
 
     Migrations are plain Alembic: `alembic upgrade head`.
     """
-    if config == Path(DEFAULT_INI) and not config.is_file() and Path(FLASK_INI).is_file():
-        config = Path(FLASK_INI)
-    context.obj = config
+    context.obj = ini_file(context)
     # Without Alembic's log of each step on a scratch database, which env.py may have asked for.
     logging.disable(logging.INFO)
     context.call_on_close(lambda: logging.disable(logging.NOTSET))
 
 
 def main(
-    argv: Sequence[str] | None = None, *, group: click.Group = surefoot, name: str = "surefoot"
+    argv: Sequence[str] | None = None, *, group: click.Group = surefoot, name: str = PROGRAM
 ) -> None:
     """Run a command line and exit with its code."""
     gc.set_threshold(50_000, 20, 100)  # as Environment.run does for `alembic`
@@ -146,7 +90,7 @@ def main(
         sys.exit(code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else name
-        output.error(f"ERROR [usage]  {error.format_message()}\n  help: {command} --help")
+        output.error(f"ERROR [usage]  {_said(error)}\n  help: {command} --help")
         sys.exit(2)
     except click.ClickException as error:
         output.error(f"ERROR [usage]  {error.format_message()}")
@@ -155,7 +99,19 @@ def main(
         output.error("INTERRUPTED")
         sys.exit(130)
     except Exception as error:
+        if f"_{name}_COMPLETE".replace("-", "_").upper() in os.environ:
+            sys.exit(1)  # a shell that completes a word shows no message
         _fail(output.understood(error))
+
+
+def _said(error: click.UsageError) -> str:
+    """The sentence about a mistake on the command line, also where Click has one of its own."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error.format_message()
+    known = (each for param in error.ctx.command.get_params(error.ctx) for each in param.opts)
+    options = [each for each in known if each.startswith("--")]
+    near = suggestion(error.option_name, options)
+    return f"there is no option {error.option_name!r}{near and f'; {near}'}"
 
 
 def _fail(error: SurefootError) -> NoReturn:

@@ -17,7 +17,9 @@ _HEADER = ("ID", "WHEN (UTC)", "OUTCOME", "DIRECTION", "REVISION", "TOOK", "BY")
 
 @click.command(name="ledger")
 @json_option
-@click.option("--last", type=click.IntRange(min=1), help="Only the newest rows.")
+@click.option(
+    "--last", metavar="ROWS", type=click.IntRange(min=1), help="Only so many of the newest rows."
+)
 def command(json_: bool, last: int | None) -> None:
     """Print the runs on the database, oldest first, and verify the hash of each row.
 
@@ -28,7 +30,7 @@ def command(json_: bool, last: int | None) -> None:
       surefoot ledger --json
 
     \b
-    Exit codes: 0; 3 a row was changed; 75 the database does not answer.
+    Exit codes: 0 all hashes are valid; 3 a row was changed; 75 the database does not answer.
     """
     name, rows = on_target(_read)
     shown = rows[-last:] if last else rows

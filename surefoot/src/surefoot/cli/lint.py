@@ -43,19 +43,28 @@ ANSWER_S = 2.0
 @click.option(
     "--since",
     metavar="GIT_REF",
-    help="Revisions that were added or changed since; beside REVISIONS, for --fix, the branch that "
-    "has those that are released.",
+    help="The revisions that were added or changed since. Beside REVISIONS, for --fix: the branch "
+    "that has the released ones.",
 )
-@click.option("--staged", "staged_", is_flag=True, help="Revisions that the next commit changes.")
+@click.option("--staged", "staged_", is_flag=True, help="Those that the next commit changes.")
 @click.option(
-    "--level", "levels", metavar="RULE=LEVEL", multiple=True, help="error, warning or off."
+    "--level",
+    "levels",
+    metavar="RULE=LEVEL",
+    multiple=True,
+    help="Another level for a rule: error, warning or off. It may be given several times.",
 )
 @click.option("--fail-on", type=click.Choice(FAIL_ON), help="The least level of exit code 1.")
 @click.option("--strict", is_flag=True, help="The same as --fail-on warning.")
-@click.option("--fix", is_flag=True, help="Write safe forms that are certain into the file.")
-@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.option("--fix", is_flag=True, help="Write the safe forms that are certain into the file.")
+@click.option("--yes", is_flag=True, help="With --fix: write without asking.")
 @json_option
-@click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(sorted(FORMATS)),
+    help="For a pull request.",
+)
 def command(
     revisions: tuple[str, ...],
     since: str | None,
@@ -85,6 +94,7 @@ def command(
       surefoot lint --level avoid-length-limit=off
       surefoot lint 0013 --fix
 
+    \b
     A comment in the file, with a reason, allows a finding:
       # allow avoid-dropping-a-column: nothing has read it since release 12
 

@@ -55,6 +55,15 @@ def command(check: bool, baselines: tuple[str, ...]) -> None:
 
     It looks at the revisions from the first one on that is new or edited, and writes what it has
     found as it goes. After an interruption, run it again: it continues.
+
+    \b
+    Examples:
+      surefoot lock
+      surefoot lock --check
+      surefoot lock --baseline heads
+
+    \b
+    Exit codes: 0 written, or up to date; 1 with --check, where it is outdated.
     """
     found = project()
     lock = found.lock

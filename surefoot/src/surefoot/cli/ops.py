@@ -9,6 +9,7 @@ import click
 from surefoot.catalog import Catalog
 from surefoot.cli import output
 from surefoot.cli.project import database, on_target, project
+from surefoot.cli.suggesting import Group
 from surefoot.cli.telling import told
 from surefoot.connect.database import Database
 from surefoot.differences import deviations, listing
@@ -23,11 +24,11 @@ from surefoot.wording import counted
 reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
 
 execute_option = click.option(
-    "--execute", is_flag=True, help="Do it; without this only the differences are shown."
+    "--execute", is_flag=True, help="Do it; without this the differences are shown."
 )
 
 
-@click.group(name="ops")
+@click.group(cls=Group, name="ops")
 def command() -> None:
     """Override a guard, with a reason that the ledger keeps.
 
@@ -46,7 +47,15 @@ def command() -> None:
 @reason_option
 @execute_option
 def stamp(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
-    """Record that the database is at REVISIONS, whatever its schema is."""
+    """Record that the database is at REVISIONS, whatever its schema is.
+
+    Without --execute it shows how the schema differs from that of REVISIONS.
+
+    \b
+    Examples:
+      surefoot ops stamp 0007 --reason "restored from the backup of Monday"
+      surefoot ops stamp 0007 --reason "restored from the backup of Monday" --execute
+    """
     _stamp(revisions, reason, execute=execute, adopt=False)
 
 
@@ -60,7 +69,12 @@ def adopt(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
     For tables that were made without revisions; for revisions that plain Alembic, offline SQL or a
     hand applied; after revisions were squashed or renamed; after a version table or a ledger was
     lost. The ledger keeps the old rows and gets one for each revision that it lacks, has too many,
-    or has with another file.
+    or has with another file. Without --execute it shows how the schema differs.
+
+    \b
+    Examples:
+      surefoot ops adopt 0001 --reason "made by hand before there were revisions"
+      surefoot ops adopt 0042 --reason "0001 to 0041 were squashed into it" --execute
     """
     _stamp(revisions, reason, execute=execute, adopt=True)
 
@@ -69,7 +83,13 @@ def adopt(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
 @click.argument("revision")
 @reason_option
 def accept(revision: str, reason: str) -> None:
-    """Accept the edited file of the applied REVISION."""
+    """Accept the edited file of the applied REVISION.
+
+    \b
+    Examples:
+      surefoot ops accept-checksum 0006 --reason "a typo in a comment of the table"
+      surefoot ops accept-checksum 0006 --reason "its SQL is formatted, and does the same"
+    """
     table = project().version_table
     row = on_target(lambda target: accept_checksum(target, revision, reason, table))
     output.narrate(f"OK  {revision} is accepted as {row.checksum[:8]}…; the ledger keeps why")

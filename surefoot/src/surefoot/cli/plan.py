@@ -22,9 +22,14 @@ from surefoot.scratch.kept_server import cache
 
 @click.command(name="plan")
 @target_option
-@click.option("--from-database", is_flag=True, help="Use a copy of its own schema.")
+@click.option("--from-database", is_flag=True, help="Begin with a copy of its own schema.")
 @json_option
-@click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(sorted(FORMATS)),
+    help="For a pull request.",
+)
 def command(target: str | None, from_database: bool, json_: bool, format_: str | None) -> None:
     """Show pending revisions with locks, durations and undo cost; nothing runs on the database.
 

@@ -16,9 +16,9 @@ from surefoot.project import Project
 from surefoot.target import Target
 
 T = TypeVar("T")
-json_option = click.option("--json", "json_", is_flag=True, help="One JSON object.")
+json_option = click.option("--json", "json_", is_flag=True, help="One JSON object, not text.")
 target_option = click.option(
-    "--target", metavar="NAME", help="A database by its name in the project's targets."
+    "--target", metavar="NAME", help="Another database, by its name in the targets of env.py."
 )
 
 

@@ -38,7 +38,7 @@ WAIT_S = 300.0
 def command(
     revision: str, json_: bool, execute: bool, reason: str | None, wait: bool, fills: bool
 ) -> None:
-    """Apply what is pending up to REVISION, as `alembic upgrade` does.
+    """Apply what is pending up to REVISION, as `alembic upgrade` does; by default all.
 
     \b
     Examples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from surefoot.errors import names
@@ -102,3 +102,10 @@ class SurefootError(Exception):
         """The error as one JSON object; its attributes are the fields."""
         fields = {k: disclosed_in(v) for k, v in vars(self).items() if k not in ("message", "help")}
         return {"code": self.code, "message": self.message, "help": self.help, **fields}
+
+
+def every_error(of: type[SurefootError] = SurefootError) -> Iterator[type[SurefootError]]:
+    """The classes below one, those of a project that has its own included."""
+    for found in of.__subclasses__():
+        yield found
+        yield from every_error(found)

@@ -92,9 +92,9 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     )
 
 
-def _numbered(kind: str, title: str, page: str) -> Rule:
+def _numbered(kind: str, *, id: str, title: str, page: str) -> Rule:  # noqa: A002 - as Rule has it
     return Rule(
-        id=f"avoid-{kind}-column",
+        id=id,
         title=title,
         consequence="{table} is rewritten under ACCESS EXCLUSIVE to number {column}; reads and "
         "writes block",
@@ -146,8 +146,18 @@ RULES = (
         page="sql-altertable",
         detect=_rewriting("domain"),
     ),
-    _numbered("serial", "A serial column added to an existing table", "datatype-numeric"),
-    _numbered("identity", "An identity column added to an existing table", "ddl-identity-columns"),
+    _numbered(
+        "serial",
+        id="avoid-serial-column",
+        title="A serial column added to an existing table",
+        page="datatype-numeric",
+    ),
+    _numbered(
+        "identity",
+        id="avoid-identity-column",
+        title="An identity column added to an existing table",
+        page="ddl-identity-columns",
+    ),
     Rule(
         id="avoid-stored-generated-column",
         title="A stored generated column in an existing table",

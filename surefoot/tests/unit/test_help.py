@@ -1,0 +1,181 @@
+"""The help of every command, and what a shell completes of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+
+from harness.helps import Shown, parsed, shown
+from harness.projects import project
+from surefoot.cli import surefoot, words
+from surefoot.cli.completion import LINES, outline
+from surefoot.errors.base import every_error
+from surefoot.rules.registry import RULES
+
+ALL = [*shown(surefoot, "surefoot")]
+# Revisions are read from revisions.lock where there is one, or else from the files.
+LOCKED = "1a  -  expand  orders  x  -  -\n2b  1a  expand  order_index  x  -  -\n"
+BACKFILL = '"""Number the orders."""\n\nraise SystemExit("it is not imported")\n'
+ENV = """\
+raise SystemExit("it is not run")
+TARGETS = {"eu": "postgresql://h/eu", "us": "postgresql://h/us"}
+Environment(metadata=None, targets=TARGETS).run()
+"""
+
+
+@pytest.mark.parametrize("each", ALL, ids=lambda each: each.path)
+def test_a_command_shows_how_it_is_used(each: Shown) -> None:
+    """At least two examples that can be typed, and a word on every option."""
+    assert len(each.examples) >= 2, each.help
+    called = {parsed(surefoot, "surefoot", example) for example in each.examples}
+    assert all(path.startswith(each.path) for path in called), called
+    for parameter in each.command.params:
+        assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
+
+
+@pytest.mark.parametrize("each", ALL, ids=lambda each: each.path)
+def test_a_help_is_a_text_for_80_columns(each: Shown) -> None:
+    """Nothing is cut off, a sentence begins it, and code has one kind of quotes."""
+    assert "..." not in each.help.partition("\n\n")[2]
+    first = (each.command.help or "").split("\n\n")[0]
+    assert re.match(r"[A-Z]", first), first
+    assert first.rstrip().endswith((".", "--write.")), first
+    assert re.search(r"[“”‘’]", each.help) is None
+    assert "RANGE" not in each.help
+
+
+def test_an_example_that_does_not_work_is_noticed() -> None:
+    """Else the tests above could not fail."""
+    for wrong in ("surefoot lint --nope", "surefoot nope", "surefoot db nope", "surefoot squash"):
+        with pytest.raises(click.UsageError):
+            parsed(surefoot, "surefoot", wrong)
+
+
+def leaves(of: list[Shown]) -> Iterator[tuple[str, click.Command]]:
+    for each in of:
+        if not isinstance(each.command, click.Group):
+            yield each.path.partition(" ")[2], each.command
+
+
+def test_a_shell_completes_what_the_commands_take() -> None:
+    """Every command has its line in LINES, with its options and arguments, and no other."""
+    assert {name for name, _ in leaves(ALL)} == LINES.keys()
+    for name, command in leaves(ALL):
+        made = outline(name, LINES)
+        assert made is not None
+        assert takes(made) == takes(command), name
+
+
+def takes(command: click.Command) -> set[tuple[str, bool, int, tuple[str, ...]]]:
+    """Each option by its names, whether it takes a value, how many, and the choices."""
+    found = set()
+    for each in command.params:
+        choices = tuple(each.type.choices) if isinstance(each.type, click.Choice) else ()
+        if isinstance(each, click.Option):
+            for name in (*each.opts, *each.secondary_opts):
+                found.add((name, not each.is_flag, 1, choices))
+        else:
+            number = sum(isinstance(other, click.Argument) for other in command.params)
+            found.add((f"{number} arguments", True, each.nargs, choices))
+    return found
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose env.py and backfill cannot be run."""
+    folder = project(tmp_path)
+    (folder / "migrations/env.py").write_text(ENV)
+    (folder / "migrations/revisions.lock").write_text(LOCKED)
+    (folder / "migrations/backfills").mkdir()
+    (folder / "migrations/backfills/number_orders.py").write_text(BACKFILL)
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("ALEMBIC_CONFIG", raising=False)
+    return folder
+
+
+def completed(*typed: str) -> dict[str, str | None]:
+    """The words that a shell offers for the last one."""
+    *before, last = typed
+    complete = ShellComplete(surefoot, {}, "surefoot", "_SUREFOOT_COMPLETE")
+    return {each.value: each.help for each in complete.get_completions(before, last)}
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_words_of_a_project() -> None:
+    """Revisions with their titles, rules, codes, backfills and targets; the newest first."""
+    assert completed("st") == {
+        "status": "Show where the database is: applied and pending revisions, what is next."
+    }
+    assert completed("lint", "") == {"2b": "order index", "1a": "orders"}
+    assert [*completed("upgrade", "")] == ["head", "base", "2b", "1a"]
+    assert completed("upgrade", "2") == {"2b": "order index"}
+    assert [*completed("lock", "--baseline", "1")] == ["1a"]
+    assert completed("backfill", "run", "") == {"number_orders": "Number the orders."}
+    assert [*completed("plan", "--target", "")] == ["eu", "us"]
+    assert [*completed("status", "--target", "u")] == ["us"]
+    rule = "avoid-truncate"
+    assert completed("explain", "avoid-tr") == {rule: RULES[rule].title}
+    assert "mutex-held" in completed("explain", "mutex")
+    assert [*completed("lint", "--level", "avoid-tru")] == [
+        f"{rule}={level}" for level in ("error", "warning", "off")
+    ]
+    assert "--execute" in completed("backfill", "run", "number_orders", "--e")
+
+
+def test_the_rules_are_those_of_the_registry() -> None:
+    """Though they are read from the text of its modules."""
+    assert words.rule_titles() == {rule.id: rule.title for rule in RULES.values()}
+    assert len({each.code for each in every_error()}) > 50
+
+
+BROKEN = {
+    "no ini file": ("alembic.ini", None),
+    "an ini file that is none": ("alembic.ini", "[alembic\nx"),
+    "a lock in conflict": ("migrations/revisions.lock", "<<<<<<< HEAD\n"),
+    "an env.py that is no Python": ("migrations/env.py", "from surefoot import (\n"),
+    "a backfill that is no Python": ("migrations/backfills/number_orders.py", "class (\n"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_project_is_silent(shop: Path, case: str) -> None:
+    """It has the words that can be read, and no error."""
+    name, text = BROKEN[case]
+    (shop / name).unlink()
+    if text is not None:
+        (shop / name).write_text(text)
+    lines = (("lint", ""), ("backfill", "run", ""), ("plan", "--target", ""))
+    found = [len(completed(*line)) for line in lines]
+    ini, env = "ini file" in case, "env.py" in case
+    assert found == [0 if ini else 2, 0 if ini else 1, 0 if ini or env else 2]
+
+
+FORBIDDEN = ("alembic", "sqlalchemy", "asyncpg", "surefoot.trace", "surefoot.cli.lint")
+
+
+@pytest.mark.parametrize("typed", ["lint ", "backfill run ", "explain avoid", "plan --target "])
+def test_completion_imports_no_command(shop: Path, typed: str) -> None:
+    """A process of its own: a person waits for it after each key."""
+    code = (
+        "import sys, surefoot.cli as cli\n"
+        "try:\n    cli.main([])\nexcept SystemExit:\n    pass\n"
+        f"print([m for m in {FORBIDDEN} if m in sys.modules], file=sys.stderr)\n"
+    )
+    line = f"surefoot {typed}"
+    env = {
+        "_SUREFOOT_COMPLETE": "zsh_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split()) - (0 if line.endswith(" ") else 1)),
+        "PYTHONPATH": ":".join(sys.path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, cwd=shop
+    )
+    assert (done.stderr, done.stdout.startswith("plain\n")) == ("[]\n", True), done
