@@ -248,6 +248,17 @@ async def test_a_database_that_does_not_answer(chain: Chain) -> None:
     assert result.err.startswith("ERROR [database-unreachable]  database 'nothing' at 127.0.0.1:1")
 
 
+async def test_a_role_that_may_read_both_tables_is_enough(
+    sample: Chain, database: Database
+) -> None:
+    """It says all that the owner is told."""
+    role, tables = f"reads_{database.name}", "alembic_version, alembic_version_ledger"
+    await execute(database.url, f"CREATE ROLE {role} LOGIN; GRANT SELECT ON {tables} TO {role}")
+    reader = Database(database.name, database.url.replace("://tester@", f"://{role}@"))
+    assert await status(sample, reader) == await status(sample, database)
+    await execute(database.url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 async def test_an_edited_file_without_its_lock(chain: Chain, empty_database: Database) -> None:
     """The files count, and the lock is said to be outdated."""
     chain.add(LATER.format("a"))

@@ -48,6 +48,7 @@ COMMANDS = (
     "surefoot schema --diff 0001",
     "surefoot ledger",
     "surefoot services",
+    "surefoot status --exit-code",
     "surefoot drift",
     "surefoot verify",
     "surefoot explain database-behind",

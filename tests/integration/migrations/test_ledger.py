@@ -191,4 +191,4 @@ def test_vegafs_ledger_prints_it(database: Database, empty_database: Database) -
     assert [row["revision"] for row in document["rows"]][:2] == ["0001", "0002"]
     nothing = run("vegafs", "ledger", DATABASE_URL=empty_database.url)
     assert (nothing.code, nothing.out) == (0, "")
-    assert nothing.err == f"{empty_database.name} has none\n"
+    assert nothing.err == f"{empty_database.name} has no ledger, or an empty one\n"
