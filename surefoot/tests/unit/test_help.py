@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -179,3 +181,30 @@ def test_completion_imports_no_command(shop: Path, typed: str) -> None:
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, cwd=shop
     )
     assert (done.stderr, done.stdout.startswith("plain\n")) == ("[]\n", True), done
+
+
+SHELL = """\
+eval "$(_SUREFOOT_COMPLETE=bash_source surefoot)"
+complete -p surefoot
+COMP_WORDS=(surefoot lint 2) COMP_CWORD=2
+_surefoot_completion surefoot
+echo "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_the_line_of_the_documents_works_in_bash(shop: Path) -> None:
+    """It registers a function, which answers with the words of the project."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
+    line = SHELL.splitlines()[0]
+    assert f"`{line}`" in page.read_text("utf-8")
+    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    env["PYTHONPATH"] = ":".join(sys.path)
+    done = subprocess.run(
+        ["bash", "-c", SHELL], env=env, capture_output=True, text=True, check=False, cwd=shop
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert done.stdout.splitlines() == [
+        "complete -o nosort -F _surefoot_completion surefoot",
+        "2b",
+    ]
