@@ -67,7 +67,6 @@ def command(migrate: bool, **log: object) -> None:
       vegafs serve --log-format json --access-log
       VEGAFS_STARTUP_SCHEMA=refuse vegafs serve
 
-    \b
     Exit codes: 0 stopped by SIGTERM or SIGINT; 1 this build cannot serve on the
     database's schema; 2 the configuration is invalid, or the port is in use;
     4 a migration failed; 75 the database does not answer; 130, 143 stopped before

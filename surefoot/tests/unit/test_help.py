@@ -51,6 +51,8 @@ def test_a_help_is_a_text_for_80_columns(each: Shown) -> None:
     assert first.rstrip().endswith((".", "--write.")), first
     assert re.search(r"[“”‘’]", each.help) is None
     assert "RANGE" not in each.help
+    examples = {f"    {line}" for line in each.examples}
+    assert [x for x in each.help.splitlines() if len(x) > 80 and x not in examples] == []
 
 
 def test_an_example_that_does_not_work_is_noticed() -> None:

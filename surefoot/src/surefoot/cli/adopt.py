@@ -45,7 +45,6 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
       surefoot adopt services/shop
       surefoot adopt --write
 
-    \b
     Exit codes: 0 shown, written or nothing to do; else nothing was written: 1 the database has
     other revisions; 2 the project cannot be used; 3 a statement of env.py waits for you.
     """

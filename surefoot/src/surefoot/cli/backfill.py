@@ -87,7 +87,6 @@ def plan(name: str, json_: bool, target: str | None) -> None:
       surefoot backfill plan jobs_priority
       surefoot backfill plan jobs_priority --target eu --json
 
-    \b
     Exit codes: 0 it can run; 1 each batch would read all of a large table.
     """
     _forecast(name, target, json_=json_, dry_run=False)

@@ -20,7 +20,6 @@ from surefoot.errors import ServerBinariesMissing, names
 def command() -> None:
     """The embedded PostgreSQL of a development machine: start, stop, look, log in.
 
-    \b
     It serves while a command uses it, so nothing here needs to be called first.
     Its data stays in the folder that the project names, between runs.
 

@@ -26,7 +26,6 @@ def command(json_: bool, models: bool, privileges: bool, target: str | None) -> 
       surefoot drift --no-models --json
       surefoot drift --privileges --target eu
 
-    \b
     Exit codes: 0 no difference; 1 there is one; 75 the database does not answer.
     """
     with serving(target) as database:

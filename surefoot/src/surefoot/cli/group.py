@@ -24,7 +24,7 @@ COMMANDS = {
     "adopt": "Move a project of Alembic in: show the change of env.py, or write it.",
     "backfill": "Change the rows of large tables in batches, beside the service.",
     "db": "The embedded PostgreSQL: start, stop, status, url, psql.",
-    "downgrade": "Revert revisions, with a report as JSON.",
+    "downgrade": "Revert revisions, as `alembic downgrade` does.",
     "drift": "Show where the database differs from its revisions.",
     "explain": "Explain a rule or an error code.",
     "ledger": "Print the runs on the database.",
@@ -37,7 +37,7 @@ COMMANDS = {
     "services": "List running services and the revisions of their code.",
     "squash": "Write the first revisions as one file, for empty databases.",
     "status": "Show where the database is: applied and pending revisions, what is next.",
-    "upgrade": "Apply revisions, with a report as JSON.",
+    "upgrade": "Apply what is pending, as `alembic upgrade` does.",
     "verify": "Run all checks: files, ledger, start-up check, drift.",
 }
 

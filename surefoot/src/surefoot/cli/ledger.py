@@ -29,7 +29,6 @@ def command(json_: bool, last: int | None) -> None:
       surefoot ledger --last 5
       surefoot ledger --json
 
-    \b
     Exit codes: 0 all hashes are valid; 3 a row was changed; 75 the database does not answer.
     """
     name, rows = on_target(_read)

@@ -98,7 +98,6 @@ def command(
     A comment in the file, with a reason, allows a finding:
       # allow avoid-dropping-a-column: nothing has read it since release 12
 
-    \b
     Exit codes: 0 no error; 1 an error; 2 usage; 4 or 75 a revision or the scratch server failed.
     """
 

@@ -62,7 +62,6 @@ def command(check: bool, baselines: tuple[str, ...]) -> None:
       surefoot lock --check
       surefoot lock --baseline heads
 
-    \b
     Exit codes: 0 written, or up to date; 1 with --check, where it is outdated.
     """
     found = project()

@@ -47,7 +47,6 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
       surefoot plan --json
       surefoot plan --format markdown >> "$GITHUB_STEP_SUMMARY"
 
-    \b
     Exit codes: 0 no finding of level error; 1 there is one; 4 a revision failed on the scratch
     database; 75 the database does not answer.
     """

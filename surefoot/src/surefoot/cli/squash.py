@@ -19,7 +19,6 @@ from surefoot.wording import counted, size
 def command(revision: str) -> None:
     """Write the revisions up to REV as one file, which empty databases begin with.
 
-    \b
     squashed.sql has their schema and their rows, as pg_dump writes them. It is written where it
     gives what the revisions give, on each PostgreSQL at hand. The revisions stay: databases that
     are behind, downgrades and `--sql` run them. To undo it, delete the file.

@@ -43,7 +43,6 @@ def command(whole: bool, exit_code: bool, json_: bool, target: str | None) -> No
       surefoot status --all --target eu
       surefoot status --exit-code --json
 
-    \b
     Exit codes: 0 shown; 1 with --exit-code, where something is pending; 75 the database does not
     answer.
     """

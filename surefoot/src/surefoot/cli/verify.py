@@ -25,7 +25,6 @@ def command(json_: bool, privileges: bool, target: str | None) -> None:
       surefoot verify
       surefoot verify --json
 
-    \b
     Exit codes: 0 all checks passed; 1 one failed; 75 the database does not answer.
     """
     with serving(target) as database:
