@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from harness.backfills import Filling
 from surefoot import errors
 from surefoot.backfill import laps
-from surefoot.backfill.events import LapDone, Unseen, Walked
+from surefoot.backfill.events import LapDone, Unseen
 from surefoot.backfill.files import named
 from surefoot.backfill.plan import plan
+from surefoot.backfill.state import State
 from surefoot.cli import backfill_text
 
 
@@ -45,13 +48,12 @@ async def test_a_row_that_comes_behind_the_last_lap(
         "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "UPDATE files SET wide = NULL WHERE id = 1; RETURN NULL; END $$"
     )
-    await filling.run(until=lambda event: isinstance(event, Walked))
+    await State(filling.connection, filling.project.version_table, "wide").create()
     await filling.connection.execute(
         "CREATE TRIGGER again AFTER UPDATE ON alembic_version_backfill_ranges "
         "FOR EACH ROW WHEN (new.done AND new.changed = 0 AND new.walked >= 1000) "
         "EXECUTE FUNCTION again()"
     )
-    filling.told.clear()
     await filling.run(until=lambda event: isinstance(event, LapDone) and event.lap == 3)
     assert laps_of(filling)[-1] == (3, 1)
 
@@ -75,9 +77,10 @@ async def test_rows_that_came_after_an_end_with_failed_rows(filling: Filling) ->
 
 async def test_the_last_line_of_a_run_that_was_stopped(filling: Filling) -> None:
     """It says the state that was seen, and `cancelled` where there is none."""
-    filling.widen()
-    result = await filling.run(until=lambda _: True, batch_s=0.001)
-    assert result.progress is not None
+    filling.widen(batch_rows=(10, 10))
+    stop = asyncio.Event()
+    stop.set()
+    result = await filling.run(stop=stop)
     line = backfill_text.ended("wide", result)
     assert line.startswith("STOPPED  wide is running and not complete; this run changed ")
 
