@@ -141,7 +141,8 @@ RULES: tuple[BackfillRule, ...] = (
         title="A filled column that falls behind",
         consequence="code of {code} goes on beside the backfill and does not know {table}.{new}: "
         "where it changes {old}, no trigger changes {new}, and no later batch finds the row",
-        help="keep both columns in step until no release writes {old} alone",
+        help="keep both columns in step, with the value of {new} as forward=, until no release "
+        "writes {old} alone",
         rewrite='op.keep_in_step("{table}", "{old}", "{new}"{schema})',
         page="plpgsql-trigger",
         tell=_left_behind,
