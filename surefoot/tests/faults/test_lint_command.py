@@ -18,6 +18,16 @@ TABLE = (
     'op.drop_table("t")',
 )
 INDEX = ('op.create_index("ix_t_a", "t", ["a"])', 'op.drop_index("ix_t_a")')
+BACKFILL = """
+from surefoot import Backfill
+
+
+class Fill(Backfill):
+    after = "0001"
+    table = "t"
+    todo = "b IS NULL"
+    sets = {"b": "a::text"}
+"""
 
 
 def git(chain: Chain, *words: str) -> None:
@@ -197,6 +207,25 @@ async def test_a_rule_is_explained_with_the_names_of_a_finding(
         unknown.code,
         "no revision is '0009'\n  help: did you mean '0002'? " in unknown.err,
     ) == (2, True)
+
+
+@pytest.mark.slow
+async def test_a_backfill_that_was_changed_is_linted(
+    service: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """With --staged and --since, also where no revision was changed."""
+    url, folder = empty_database.url, service.folder / "alembic" / "backfills"
+    folder.mkdir()
+    (folder / "t_b.py").write_text(BACKFILL, "utf-8")
+    service.lock()
+    git(service, "add", "-A")
+    for option in (["--staged"], ["--since", "origin/main"], ["--since", "origin/main", "--json"]):
+        linted = await launcher.surefoot(service, "lint", *option, url=url)
+        assert (linted.code, linted.err) == (0, "0 errors, 0 warnings in 1 backfill\n")
+    assert json.loads(linted.out)["backfills"] == 1
+    git(service, "commit", "-qm", "Fill b")
+    nothing = await launcher.surefoot(service, "lint", "--staged", url=url)
+    assert (nothing.code, nothing.err) == (0, "no revision is staged: nothing to lint\n")
 
 
 @pytest.mark.sample(2)

@@ -219,14 +219,13 @@ def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
         return
     allowed = len({each.finding for each in linted.suppressed})
     said = f", {allowed} allowed by the files" if allowed else ""
-    tried = counted(count, "revision")
-    if linted.backfills:
-        tried += f" and {counted(len(linted.backfills), 'backfill')}"
+    tried = [counted(count, "revision")] if linted.units else []
+    tried += [counted(len(linted.backfills), "backfill")] if linted.backfills else []
     missed = len(linted.units) - count
     untried = f", {missed} not run to the end" if missed else ""
     if linted.mismatch:
         output.narrate(linted.mismatch)
-    output.narrate(f"{summary(linted.findings)} in {tried}{untried}{said}")
+    output.narrate(f"{summary(linted.findings)} in {' and '.join(tried)}{untried}{said}")
 
 
 def _as_json(linted: Linted) -> dict[str, Any]:
