@@ -126,7 +126,7 @@ async def test_who_blocks_and_the_next_attempt_are_shown(
         await terminal.end()
     by = f"      pid {blocker.get_server_pid()} blocker, idle in transaction"
     assert any(line.startswith(by) and line.endswith("…") for line in running), running
-    told = re.compile(r"    attempt 2 in at most (9 min \d+ s|10 min 0 s), for:")
+    told = re.compile(r"    attempt 2 in at most (9 min \d+ s|10 min 0 s), or once these end:")
     assert any(told.fullmatch(line) for line in running), running
     assert "BLOCKED [lock-blocked]  0002 did not get its lock in time" in terminal.said
 

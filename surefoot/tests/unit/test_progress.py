@@ -22,6 +22,7 @@ from surefoot.run.events import (
 from surefoot.run.progress import Progress
 from surefoot.run.report import AppliedRevision, PlannedRevision, Report
 from surefoot.run.sessions import Blocker, StatementProgress
+from surefoot.run.telling import Attempts
 from surefoot.terminal.cells import cut, width
 
 PLAN = PlannedRevision("0002", "Index jobs", "upgrade", ("0001",), ("0002",))
@@ -89,7 +90,7 @@ FIRST = "  2 of 3  0002  Index jobs  {} s"
           "      and 2 more"]),
         ([(1, STARTED), (3, seen(2.0)),
           (4, LOST)], 9,
-         [FIRST.format(8), "    attempt 2 in at most 25 s, for:", BY]),
+         [FIRST.format(8), "    attempt 2 in at most 25 s, or once these end:", BY]),
         ([(1, STARTED),
           (4, replace(LOST, blockers=()))], 9,
          [FIRST.format(8), "    attempt 2 in at most 25 s"]),
@@ -155,3 +156,21 @@ def test_a_text_is_cut_by_its_width() -> None:
     assert shown((1, RevisionStarted(PLAN, 2, 3)), at_s=5, columns=23) == [
         "  2 of 3  0002  I…  4 s"
     ]
+
+
+def test_an_attempt_that_meets_the_same_is_not_told_again() -> None:
+    """Another one is, and the last one always."""
+    attempts = Attempts()
+    repeated = [
+        attempts.repeat(event)
+        for event in (
+            STARTED,
+            LOST,
+            replace(LOST, attempt=2),
+            replace(LOST, attempt=3, blockers=(replace(BLOCKER, transaction="4/2"),)),
+            replace(LOST, attempt=4, cause="deadlock"),
+            replace(LOST, attempt=5, cause="deadlock"),
+            replace(LOST, attempt=6, cause="deadlock", retry_in_s=None),
+        )
+    ]
+    assert repeated == [False, False, True, False, False, True, False]

@@ -114,7 +114,8 @@ class Progress:
         left = "" if moment.until_s is None else spent(max(moment.until_s - now_s, 0.0))
         if blocked is not None:
             if left:
-                yield f"    attempt {blocked.attempt + 1} in at most {left}{_for(blocked.blockers)}"
+                ended = ", or once these end:" if blocked.blockers else ""
+                yield f"    attempt {blocked.attempt + 1} in at most {left}{ended}"
                 yield from _named(blocked.blockers)
         elif left:
             yield f"    gives up in {left}"
@@ -123,7 +124,7 @@ class Progress:
         running_s = seen.running_s + now_s - moment.seen_s
         yield f"    {seen.sql}"
         if seen.blockers:
-            yield f"    waits, {spent(running_s)} so far{_for(seen.blockers)}"
+            yield f"    waits, {spent(running_s)} so far, for:"
             yield from _named(seen.blockers)
         else:
             yield from self._state(moment, seen, running_s)
@@ -143,10 +144,6 @@ class Progress:
         said = [", ".join(figures)] if figures else []
         if text := ": ".join([*said, *([done.phase] if done else [])]):
             yield f"    {text}"
-
-
-def _for(blockers: Sequence[Blocker]) -> str:
-    return ", for:" if blockers else ""
 
 
 def _named(blockers: Sequence[Blocker]) -> Iterable[str]:

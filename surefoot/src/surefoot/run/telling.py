@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from surefoot.run.events import Event, Listen, StatementRunning
+from surefoot.run.events import Blocked, Event, Listen, StatementRunning
 from surefoot.run.narration import narrated
 from surefoot.terminal.kind import draws
 
@@ -42,13 +42,30 @@ def telling(
     with Screen(progress.lines) as screen:
         narrate = narrated(screen.say, columns=lambda: screen.columns)
 
+        attempts = Attempts()
+
         def listen(event: Event) -> None:
             progress.hear(event)
-            # What is drawn says that it runs.
-            if not isinstance(event, StatementRunning):
+            # What is drawn says that it runs, and counts the attempts.
+            if not (isinstance(event, StatementRunning) or attempts.repeat(event)):
                 narrate(event)
 
         yield listen
+
+
+class Attempts:
+    """Those that ended without their lock."""
+
+    def __init__(self) -> None:
+        self._met: object = None
+
+    def repeat(self, event: Event) -> bool:
+        """Whether another attempt follows, and this one met the same as the one before."""
+        if not isinstance(event, Blocked):
+            return False
+        by = [(each.pid, each.transaction) for each in event.blockers]
+        before, self._met = self._met, (event.unit, event.cause, by)
+        return before == self._met and event.retry_in_s is not None
 
 
 def kept_estimates(project: Project, url: URL) -> Estimates:
