@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
+
+import pytest
 
 from harness.backfills import Filling
 from harness.runs import Launcher
+from harness.terminal import on_a_terminal
 
 SLOW = """
 after = "0001"
@@ -48,6 +52,26 @@ async def test_events_as_json(filling: Filling, launcher: Launcher) -> None:
     assert {line["schema_version"] for line in lines} == {1}
     assert (lines[-1]["event"], lines[-1]["complete"], lines[-1]["changed"]) == ("done", True, 1000)
     assert {"walked", "lap_done"} <= {line["event"] for line in lines}
+
+
+@pytest.mark.slow
+async def test_on_a_terminal_it_is_drawn(filling: Filling) -> None:
+    """How far it is, in lines that fit; in the end only what is done stays."""
+    filling.write("wide", SLOW)
+    async with on_a_terminal(
+        "surefoot", "backfill", "run", "wide", "--execute",
+        cwd=filling.chain.folder, url=filling.database.url, columns=40,
+    ) as terminal:  # fmt: skip
+        await terminal.shows("lap 1, ")
+        running = terminal.now.splitlines()
+        assert await terminal.end() == 0, terminal.said
+    assert re.match(r"  wide: lap 1, \d+ % walked", running[-2]), running
+    assert re.match(r"    [\d,]+ rows? changed", running[-1]), running
+    assert max(map(len, running)) < 40
+    done = terminal.screen.lines
+    assert done[0] == "  wide: lap 1 done, 1,000 rows changed", done
+    assert done[-2:] == ["OK  wide is complete; this run changed 1", ",000 rows"], done
+    assert "walked" not in terminal.now
 
 
 async def test_a_signal_and_a_second_run(filling: Filling, launcher: Launcher) -> None:

@@ -49,6 +49,7 @@ from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
 from surefoot.project import Project
 from surefoot.quoting import shown
+from surefoot.terminal.kind import asks
 
 _HOOKS = "process_revision_directives"
 # The options of `alembic -x …` for autogenerate.
@@ -74,7 +75,7 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
             f"the models name the default schema {schema} for {', '.join(named)}",
             help="leave the schema out: the tables are compared in another one",
         )
-    can_ask = not checks and sys.stdin.isatty() and sys.stderr.isatty()
+    can_ask = not checks and asks()
     # `end` rolls it back.
     run["savepoint"] = connection.begin_nested() if asked or can_ask else None
     run["renames"], run["denied"] = carry_out(connection, asked), set[Candidate]()

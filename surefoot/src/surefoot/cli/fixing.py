@@ -31,6 +31,7 @@ from surefoot.remedies.steps import CERTAIN
 from surefoot.rules.repository import in_repository
 from surefoot.run.scratch import scratch_at
 from surefoot.target import Target
+from surefoot.terminal.kind import asks
 from surefoot.trace.fingerprints import catalog_of
 from surefoot.trace.statement import Statement
 
@@ -60,7 +61,7 @@ def fixed(
     texts = [replace(each, after=_formatted(each)) for each in texts]
     for each in texts:
         output.answer("".join(_difference(each)))
-    if not yes and not sys.stdin.isatty():
+    if not yes and not asks():
         raise UsageError("--fix asks before it writes, and nobody can answer", help="add --yes")
     if not yes and not click.confirm("Write this?", err=True):
         return ()

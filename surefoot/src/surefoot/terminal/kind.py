@@ -1,4 +1,4 @@
-"""The kind of stderr: one place decides whether something is drawn on it, or coloured."""
+"""The kind of stderr: one place decides whether it is drawn on, coloured, or used to ask."""
 
 import os
 import sys
@@ -19,9 +19,18 @@ def colours(stream: Any = None) -> bool:
     return _is_terminal(stream or sys.stderr) and not os.environ.get("NO_COLOR")
 
 
+def asks() -> bool:
+    """Whether a person sees a question on stderr, and can answer it."""
+    return _is_tty(sys.stdin) and _is_tty(sys.stderr)
+
+
 def _is_terminal(stream: Any) -> bool:
+    return _is_tty(stream) and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def _is_tty(stream: Any) -> bool:
     try:
-        return bool(stream.isatty()) and os.environ.get("TERM", "") not in ("", "dumb")
+        return bool(stream.isatty())
     except (AttributeError, ValueError, OSError):  # there is no stream, or it is closed
         return False
 
