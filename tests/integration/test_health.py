@@ -101,7 +101,7 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
                 "current": "9999",
                 "pending": [],
                 "fix": "deploy the build that has it, or restore the database that belongs to "
-                "this one",
+                "this one; a development database is taken back by `vegafs db goto`",
             },
         ),
         (

@@ -50,7 +50,8 @@ async def test_an_edited_revision_is_refused(
         r"REFUSED \[revision-edited\]  0002_change changed after it was applied on "
         r"\d{4}-\d\d-\d\d \(recorded [0-9a-f]{8}…, file [0-9a-f]{8}…\)\n"
         r"  help: restore the file; if the edit is harmless, "
-        r"`surefoot ops accept-checksum 0002 --reason …`\n",
+        r"`surefoot ops accept-checksum 0002 --reason …`; a development database is taken back by "
+        r"`surefoot db goto`\n",
         result.err,
     ), result.err
     await nothing_happened(result, watcher)
@@ -96,7 +97,8 @@ async def test_a_deleted_revision_is_refused(
         r"REFUSED \[revision-missing\]  0002 was applied on \d{4}-\d\d-\d\d "
         r"\(recorded [0-9a-f]{8}…\) and its file is gone\n"
         r"  help: restore the file from version control; where it was squashed or renamed, "
-        r"`surefoot ops adopt REV --reason …` records the revisions that replace it\n",
+        r"`surefoot ops adopt REV --reason …` records the revisions that replace it; a development "
+        r"database is taken back by `surefoot db goto`\n",
         result.err,
     ), result.err
     await nothing_happened(result, watcher)

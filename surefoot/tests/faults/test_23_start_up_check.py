@@ -31,7 +31,8 @@ BY_HAND = (
     "alembic_version was written by somebody else: `surefoot ledger` shows what was done, "
     "`surefoot ops adopt {} --reason …` records where the schema is"
 )
-LOST = "deploy the build that has it, or restore the database that belongs to this one"
+BACK = "; a development database is taken back by `surefoot db goto`"
+LOST = f"deploy the build that has it, or restore the database that belongs to this one{BACK}"
 QUEUED = f"SELECT count(*) FROM {WAITING}"
 UPGRADE = "run `alembic upgrade head`"
 
@@ -102,13 +103,13 @@ async def test_behind(reader: str, newer: Chain) -> None:
             "0009",
             "{name} is at 0010, which this build does not know; its newest revision is 0008; "
             "ahead of it: 0009 (expand), 0010 (contract, needs the code of 0009)",
-            "deploy the build that has 0010, or downgrade the database with that build",
+            f"deploy the build that has 0010, or downgrade the database with that build{BACK}",
         ),
         (
             None,
             "{name} is at 0010, which this build does not know; its newest revision is 0008; "
             "ahead of it: 0009 (expand), 0010 (contract)",
-            "deploy the build that has 0010, or downgrade the database with that build",
+            f"deploy the build that has 0010, or downgrade the database with that build{BACK}",
         ),
     ],
     ids=["tolerated", "too new", "no older code at all"],
@@ -147,7 +148,8 @@ async def test_on_another_branch(
         "diverged",
         "{name} and this build contradict each other: it is at 0009a and lacks 0009b",
         "two builds that do not know each other migrated it: deploy one that has both revisions; "
-        "if one was renamed, `surefoot ops adopt REV --reason …` records where the schema is",
+        "if one was renamed, `surefoot ops adopt REV --reason …` records where the schema is"
+        f"{BACK}",
     )
 
 

@@ -207,7 +207,8 @@ async def test_a_database_of_another_project(
         1,
         f"ERROR [database-ahead]  database '{empty_database.name}' is at c0ffee, which this build "
         "does not know; its newest revision is 0001; ahead of it: c0ffee (unknown)\n"
-        "  help: deploy the build that has c0ffee, or downgrade the database with that build\n",
+        "  help: deploy the build that has c0ffee, or downgrade the database with that build; a "
+        "development database is taken back by `surefoot db goto`\n",
     )
     assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
     assert await watcher.fetchval("SELECT to_regclass('alembic_version_ledger') IS NULL")

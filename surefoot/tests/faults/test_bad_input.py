@@ -122,7 +122,7 @@ FILES = {
         "revision = '0003'",
         "revision = '0002'",
         "ERROR [revisions-broken]  0002_change.py and 0003_change.py both say revision = '0002'\n"
-        "  help: give one of them the next number, and its successor's down_revision with it\n",
+        "  help: `surefoot rebase` gives those of this branch the next numbers\n",
     ),
     "no Python": (
         "def upgrade",

@@ -33,8 +33,8 @@ def two_heads(shop: Shop) -> dict[str, str]:
     return {
         "test_the_chain_has_one_head": "ERROR [revisions-broken]  the chain has 2 heads: "
         "0003_add_city_to_customers.py, 0004_count_visits.py\n"
-        "  help: let the newer file build on the other one, under the next number, then "
-        "`surefoot lock`; where the branches are meant: ChainTests(branches=True)"
+        "  help: `surefoot rebase` puts the revisions of this branch behind those of the other; "
+        "where the branches are meant: ChainTests(branches=True)"
     }
 
 

@@ -48,7 +48,8 @@ def test_an_edited_revision_is_named_with_both_checksums() -> None:
         "REFUSED [revision-edited]  0002_step_2 changed after it was applied on 2026-08-01 "
         "(recorded 22222222…, file ffffffff…)\n"
         "  help: restore the file; if the edit is harmless, "
-        "`surefoot ops accept-checksum 0002 --reason …`"
+        "`surefoot ops accept-checksum 0002 --reason …`; a development database is taken back by "
+        "`surefoot db goto`"
     )
 
 

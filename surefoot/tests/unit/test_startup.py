@@ -12,16 +12,21 @@ from surefoot.ledger.table import Row
 from surefoot.startup.check import Build, State, decide
 
 WHEN = datetime(2026, 8, 1, tzinfo=timezone.utc)
-LOST = "deploy the build that has it, or restore the database that belongs to this one"
+BACK = "; a development database is taken back by `surefoot db goto`"
+LOST = f"deploy the build that has it, or restore the database that belongs to this one{BACK}"
 BY_HAND = (
     "alembic_version was written by somebody else: `surefoot ledger` shows what was done, "
     "`surefoot ops adopt {} --reason …` records where the schema is"
 )
 BRANCHED = (
     "two builds that do not know each other migrated it: deploy one that has both revisions; if "
-    "one was renamed, `surefoot ops adopt REV --reason …` records where the schema is"
+    f"one was renamed, `surefoot ops adopt REV --reason …` records where the schema is{BACK}"
 )
-NEWER = "deploy the build that has {0}, or downgrade the database with that build"
+EDITED = (
+    "restore the file; if the edit is harmless, `surefoot ops accept-checksum 0002 --reason …`"
+    f"{BACK}"
+)
+NEWER = f"deploy the build that has {{0}}, or downgrade the database with that build{BACK}"
 
 
 def revision(number: int, *downs: int) -> Revision:
@@ -258,7 +263,7 @@ CASES = (
         "diverged",
         "0002_step_2 changed after it was applied on 2026-08-01 (recorded ffffffff…, "
         "file 22222222…)",
-        "restore the file; if the edit is harmless, `surefoot ops accept-checksum 0002 --reason …`",
+        EDITED,
     ),
     Case(
         "with an edited revision, and ahead",
@@ -267,7 +272,7 @@ CASES = (
         "diverged",
         "0002_step_2 changed after it was applied on 2026-08-01 (recorded ffffffff…, "
         "file 22222222…)",
-        "restore the file; if the edit is harmless, `surefoot ops accept-checksum 0002 --reason …`",
+        EDITED,
     ),
     Case(
         "with a revision that was put before an applied one",

@@ -160,7 +160,7 @@ async def test_with_migrate_it_brings_the_database_to_head_first(
             "ERROR [database-diverged]  database '{name}' and this build contradict each other: "
             "it is at 9999, which neither this build nor its ledger knows\n"
             "  help: deploy the build that has it, or restore the database that belongs to this "
-            "one",
+            "one; a development database is taken back by `vegafs db goto`",
         ),
         (
             f"{NO_LEDGER}; DROP TABLE alembic_version",
@@ -191,7 +191,7 @@ async def test_with_migrate_it_does_not_serve_on_a_database_that_nobody_knows(
             f"ERROR [database-diverged]  database '{database.name}' and this build contradict "
             "each other: it is at 9999, which neither this build nor its ledger knows\n"
             "  help: deploy the build that has it, or restore the database that belongs to this "
-            "one",
+            "one; a development database is taken back by `vegafs db goto`",
         )
 
 

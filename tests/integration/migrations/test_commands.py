@@ -378,7 +378,8 @@ def test_a_database_ahead_by_an_unknown_revision_is_refused(
         "",
         f"ERROR [database-ahead]  database {database.name!r} is at {HEAD}, which this build does "
         f"not know; its newest revision is {IDS[-2]}; ahead of it: {HEAD} (unknown)\n"
-        f"  help: deploy the build that has {HEAD}, or downgrade the database with that build\n",
+        f"  help: deploy the build that has {HEAD}, or downgrade the database with that build; a "
+        "development database is taken back by `vegafs db goto`\n",
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from surefoot.chain.backfills import backfill_lines, is_of_backfill
+from surefoot.chain.conflict import FILES, conflict_line
 from surefoot.chain.revisions import (
     FINGERPRINT_METHOD,
     PHASES,
@@ -29,15 +30,13 @@ _HEADER = """\
 # One line a revision, in order: id, the one before, phase, slug, sha256 of its code, the
 # fingerprint of the schema that it gives, and lint's verdict: clean, unknown, or the rules that it
 # breaks (- where nobody has looked yet), with a seal of what the verdict is of.
-# Two branches that add a revision conflict here before they conflict in a database.
+# Two branches that add a revision conflict here: `{command} rebase` puts yours behind theirs.
 # The baseline, where there is one: the revisions up to it are taken as they are.
 # Written by `alembic revision`; after an edit by `{command} lock`.
 """
 # The first of the two fields of that line.
 _BASELINE = "baseline"
 _FIELDS = "id, predecessor, phase, slug, sha256, fingerprint, verdict"
-# A comment with the hash of the files and of their lines: where it is right, no file is parsed.
-_FILES = "# files: "
 # So many fields of a line are of the file: id, predecessor, phase, slug and sha256.
 _OF_FILE = 5
 
@@ -74,6 +73,10 @@ def _fields_of(path: Path, text: str) -> Sequence[Sequence[str]]:
     found: dict[str, list[str]] = {}
     if not text.strip("\r\n"):
         raise RevisionsBroken(f"{path} is empty", help=f"run `{command()} lock`")
+    rebase = f"run `{command()} rebase`: it puts your revisions behind theirs, and writes the file"
+    if (conflict := conflict_line(text)) is not None:
+        wrong = "has a conflict of git: two branches have changed it"
+        raise RevisionsBroken(f"{path}:{conflict} {wrong}", help=rebase)
     for number, line in enumerate(text.splitlines(), start=1):
         fields = _fields(line)
         if not fields or line.startswith("#") or _is_baseline(fields) or is_of_backfill(fields):
@@ -81,10 +84,8 @@ def _fields_of(path: Path, text: str) -> Sequence[Sequence[str]]:
         is_line = len(fields) == 7 and fields[2] in PHASES
         if not is_line or fields[0] in found:
             wrong = f"has {fields[0]} a second time" if is_line else f"does not read as {_FIELDS}"
-            raise RevisionsBroken(
-                f"{path}:{number} {wrong}",
-                help=f"resolve the conflict in the revision files, then run `{command()} lock`",
-            )
+            help_ = rebase if is_line else f"run `{command()} lock`: it writes the file"
+            raise RevisionsBroken(f"{path}:{number} {wrong}", help=help_)
         found[fields[0]] = fields
     return [*found.values()]
 
@@ -127,6 +128,14 @@ def _text(path: Path) -> str:
         ) from None
 
 
+def lines_of(path: Path, text: str) -> tuple[Revision, ...]:
+    """The revisions of the lock in another commit, or of one side of a conflict.
+
+    On failure: RevisionsBroken; `path` is named there.
+    """
+    return _revisions(path, text)
+
+
 def from_line(line: Sequence[str]) -> Revision:
     """The revision of a line of `lock_lines`; a fingerprint of another method counts as none."""
     identifier, down, phase, slug, sha256, *known = line
@@ -158,7 +167,7 @@ def is_written_from(path: Path, codes: Mapping[str, bytes]) -> bool:
     such as a comment: the files have to be parsed then. On failure: as `read_lock`.
     """
     text = _text(path)
-    return f"{_FILES}{_digest(codes, _fields_of(path, text))}\n" in text
+    return f"{FILES}{_digest(codes, _fields_of(path, text))}\n" in text
 
 
 def _digest(codes: Mapping[str, bytes], lines: Iterable[Sequence[str]]) -> str:
@@ -178,7 +187,7 @@ def lock_text(revisions: Sequence[Revision]) -> str:
     hashed = ""
     if len(files) == len(revisions):
         codes = {str(file): file.read_bytes() for file in files}
-        hashed = f"{_FILES}{_digest(codes, map(Revision.fields_of_file, revisions))}\n"
+        hashed = f"{FILES}{_digest(codes, map(Revision.fields_of_file, revisions))}\n"
     past = sorted(heads([each for each in revisions if each.past and not each.unlocked]))
     taken = f"{_BASELINE}  {in_line('+'.join(past))}\n" if past else ""
     lines = "".join(f"{revision.line()}\n" for revision in revisions)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from surefoot.chain.order import ordered
 from surefoot.chain.source import executed, source_codes, source_of
 from surefoot.errors import RevisionsBroken
+from surefoot.errors.names import command
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"
@@ -144,7 +145,7 @@ def revisions_in(
             files = " and ".join(each.name for each in (found[revision.id].path, path) if each)
             raise RevisionsBroken(
                 f"{files} both say revision = {revision.id!r}",
-                help="give one of them the next number, and its successor's down_revision with it",
+                help=f"`{command()} rebase` gives those of this branch the next numbers",
             )
         found[revision.id] = revision
     # depends_on may have the label of a branch, which is the revision that declares it.

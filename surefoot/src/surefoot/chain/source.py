@@ -23,6 +23,7 @@ FUNCTIONS = ("upgrade", "downgrade")
 _NO_REVISIONS = ("__init__", ".#")
 # Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
 _ALLOWED = re.compile(r"#\s*allow\s.*")
+_CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 _PART = 1 << 16
 _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
@@ -86,8 +87,10 @@ def source_of(path: Path, source: bytes) -> Source:
         tree = ast.parse(source, filename=str(path))
     except (SyntaxError, ValueError, RecursionError) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
+        has_conflict = _CONFLICT.search(source) is not None
+        cure = "resolve the conflict of git in it" if has_conflict else "correct the file"
         raise RevisionsBroken(
-            f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
+            f"{path.name}:{line or 1} is not Python: {reason}", help=cure
         ) from None
     for each in tree.body:
         if isinstance(each, ast.AsyncFunctionDef) and each.name in FUNCTIONS:

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,35 @@ def write_whole(path: Path, content: bytes) -> None:
         if place.exists() and not os.access(place, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         _replace(place, content)
+    except OSError as error:
+        raise FileNotWritable(str(path), error.strerror or str(error)) from None
+
+
+def write_all(contents: Mapping[Path, bytes | None]) -> None:
+    """Write several files as one change; None removes one.
+
+    On failure: FileNotWritable or the interruption, and all files are as they were.
+    """
+    before = {path: path.read_bytes() if path.exists() else None for path in contents}
+    done: list[Path] = []
+    try:
+        # New files first: whatever ends the process, no text is lost.
+        for path in sorted(contents, key=lambda each: contents[each] is None):
+            done.append(path)
+            _write_or_remove(path, contents[path])
+    except BaseException:
+        for path in reversed(done):
+            with suppress(FileNotWritable):
+                _write_or_remove(path, before[path])
+        raise
+
+
+def _write_or_remove(path: Path, content: bytes | None) -> None:
+    if content is not None:
+        write_whole(path, content)
+        return
+    try:
+        path.unlink(missing_ok=True)
     except OSError as error:
         raise FileNotWritable(str(path), error.strerror or str(error)) from None
 

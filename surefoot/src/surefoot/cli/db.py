@@ -8,6 +8,8 @@ import click
 
 from surefoot import embedded
 from surefoot.cli import output
+from surefoot.cli.db_goto import goto
+from surefoot.cli.db_reset import reset, seed
 from surefoot.cli.project import opened
 from surefoot.cli.suggesting import Group
 from surefoot.connect.database import Database
@@ -18,17 +20,25 @@ from surefoot.errors import ServerBinariesMissing, names
 
 @click.group(cls=Group, name="db")
 def command() -> None:
-    """The embedded PostgreSQL of a development machine: start, stop, look, log in.
+    """The database of a development machine: start, stop, look, log in, go back.
 
     It serves while a command uses it, so nothing here needs to be called first.
     Its data stays in the folder that the project names, between runs.
 
     \b
+    `goto`, `reset` and `seed` are for your own development database, wherever it is.
+
+    \b
     Examples:
+      surefoot db goto               take back what another branch has applied
       surefoot db start              keep it up between commands
       surefoot db psql               a prompt on the database in force
       surefoot db psql -c '\\dt'      one statement
     """
+
+
+for each in (goto, reset, seed):
+    command.add_command(each)
 
 
 @command.command()

@@ -23,7 +23,7 @@ from surefoot.wording import suggestion
 COMMANDS = {
     "adopt": "Move a project of Alembic in: show the change of env.py, or write it.",
     "backfill": "Change the rows of large tables in batches, beside the service.",
-    "db": "The embedded PostgreSQL: start, stop, status, url, psql.",
+    "db": "The development database: start, stop, status, url, psql, goto, reset, seed.",
     "downgrade": "Revert revisions, as `alembic downgrade` does.",
     "drift": "Show where the database differs from its revisions.",
     "explain": "Explain a rule or an error code.",
@@ -32,6 +32,7 @@ COMMANDS = {
     "lock": "Write revisions.lock from the revision files.",
     "ops": "Override a guard, with a recorded reason: stamp, adopt, accept-checksum.",
     "plan": "Show pending revisions with their locks, durations and undo cost.",
+    "rebase": "Put the revisions of this branch behind those of another.",
     "schema": "Show the tables at a revision, or what a revision changes.",
     "scratch": "Show or remove the scratch servers that are kept between two commands.",
     "services": "List running services and the revisions of their code.",

@@ -9,16 +9,19 @@ import click
 
 from surefoot.backfill.files import read_backfills
 from surefoot.chain.backfills import check_backfills
+from surefoot.chain.conflict import joined
 from surefoot.chain.lockfile import (
     baseline,
     check_lock,
     check_seals,
+    lines_of,
     read_lock,
     with_known,
     write_lock,
 )
 from surefoot.chain.revisions import Revision, heads, revisions_in, with_past
 from surefoot.chain.squashed import checked
+from surefoot.chain.whole_file import write_whole
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.compat.alembic import files_read_once
@@ -43,7 +46,14 @@ from surefoot.wording import counted
     multiple=True,
     help="Take this revision and those before it as they are; `heads`: all that there are.",
 )
-def command(check: bool, baselines: tuple[str, ...]) -> None:
+@click.option(
+    "--merge",
+    nargs=3,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="BASE OURS THEIRS",
+    help="Take the lines of both sides into OURS: a merge driver for git.",
+)
+def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Path] | None) -> None:
     """Write revisions.lock from the revision files.
 
     The file lists every revision with the checksum of its code, the fingerprint of the schema after
@@ -64,6 +74,9 @@ def command(check: bool, baselines: tuple[str, ...]) -> None:
 
     Exit codes: 0 written, or up to date; 1 with --check, where it is outdated.
     """
+    if merge:
+        _merge(*merge)
+        return
     found = project()
     lock = found.lock
     revisions = found.revisions() if check else _on_disk(found)
@@ -85,15 +98,9 @@ def command(check: bool, baselines: tuple[str, ...]) -> None:
         )
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
-    if any(each.unlocked for each in revisions):
-        revisions = found.revisions()  # from now on there is a lock, without a baseline
-    if lacking(revisions) or portions(revisions):
-        # The runner compares files and lock, so the checksums are written before it runs.
-        with files_read_once():
-            asyncio.run(_complete(found, database(), revisions))
-        former, revisions = revisions, with_known(found.revisions(), read_lock(lock))
-        changed = write_lock(lock, revisions) or changed
-        changed = changed or [r.line() for r in revisions] != [r.line() for r in former]
+    written = lock.read_bytes()
+    revisions = completed(found)
+    changed = changed or lock.read_bytes() != written
     state = "written" if changed else "was up to date"
     output.narrate(f"OK  {lock.name} {state}: {counted(len(revisions), 'revision')}")
     if not revisions:
@@ -109,6 +116,33 @@ def command(check: bool, baselines: tuple[str, ...]) -> None:
         if revision.is_unknown:
             said = "was not seen to its end"
             output.narrate(f"{revision.id} {said}: {names.command()} lint {revision.id}")
+
+
+def _merge(base: Path, ours: Path, theirs: Path) -> None:
+    """Take both sides, and say where the revisions do not stand in one line any more."""
+    text = joined(*(each.read_text("utf-8") for each in (base, ours, theirs)))
+    write_whole(ours, text.encode())
+    try:
+        ends = len(heads(lines_of(Path("revisions.lock"), text)))
+    except RevisionsBroken:
+        ends = 0  # two with one id
+    if ends != 1:
+        output.narrate(f"Two branches have added a revision. Next: {names.command()} rebase")
+
+
+def completed(found: Project) -> tuple[Revision, ...]:
+    """The revisions with fingerprints and verdicts, which the lock has from now on.
+
+    On failure: of the scratch database, or of a revision; the lock has what was found before.
+    """
+    revisions = with_known(found.revisions(), read_lock(found.lock))
+    if lacking(revisions) or portions(revisions):
+        # The runner compares files and lock, so the checksums are written before it runs.
+        with files_read_once():
+            asyncio.run(_complete(found, database(), revisions))
+        revisions = with_known(found.revisions(), read_lock(found.lock))
+        write_lock(found.lock, revisions)
+    return revisions
 
 
 async def _complete(of: Project, database: Database, revisions: tuple[Revision, ...]) -> None:

@@ -63,7 +63,14 @@ def on_target(function: Callable[[Target], Awaitable[T]]) -> T:
     On failure: what connecting can meet, and what the function raises.
     """
 
-    async def run(named: Database) -> T:
+    with serving() as named:
+        return on_database(named, function)
+
+
+def on_database(named: Database, function: Callable[[Target], Awaitable[T]]) -> T:
+    """The same for a database whose server is up. On failure: the same."""
+
+    async def run() -> T:
         engine = named.engine("migrate")
         try:
             with explained(engine.url):
@@ -71,5 +78,4 @@ def on_target(function: Callable[[Target], Awaitable[T]]) -> T:
         finally:
             await engine.dispose()
 
-    with serving() as named:
-        return asyncio.run(run(named))
+    return asyncio.run(run())

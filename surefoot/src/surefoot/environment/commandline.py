@@ -35,6 +35,7 @@ from surefoot.errors import (
     UsageError,
 )
 from surefoot.errors.disclosure import disclosed
+from surefoot.errors.names import command
 from surefoot.terminal.streams import outlast
 
 if TYPE_CHECKING:
@@ -167,8 +168,9 @@ def _of_alembic(error: CommandError, folders: Collection[Path]) -> SurefootError
     if isinstance(cause, MultipleHeads):
         return UsageError(
             reason,
-            help="`alembic upgrade heads` applies all branches, and `alembic heads` shows them; "
-            "where one is meant, give the newer file the next number, or `alembic merge heads`",
+            help=f"where two branches of git have added a revision, `{command()} rebase` puts one "
+            "behind the other; where both are meant, `alembic upgrade heads` applies all, and "
+            "`alembic merge heads` joins them",
         )
     if isinstance(cause, ResolutionError) and str(cause).startswith("Multiple revisions"):
         return RevisionUnknown(str(cause))  # Alembic's own says that there is none

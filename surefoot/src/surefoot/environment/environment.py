@@ -159,6 +159,11 @@ class Environment:
         DatabaseUrl.parse(url, name=name)
         return self.resolved_database().at(url)
 
+    def resolved_targets(self) -> Mapping[str, Database]:
+        """The further databases by their names. On failure: as `resolved_database`."""
+        names = resolved(self.targets) if self.targets is not None else {}
+        return {name: self.resolved_database(name) for name in names}
+
     def resolved_limits(self) -> Limits:
         """The bounds of a run."""
         if self.limits is not None:

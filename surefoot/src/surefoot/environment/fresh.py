@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import asyncpg
 
-from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.chain.squashed import Squash
 from surefoot.connect.database import Database
 from surefoot.errors import Interrupted, SurefootError
@@ -52,7 +52,7 @@ def begun(project: Project, database: Database, say: Callable[[str], None]) -> R
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT, None) from None
     recorder.squash([each.id for each in below], time.monotonic() - began_s)
-    recorder.end(heads(below))
+    recorder.end(below)
     return recorder.report()
 
 

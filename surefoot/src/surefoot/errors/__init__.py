@@ -14,6 +14,7 @@ was given. `names` has the command and the settings as the project at hand calls
 
 from surefoot.errors.backfill import *  # noqa: F403 - one module a branch, all imported from here
 from surefoot.errors.base import *  # noqa: F403 - as above
+from surefoot.errors.branches import *  # noqa: F403 - as above
 from surefoot.errors.chain_tests import *  # noqa: F403 - as above
 from surefoot.errors.check_failed import *  # noqa: F403 - as above
 from surefoot.errors.data_loss import *  # noqa: F403 - as above

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import command, goal
+from surefoot.errors.names import command, goal, taken_back
 from surefoot.wording import counted
 
 
@@ -42,7 +42,8 @@ class DatabaseAhead(CheckFailed):
         super().__init__(
             f"database {database!r} is at {current}, which this build does not know; "
             f"its newest revision is {expected}{newer}",
-            help=f"deploy the build that has {current}, or downgrade the database with that build",
+            help=f"deploy the build that has {current}, or downgrade the database with that build; "
+            + taken_back(),
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from surefoot.errors.names import arguments, command
+from surefoot.errors.names import arguments, command, taken_back
 from surefoot.errors.refused import Refused
 
 
@@ -37,7 +37,7 @@ class RevisionEdited(Refused):
             f"{name} changed after it was applied{_on(when)} "
             f"(recorded {recorded[:8]}…, file {on_disk[:8]}…)",
             help="restore the file; if the edit is harmless, "
-            f"`{command()} ops accept-checksum {revision} --reason …`",
+            f"`{command()} ops accept-checksum {revision} --reason …`; {taken_back()}",
         )
 
 
@@ -49,7 +49,8 @@ class RevisionMissing(Refused):
         super().__init__(
             f"{revision} was applied{_on(when)} (recorded {recorded[:8]}…) and its file is gone",
             help="restore the file from version control; where it was squashed or renamed, "
-            f"`{command()} ops adopt REV --reason …` records the revisions that replace it",
+            f"`{command()} ops adopt REV --reason …` records the revisions that replace it; "
+            + taken_back(),
         )
 
 

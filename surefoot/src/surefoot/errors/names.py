@@ -70,6 +70,11 @@ def command() -> str:
     return _in_use.command
 
 
+def taken_back() -> str:
+    """The sentence that helps where a database of a developer has revisions of another branch."""
+    return f"a development database is taken back by `{command()} db goto`"
+
+
 def arguments(revisions: Iterable[str]) -> str:
     """The revisions as a command of a shell takes them."""
     return shlex.join(revisions) or "base"

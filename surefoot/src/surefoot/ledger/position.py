@@ -15,14 +15,14 @@ from typing import Literal
 
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.errors import DatabaseDiverged, Refused
-from surefoot.errors.names import arguments, command
+from surefoot.errors.names import arguments, command, taken_back
 from surefoot.ledger.integrity import Stranger, check_integrity, strangers
 from surefoot.ledger.table import Row
 from surefoot.version_table import VersionTable
 
 State = Literal["current", "behind", "never-migrated", "ahead", "diverged"]
 
-_LOST = "deploy the build that has it, or restore the database that belongs to this one"
+_LOST = "deploy the build that has it, or restore the database that belongs to this one; "
 _BRANCHED = "two builds that do not know each other migrated it: deploy one that has both revisions"
 
 
@@ -110,7 +110,8 @@ def _contradiction(
     )
     if unknown := found - ids - in_force:
         return Contradiction(
-            f"it is at {_listed(unknown)}, which neither this build nor its ledger knows", _LOST
+            f"it is at {_listed(unknown)}, which neither this build nor its ledger knows",
+            _LOST + taken_back(),
         )
     if in_force and not found:
         return Contradiction(f"{table} is empty, and the ledger is at {', '.join(newest)}", by_hand)
@@ -123,7 +124,7 @@ def _contradiction(
             lacks = f" and lacks {_listed(lacking)}" if lacking else ""
             return Contradiction(
                 f"it is at {_listed(found)}{lacks}",
-                f"{_BRANCHED}; if one was renamed, {adopt.format('REV')}",
+                f"{_BRANCHED}; if one was renamed, {adopt.format('REV')}; {taken_back()}",
             )
         known = frozenset(ids & in_force)
     else:

@@ -1,11 +1,10 @@
 """Git tells which revision files are new, and which ones another branch has already."""
 
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 from surefoot.errors import UsageError
+from surefoot.git import git, upstream
 
 _NAMES = ("--name-only", "--relative", "-z")
 
@@ -15,8 +14,8 @@ def changed_since(folder: Path, reference: str) -> set[Path]:
 
     Ignored ones as well: git cannot say when they changed. On failure: UsageError.
     """
-    changed = _git(folder, "diff", *_NAMES, "--diff-filter=d", reference, "--", ".")
-    added = _git(folder, "ls-files", "--others", "-z", "--", ".")
+    changed = git(folder, "diff", *_NAMES, "--diff-filter=d", reference, "--", ".")
+    added = git(folder, "ls-files", "--others", "-z", "--", ".")
     return _paths(folder, changed + added)
 
 
@@ -25,8 +24,8 @@ def staged(folder: Path) -> tuple[set[Path], set[Path]]:
 
     On failure: UsageError.
     """
-    found = _git(folder, "diff", *_NAMES, "--diff-filter=d", "--cached", "--", ".")
-    later = _git(folder, "diff", *_NAMES, "--", ".")
+    found = git(folder, "diff", *_NAMES, "--diff-filter=d", "--cached", "--", ".")
+    later = git(folder, "diff", *_NAMES, "--", ".")
     return _paths(folder, found), _paths(folder, found) & _paths(folder, later)
 
 
@@ -38,16 +37,15 @@ def released(lock: Path, reference: str | None = None) -> tuple[frozenset[str], 
     """
     folder = lock.parent
     name = reference or _upstream(folder)
-    source = _git(folder, "show", f"{name}:./{lock.name}")
+    source = git(folder, "show", f"{name}:./{lock.name}")
     lines = (line.split() for line in source.splitlines() if not line.startswith("#"))
     # The line of the baseline has two fields.
     return frozenset(unquote(line[0]) for line in lines if len(line) > 2), name
 
 
 def _upstream(folder: Path) -> str:
-    for name in ("@{upstream}", "origin/HEAD", "origin/main", "origin/master"):
-        with suppress(UsageError):
-            return _git(folder, "rev-parse", "--abbrev-ref", name).strip()
+    if (found := upstream(folder)) is not None:
+        return found
     raise UsageError(
         "git knows no upstream of this branch, so nobody can tell which revisions are released",
         help="name the branch that has the released ones: --since origin/main",
@@ -56,20 +54,3 @@ def _upstream(folder: Path) -> str:
 
 def _paths(folder: Path, names: str) -> set[Path]:
     return {(folder / name).resolve() for name in names.split("\0") if name}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """The output of git. On failure: UsageError with its message."""
-    try:
-        done = subprocess.run(  # noqa: S603 - only the name of a commit is not fixed
-            ["git", *arguments],  # noqa: S607 - the git of the user
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise UsageError("git is asked which files are new, and is not installed here") from None
-    if done.returncode:
-        raise UsageError(f"git {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -84,15 +85,26 @@ async def downgrade(
     listen: Listen | None = None,
     signals: bool = False,
     measure: bool = True,
+    versions: Path | None = None,
 ) -> Report:
     """Revert the revisions after `revision`. Arguments and failures are those of `upgrade`.
+
+    `versions` is a folder of revision files that takes the place of the project's own, with its
+    revisions.lock beside it.
 
     Example:
         report = await downgrade(target, "base")
         print(report.after)
     """
     return await _run(
-        target, command.downgrade, revision, signals, reason=reason, listen=listen, measure=measure
+        target,
+        command.downgrade,
+        revision,
+        signals,
+        versions,
+        reason=reason,
+        listen=listen,
+        measure=measure,
     )
 
 
@@ -163,10 +175,13 @@ async def _run(
     function: Callable[[Config, Any], None],
     revision: str | Sequence[str],
     signals: bool = False,
+    versions: Path | None = None,
     **attributes: Any,
 ) -> Report:
     compat.install()
     config = alembic_config(target.ini)
+    if versions is not None:
+        config.set_main_option("version_locations", str(versions).replace("%", "%%"))
     named = revision if isinstance(revision, str) else names.arguments(revision)
     config.attributes.update(destination=named, limits=target.limits, **attributes)
     interruption = config.attributes["interruption"] = Interruption(target.engine.sync_engine)

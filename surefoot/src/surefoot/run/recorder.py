@@ -3,6 +3,8 @@
 import time
 from collections.abc import Collection, Sequence
 
+from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.chain.way_back import BASE, way_back
 from surefoot.run import events
 from surefoot.run.events import Listen
 from surefoot.run.report import AppliedRevision, PlannedRevision, Report
@@ -85,18 +87,21 @@ class Recorder:
         self._is_ahead = True
         self.listen(events.AheadAccepted(self.database, self.after, tuple(sorted(expected))))
 
-    def end(self, heads: Collection[str]) -> None:
+    def end(self, chain: Sequence[Revision]) -> None:
         """The run reached its end; `accept_ahead` has reported it already where it was called."""
         if not self._is_ahead:
-            self.listen(events.Finished(self.report(), frozenset(heads), self._back()))
+            newest, back = heads(chain), self._back(chain)
+            self.listen(events.Finished(self.report(), newest, back))
 
-    def _back(self) -> str | None:
-        """A downgrade to the only revision reverts no branch beside it, nor what is below."""
+    def _back(self, chain: Sequence[Revision]) -> str | None:
+        """Where the opposite command has to go; None where no one revision leads there."""
         is_line = all(len(each.before) <= 1 == len(each.after) for each in self.plan)
-        is_upgrade = any(each.direction == "upgrade" for each in self.plan)
-        if len(self.before) > 1 or (is_upgrade and self.before and not is_line):
-            return None
-        return "".join(self.before) or "base"
+        if not self.before or (is_line and len(self.before) == 1):
+            return "".join(self.before) or BASE
+        if any(each.direction == "upgrade" for each in self.plan):
+            done = {each.revision for each in self.steps}
+            return way_back(chain, ancestors(chain, self.after), done)
+        return self.before[0] if len(self.before) == 1 else None
 
     def report(self) -> Report:
         """The record of the run up to now."""

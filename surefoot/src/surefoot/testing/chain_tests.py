@@ -81,8 +81,8 @@ class ChainTests:
             files = ", ".join(r.file_name for r in self.revisions() if r.id in newest)
             raise RevisionsBroken(
                 f"the chain has {counted(len(newest), 'head')}: {files}",
-                help="let the newer file build on the other one, under the next number, "
-                f"then `{command()} lock`; {_MEANT}",
+                help=f"`{command()} rebase` puts the revisions of this branch behind those of the "
+                f"other; {_MEANT}",
             )
         for revision in tried:
             if revision.down != ((former,) if former else ()):

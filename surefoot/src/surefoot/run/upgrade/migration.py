@@ -17,7 +17,7 @@ from typing import Any
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.revisions import Revision
 from surefoot.compat.alembic import own_transaction, take_transaction
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.sender import own
@@ -79,7 +79,7 @@ class Migration:
                 if run.interruption.requested:
                     raise Interrupted(run.interruption.signal) from error
                 raise
-        self._recorder.end(heads(self._project.locked()))
+        self._recorder.end(self._project.locked())
 
     def _run_observed(self, attempt: Callable[[], None], session: Session) -> None:
         run, locked = self._run, self._project.locked()

@@ -1,0 +1,1 @@
+"""Revisions on several branches of git, and a development database between them."""

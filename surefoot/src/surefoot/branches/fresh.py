@@ -1,0 +1,100 @@
+"""fresh() replaces a development database by a new one; the old one stays until that is ready."""
+
+import inspect
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
+from surefoot.errors import DatabaseShared, SeedsFailed, SeedsInvalid
+from surefoot.project import Project
+from surefoot.quoting import quoted
+
+SEEDS = "seeds.py"
+# It gets a connection of SQLAlchemy: an asynchronous one where it is a coroutine.
+Seed = Callable[..., Any]
+# The database that every server has, to be connected to meanwhile.
+_OTHER = "postgres"
+_LONGEST = 40
+
+
+async def fresh(database: Database, name: str, fill: Callable[[Database], Awaitable[None]]) -> None:
+    """Make a database, let `fill` fill it, and give it the name of the old one, which is dropped.
+
+    On failure: what `fill` and connecting meet, DatabaseShared where a session is connected to the
+    old one; that is as it was, and the new one is gone.
+    """
+    made, old = (f"{name[:_LONGEST]}_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("new", "old"))
+    with explained(database.shown()):
+        admin = await _beside(database, _OTHER).connect("migrate")
+    try:
+        with explained(database.shown()):
+            await admin.execute(f"CREATE DATABASE {quoted(made)}")
+        try:
+            await fill(_beside(database, made))
+            await _rename(admin, name, old)
+        except BaseException:
+            await admin.execute(f"DROP DATABASE IF EXISTS {quoted(made)} WITH (FORCE)")
+            raise
+        await _rename(admin, made, name)
+        await admin.execute(f"DROP DATABASE {quoted(old)} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+def seeds_of(project: Project) -> Path | None:
+    """The file beside the folder of env.py that fills a new database; None without one."""
+    path = project.folder.with_name(SEEDS)
+    return path if path.is_file() else None
+
+
+def seed_of(path: Path) -> Seed:
+    """The function `seed` of that file. On failure: SeedsInvalid."""
+    module = ModuleType("seeds")
+    module.__file__ = str(path)
+    try:
+        code = compile(path.read_bytes(), str(path), "exec")
+        exec(code, vars(module))  # noqa: S102 - of the project itself
+    except (Exception, SystemExit) as error:
+        raise SeedsInvalid(path.name, f"{type(error).__name__}: {error}") from error
+    seed: Seed | None = getattr(module, "seed", None)
+    if not callable(seed):
+        raise SeedsInvalid(path.name, "it has no function seed(connection)")
+    return seed
+
+
+async def sow(seed: Seed, engine: AsyncEngine) -> None:
+    """Run that function in one transaction. On failure: SeedsFailed, and nothing of it is kept."""
+    try:
+        async with engine.begin() as connection:
+            if inspect.iscoroutinefunction(seed):
+                await seed(connection)
+            else:
+                await connection.run_sync(seed)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SeedsFailed(SEEDS, reason) from error
+
+
+async def _rename(admin: Any, name: str, new: str) -> None:
+    try:
+        await admin.execute(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(new)}")
+    except asyncpg.ObjectInUseError:
+        query = "SELECT application_name, pid FROM pg_stat_activity WHERE datname = $1"
+        sessions = [
+            f"a session is connected to it: {application or 'without a name'} (backend {pid})"
+            for application, pid in await admin.fetch(query, name)
+        ]
+        raise DatabaseShared(name, sessions or ["a session was connected to it"]) from None
+
+
+def _beside(database: Database, name: str) -> Database:
+    """Another database of the same server."""
+    return database.at(urlsplit(str(database.url))._replace(path=f"/{name}").geturl())

@@ -1,0 +1,110 @@
+"""The branch that mine is to stand behind, and what it has: its lock, its main branch.
+
+During a merge that is the branch that comes in, during a rebase the commit that it is done onto,
+otherwise the upstream of this branch or the main one.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from surefoot.chain.conflict import sides
+from surefoot.chain.lockfile import lines_of
+from surefoot.chain.revisions import Revision
+from surefoot.errors import RevisionsBroken, UsageError
+from surefoot.git import git, main_branch, upstream
+
+# Commits with the chain as one side of a merge or of a rebase has it.
+_SIDES = ("HEAD", "MERGE_HEAD", "REBASE_HEAD", "HEAD^1", "HEAD^2", "ORIG_HEAD")
+
+
+def branch_to_stand_behind(folder: Path) -> str:
+    """Its name. On failure: UsageError, where git knows none."""
+    branch, main = git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip(), main_branch(folder)
+    if onto := _onto(folder):
+        return onto
+    is_main = main is not None and main.rpartition("/")[2] == branch
+    if is_main:
+        return str(main)
+    if is_known(folder, "MERGE_HEAD"):
+        return _name(folder, git(folder, "rev-parse", "MERGE_HEAD").strip())
+    other = upstream(folder)
+    if other is not None and other.rpartition("/")[2] != branch:
+        return other
+    if main is not None:
+        return main
+    raise UsageError(
+        "git knows no branch that this one is to stand behind",
+        help="name it: --upstream origin/main",
+    )
+
+
+def is_known(folder: Path, commit: str) -> bool:
+    """Whether git knows a commit by that name."""
+    with suppress(UsageError):
+        git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+        return True
+    return False
+
+
+def lock_of(lock: Path, commit: str) -> str:
+    """The text of revisions.lock in a commit. On failure: UsageError."""
+    return git(lock.parent, "show", f"{commit}:./{lock.name}")
+
+
+def chain_of(lock: Path, commit: str) -> tuple[Revision, ...]:
+    """The revisions of the lock in a commit. On failure: UsageError, RevisionsBroken."""
+    return lines_of(lock, lock_of(lock, commit))
+
+
+def views(lock: Path) -> list[tuple[Revision, ...]]:
+    """The chains as each side has them: of a conflict in the lock, of a merge, of a rebase."""
+    texts = []
+    with suppress(OSError, UnicodeDecodeError):
+        texts = [*dict.fromkeys(sides(lock.read_text("utf-8")))]
+    for commit in _SIDES:
+        with suppress(UsageError):
+            texts.append(lock_of(lock, commit))
+    found = []
+    for text in dict.fromkeys(texts):
+        with suppress(RevisionsBroken):
+            found.append(lines_of(lock, text))
+    return found
+
+
+def changed(folder: Path) -> list[str]:
+    """The Python files below the folder with changes that no commit has; new ones are none.
+
+    What a merge or a rebase that is going on brings is none either. On failure: UsageError.
+    """
+    listed = git(folder, "diff", "--name-only", "--relative", "--no-renames", "--diff-filter=a",
+                 "-z", "HEAD", "--", ".")  # fmt: skip
+    names = {each for each in listed.split("\0") if each.endswith(".py")}
+    for commit in ("MERGE_HEAD", "REBASE_HEAD"):
+        if is_known(folder, commit):
+            differ = git(folder, "diff", "--name-only", "--relative", "-z", commit, "--", ".")
+            names &= {*differ.split("\0")}
+    return sorted(names)
+
+
+def next_of_git(folder: Path) -> str:
+    """The command of git that goes on from here."""
+    if _onto(folder):
+        return "git rebase --continue"
+    return "git merge --continue" if is_known(folder, "MERGE_HEAD") else "git commit"
+
+
+def _onto(folder: Path) -> str | None:
+    """The commit that a rebase which is going on is done onto; None where none is."""
+    for state in ("rebase-merge", "rebase-apply"):
+        path = folder / git(folder, "rev-parse", "--git-path", f"{state}/onto").strip()
+        with suppress(OSError):
+            onto = path.read_text("utf-8").strip()
+            return _name(folder, onto)
+    return None
+
+
+def _name(folder: Path, commit: str) -> str:
+    """A branch at that commit, where there is one."""
+    named = git(folder, "for-each-ref", "--points-at", commit, "--format=%(refname:short)",
+                "refs/remotes", "refs/heads").split()  # fmt: skip
+    return next((each for each in named if not each.endswith("/HEAD")), commit[:12])

@@ -1,0 +1,83 @@
+"""`surefoot db goto`: take a development database back by the files of another branch."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from surefoot.branches.elsewhere import between, files_of, written
+from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.chain.typed import revision_typed
+from surefoot.cli import output
+from surefoot.cli.own_database import Own, mine_option, own_database
+from surefoot.cli.project import on_database, project
+from surefoot.errors.names import goal
+from surefoot.project import Project
+from surefoot.run import commands
+from surefoot.run.events import Event, Finished
+from surefoot.run.report import named
+from surefoot.run.telling import telling
+from surefoot.wording import counted
+
+
+@click.command()
+@click.argument("revision", required=False, metavar="[REV]")
+@mine_option
+def goto(revision: str | None, mine: bool) -> None:
+    """Take your database back to the newest revision that it and this branch know, or to REV.
+
+    \b
+    After `git switch` it may have revisions of the other branch. They are reverted by the files
+    with which they were applied, which git has in some commit; the files here are never used for
+    it. What these revisions added is lost with its rows.
+
+    \b
+    Examples:
+      surefoot db goto
+      surefoot db goto 0012
+      surefoot db goto head
+    """
+    found = project()
+    chain = found.revisions()
+    to = None if revision is None else revision_typed(revision, chain)
+    with own_database(mine=mine) as own:
+        left = _taken_back(found, own, chain)
+        if to is not None and left != {to}:
+            go = commands.downgrade if to in ancestors(chain, left) else commands.upgrade
+            with telling(output.narrate) as tell:
+                on_database(own.database, lambda at: go(at, to, listen=tell, signals=True))
+        elif left != heads(chain) and to is None:
+            output.narrate(f"Next: alembic upgrade {goal(heads(chain))}")
+
+
+def _taken_back(found: Project, own: Own, chain: tuple[Revision, ...]) -> set[str]:
+    """Revert what no file here is of; the newest revisions that are left."""
+    at = between(own.name, chain, own.tables)
+    if not at.strangers:
+        place = named(own.tables.heads)
+        output.narrate(f"OK  {own.name} is at {place}; it has no revision of another branch")
+        return {*own.tables.heads}
+    files = files_of(found, at)
+    with tempfile.TemporaryDirectory(prefix="surefoot-goto-") as made:
+        end = written(found, at, files, Path(made))
+        for each in reversed(files):
+            output.answer(f"  {each}")
+        versions = Path(made) / "versions"
+        with telling(output.narrate) as tell:
+
+            def listen(event: Event) -> None:
+                # The end names a revision that has no file here.
+                if not isinstance(event, Finished):
+                    tell(event)
+
+            report = on_database(
+                own.database,
+                lambda target: commands.downgrade(
+                    target, end, listen=listen, signals=True, versions=versions
+                ),
+            )
+    count = counted(len(report.steps), "revision")
+    output.narrate(
+        f"OK  {count} of another branch reverted; {own.name} is at {named(report.after)}"
+    )
+    return {*report.after}

@@ -1,0 +1,112 @@
+"""`surefoot db reset` and `surefoot db seed`: a new development database at head, with its rows."""
+
+import asyncio
+
+import click
+from sqlalchemy import text
+
+from surefoot.branches.fresh import SEEDS, fresh, seed_of, seeds_of, sow
+from surefoot.cli import output
+from surefoot.cli.own_database import mine_option, own_database
+from surefoot.cli.project import project
+from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
+from surefoot.errors import UsageError, names
+from surefoot.run import commands
+from surefoot.run.report import named as at
+from surefoot.run.telling import telling
+from surefoot.target import Target
+from surefoot.wording import counted, size
+
+_SIZE = """
+SELECT pg_database_size(current_database())::bigint, count(*)
+FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text
+    NOT IN ('pg_catalog', 'information_schema')
+"""
+
+
+@click.command()
+@click.option("--execute", is_flag=True, help="Do it; without this it is said what would go.")
+@mine_option
+def reset(execute: bool, mine: bool) -> None:
+    """Replace your database by a new one at head, with the rows of seeds.py.
+
+    \b
+    The new one is made, migrated and filled beside the old one, and then takes its name: if
+    anything fails, the old one is as it was. seeds.py stands beside the folder of env.py and has
+    `async def seed(connection)`; it is optional, and not for production. What was done to the
+    database by hand, such as ALTER DATABASE … SET, is not done again.
+
+    \b
+    Examples:
+      surefoot db reset
+      surefoot db reset --execute
+    """
+    found = project()
+    with own_database(mine=mine) as own:
+        if not execute:
+            bytes_, tables = asyncio.run(_size(own.database))
+            output.answer(
+                f"{own.name} is at {at(own.tables.heads)}: {counted(tables, 'table')}, "
+                f"{size(bytes_)}, which would be gone"
+            )
+            output.narrate(f"nothing was changed. Next: {names.command()} db reset --execute")
+            return
+        path = seeds_of(found)
+        seeds = None if path is None else seed_of(path)
+
+        async def fill(database: Database) -> None:
+            engine = database.engine("migrate")
+            try:
+                with explained(engine.url):
+                    target = Target.of(engine, found)
+                    with telling(output.narrate) as tell:
+                        await commands.upgrade(target, "heads", listen=tell, signals=True)
+                    if seeds is not None:
+                        await sow(seeds, engine)
+            finally:
+                await engine.dispose()
+
+        asyncio.run(fresh(own.database, own.name, fill))
+    rows = f", with the rows of {SEEDS}" if seeds else ""
+    output.narrate(f"OK  {own.name} is new and at head{rows}")
+
+
+@click.command()
+@mine_option
+def seed(mine: bool) -> None:
+    """Run seeds.py on your database: it is written so that a second run changes nothing.
+
+    \b
+    Examples:
+      surefoot db seed
+      surefoot db seed --mine
+    """
+    path = seeds_of(project())
+    if path is None:
+        place = project().folder.with_name(SEEDS)
+        raise UsageError(f"there is no {place}", help="write `async def seed(connection)` in it")
+    seeds = seed_of(path)
+    with own_database(mine=mine) as own:
+
+        async def run() -> None:
+            engine = own.database.engine("migrate")
+            try:
+                with explained(engine.url):
+                    await sow(seeds, engine)
+            finally:
+                await engine.dispose()
+
+        asyncio.run(run())
+    output.narrate(f"OK  {own.name} has the rows of {SEEDS}")
+
+
+async def _size(database: Database) -> tuple[int, int]:
+    engine = database.engine("observe")
+    try:
+        with explained(engine.url):
+            async with engine.connect() as connection:
+                bytes_, tables = (await connection.execute(text(_SIZE))).one()
+                return int(bytes_), int(tables)
+    finally:
+        await engine.dispose()

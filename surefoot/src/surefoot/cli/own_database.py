@@ -1,0 +1,78 @@
+"""A development database that a command may take back, since it is one developer's alone."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+from sqlalchemy import Connection
+
+from surefoot.branches import alone
+from surefoot.cli import output
+from surefoot.cli.project import opened
+from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
+from surefoot.errors import DatabaseShared
+from surefoot.ledger.glance import Glance, read
+from surefoot.ledger.services import Service, living
+from surefoot.ledger.table import Ledger, Row
+from surefoot.ledger.writer import who
+from surefoot.project import Project
+
+mine_option = click.option(
+    "--mine", is_flag=True, help="It is yours alone, whoever has run revisions on it before."
+)
+
+
+@dataclass(frozen=True)
+class Own:
+    """The database, its name, and what its two tables say."""
+
+    database: Database
+    name: str
+    tables: Glance
+
+
+@contextmanager
+def own_database(*, mine: bool) -> Iterator[Own]:
+    """The database that is migrated, on a server that is up as long as the block lasts.
+
+    `mine`: its user says so, whoever has migrated it. On failure: DatabaseShared, and what
+    connecting can meet.
+    """
+    environment, project = opened()
+    configured = environment.resolved_database()
+    direct = configured.migrate_url
+    database = configured if direct is None else configured.at(direct)
+    name = database.location("migrate").database if database.is_named else f"{database.name}_dev"
+    name = name or "(default)"
+    reasons = [*alone.of_configuration(database, environment.resolved_targets())]
+    if reasons:
+        raise DatabaseShared(name, reasons)
+    with database.available(output.narrate) as named:
+        tables, services, rows = asyncio.run(_read(named, project))
+        # An embedded server is in a folder of the project: nobody else has it.
+        is_mine = mine or not configured.is_named
+        reasons = [*alone.of_services(services), *([] if is_mine else alone.of_others(rows, who()))]
+        if reasons:
+            raise DatabaseShared(name, reasons)
+        yield Own(named, name, tables)
+
+
+async def _read(
+    database: Database, project: Project
+) -> tuple[Glance, tuple[Service, ...], tuple[Row, ...]]:
+    engine = database.engine("observe")
+
+    def look(connection: Connection) -> tuple[Glance, tuple[Service, ...], tuple[Row, ...]]:
+        table = project.version_table
+        rows = tuple(Ledger(table).rows(connection))
+        return read(connection, table), living(connection, project.locked()), rows
+
+    try:
+        with explained(engine.url):
+            async with engine.connect() as connection:
+                return await connection.run_sync(look)
+    finally:
+        await engine.dispose()

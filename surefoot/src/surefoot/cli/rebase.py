@@ -1,0 +1,122 @@
+"""`surefoot rebase`: put the revisions of this branch behind those of another."""
+
+import asyncio
+import os
+
+import click
+from sqlalchemy import Connection
+
+from surefoot.branches.rebasing import Rebase, planned
+from surefoot.branches.upstream import next_of_git
+from surefoot.cli import output
+from surefoot.cli.lock import completed
+from surefoot.cli.project import project, serving, target_option
+from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
+from surefoot.errors import RevisionReleased, SurefootError, names
+from surefoot.ledger.glance import read
+from surefoot.project import Project
+
+
+@click.command(name="rebase")
+@click.option("--onto", metavar="REV", help="The revision to stand behind; their newest one.")
+@click.option(
+    "--upstream", metavar="BRANCH", help="The branch that has theirs; what is merged, or main."
+)
+@click.option("--dry-run", is_flag=True, help="Show what is renamed; write nothing.")
+@target_option
+def command(onto: str | None, upstream: str | None, dry_run: bool, target: str | None) -> None:
+    """Put the revisions of this branch behind those of the branch that was merged.
+
+    \b
+    Two branches have added a revision behind the same one. Merge or rebase in git first, then run
+    this in the middle of it or afterwards. Mine are those that the other branch does not have. Ids,
+    file names, down_revision, requires_code, the backfills that name them, docstrings, comments and
+    revisions.lock, with its conflict, are written. What is released is refused: what the main
+    branch has, or the ledger of the database that --target names.
+
+    \b
+    Examples:
+      surefoot rebase --dry-run
+      surefoot rebase
+      surefoot rebase --upstream origin/develop --target staging
+
+    \b
+    Exit codes: 0 done, or nothing to do; 2 usage; 3 refused, and nothing was written.
+    """
+    found = project()
+    plan = planned(found, upstream, onto)
+    if target is not None:
+        _refuse_applied(plan, found, target)
+    _tell(plan)
+    if not (plan.contents or plan.conflict):
+        output.narrate(f"OK  nothing to rebase: {_where(plan)}")
+        return
+    if dry_run:
+        output.narrate(f"nothing was written. Next: {names.command()} rebase")
+        return
+    plan.write()
+    try:
+        completed(found)
+    except SurefootError as error:
+        output.narrate(f"NOT TRIED  {error.message}\n  then: {names.command()} lock")
+    output.narrate(f"OK  {_where(plan)}; {found.lock.name} written")
+    renamed = [move for move in plan.moves if move.id != move.revision.id]
+    if renamed:
+        ids = ", ".join(move.revision.id for move in renamed)
+        output.narrate(
+            f"A development database that has {ids} of this branch: {names.command()} db goto"
+        )
+    folder = os.path.relpath(found.lock.parent)
+    output.narrate(f"Next: git add -A {folder} && {next_of_git(found.lock.parent)}")
+
+
+def _where(plan: Rebase) -> str:
+    count = len(plan.moves)
+    if not count:
+        return f"{plan.branch} has every revision of this branch"
+    verb = "1 revision is" if count == 1 else f"{count} revisions are"
+    return f"{verb} behind {plan.onto or 'base'} of {plan.branch}"
+
+
+def _tell(plan: Rebase) -> None:
+    """The files that are written, on stdout."""
+    paths = {move.path: move for move in plan.moves}
+    for path, move in paths.items():
+        if path not in plan.contents:
+            continue
+        old = move.revision.file_name
+        name = path.name if path.name == old else f"{old} -> {path.name}"
+        output.answer(f"  {name}, on {', '.join(move.down) or 'base'}")
+    for path, code in plan.contents.items():
+        if code is not None and path not in paths:
+            output.answer(f"  {path.parent.name}/{path.name}, the ids that it names")
+    if plan.conflict:
+        output.answer(f"  {plan.lock.name}, its conflict")
+    for place in plan.left:
+        output.narrate(f"NOTE  {place} has an id in a string, which stays as it is: look at it")
+
+
+def _refuse_applied(plan: Rebase, of: Project, target: str) -> None:
+    """On failure: RevisionReleased, where the ledger of the target has one of mine."""
+    with serving(target) as database:
+        recorded = asyncio.run(_recorded(database, of))
+    for move in plan.moves:
+        if recorded.get(move.revision.id) == move.revision.sha256:
+            raise RevisionReleased(move.revision.name, f"{target} has applied it")
+
+
+async def _recorded(database: Database, of: Project) -> dict[str, str]:
+    """The checksums of the revisions in force, by their ids."""
+
+    def checksums(connection: Connection) -> dict[str, str]:
+        found = read(connection, of.version_table).recorded or {}
+        return {each: row.checksum for each, row in found.items()}
+
+    engine = database.engine("observe")
+    try:
+        with explained(engine.url):
+            async with engine.connect() as connection:
+                return await connection.run_sync(checksums)
+    finally:
+        await engine.dispose()

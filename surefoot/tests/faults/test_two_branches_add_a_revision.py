@@ -1,0 +1,228 @@
+"""Two branches add a revision behind the same one: `surefoot rebase` puts one behind the other."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from harness.databases import Database
+from harness.repositories import Repository
+from harness.runs import Chain, Launcher, Result
+from surefoot.chain.lockfile import read_lock
+from surefoot.project import Project
+
+BACKFILL = '''"""Fill what 0002 has made."""
+
+from surefoot import Backfill
+
+
+class Fill(Backfill):
+    after = "0002"
+    table = "mine"
+    todo = "id IS NULL"
+    sets = {"id": "1"}
+'''
+DRIVER = f"{sys.executable} -c 'import surefoot.cli; surefoot.cli.main()' lock --merge %O %A %B"
+
+
+@pytest.fixture
+def repository(chain: Chain) -> Repository:
+    """0001 on main, behind it 0002 of main, and on the branch mine 0002 and 0003."""
+    made = Repository(chain)
+    made.add("start", "start")
+    made.git("switch", "-qc", "mine")
+    made.add("mine", "mine")
+    made.add("more", "more")
+    path = chain.versions / "0003_more.py"
+    text = path.read_text("utf-8").replace(
+        "phase = 'expand'", "phase = 'contract'\nrequires_code = '0002'"
+    )
+    text = text.replace('Create more."""', 'Create more.\n\nRevision ID: 0003\nRevises: 0002\n"""')
+    path.write_text(f"{text}\n# allow avoid-serial-key: 0002 of this branch, not 10002\n", "utf-8")
+    backfills = chain.folder / "alembic" / "backfills"
+    backfills.mkdir()
+    (backfills / "fill.py").write_text(BACKFILL, "utf-8")
+    chain.lock()
+    made.git("add", "-A")
+    made.git("commit", "-q", "--amend", "--no-edit")
+    made.git("switch", "-q", "main")
+    made.add("theirs", "theirs")
+    made.git("switch", "-q", "mine")
+    return made
+
+
+async def rebase(
+    repository: Repository, launcher: Launcher, database: Database, *options: str
+) -> Result:
+    return await launcher.surefoot(repository.chain, "rebase", *options, url=database.url)
+
+
+def is_behind(repository: Repository) -> None:
+    """Mine are behind theirs, and everything that names them says so."""
+    chain = repository.chain
+    assert repository.files == ["0001_start.py", "0002_theirs.py", "0003_mine.py", "0004_more.py"]
+    revisions = Project.read(chain.ini).revisions()
+    assert [(each.id, each.down) for each in revisions] == [
+        ("0001", ()),
+        ("0002", ("0001",)),
+        ("0003", ("0002",)),
+        ("0004", ("0003",)),
+    ]
+    assert revisions == read_lock(chain.lock_path)
+    assert revisions[-1].requires_code == "0003"
+    text = repository.read("0004_more.py")
+    assert "\nRevision ID: 0004\nRevises: 0003\n" in text
+    assert text.endswith("# allow avoid-serial-key: 0003 of this branch, not 10002\n")
+    fill = (chain.folder / "alembic" / "backfills" / "fill.py").read_text("utf-8")
+    assert fill == BACKFILL.replace("0002", "0003")
+
+
+@pytest.mark.parametrize("style", ["merge", pytest.param("diff3", marks=pytest.mark.slow)])
+async def test_in_the_middle_of_a_merge(
+    repository: Repository, launcher: Launcher, empty_database: Database, style: str
+) -> None:
+    """The conflict of the lock is resolved, whichever form git gives it, and the merge goes on."""
+    repository.git("-c", f"merge.conflictStyle={style}", "merge", "main", code=1)
+    stopped = await launcher.alembic(repository.chain, "upgrade", "head", url=empty_database.url)
+    assert (stopped.code, "has a conflict of git" in stopped.err) == (2, True), stopped.err
+    assert "  help: run `surefoot rebase`: it puts your revisions behind theirs" in stopped.err
+    before = repository.git("status", "--porcelain")
+    shown = await rebase(repository, launcher, empty_database, "--dry-run")
+    moved = (
+        "  0002_mine.py -> 0003_mine.py, on 0002\n"
+        "  0003_more.py -> 0004_more.py, on 0003\n"
+        "  backfills/fill.py, the ids that it names\n"
+        "  revisions.lock, its conflict\n"
+    )
+    assert (shown.code, shown.out) == (0, moved), shown.err
+    assert shown.err == "nothing was written. Next: surefoot rebase\n"
+    assert repository.git("status", "--porcelain") == before
+    done = await rebase(repository, launcher, empty_database)
+    assert (done.code, done.out) == (0, moved), done.err
+    assert done.err == (
+        "OK  2 revisions are behind 0002 of main; revisions.lock written\n"
+        "A development database that has 0002, 0003 of this branch: surefoot db goto\n"
+        "Next: git add -A alembic && git merge --continue\n"
+    )
+    is_behind(repository)
+    assert None not in [each.verdict for each in read_lock(repository.chain.lock_path)[2:]]
+    repository.git("add", "-A", "alembic")
+    repository.git("merge", "--continue")
+    again = await rebase(repository, launcher, empty_database)
+    assert (again.code, again.out, again.err) == (
+        0,
+        "",
+        "OK  nothing to rebase: 2 revisions are behind 0002 of main\n",
+    )
+    up = await launcher.alembic(repository.chain, "upgrade", "head", url=empty_database.url)
+    assert (up.code, "OK  4 applied" in up.err) == (0, True), up.err
+
+
+@pytest.mark.slow
+async def test_in_the_middle_of_a_rebase_of_git(
+    repository: Repository, launcher: Launcher, empty_database: Database
+) -> None:
+    """Each commit that stops is renumbered, and one means by an id what its own branch meant."""
+    repository.git("rebase", "main", code=1)
+    for _ in range(5):
+        done = await rebase(repository, launcher, empty_database)
+        assert done.code == 0, done.err
+        assert done.err.endswith("&& git rebase --continue\n"), done.err
+        repository.git("add", "-A")
+        repository.git("rebase", "--continue", code=None)
+        if not repository.git("status").startswith("interactive rebase in progress"):
+            break
+    assert repository.git("status", "--porcelain") == ""
+    is_behind(repository)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["merge", "rebase"])
+async def test_after_a_merge_driver_has_taken_both_sides(
+    repository: Repository, launcher: Launcher, empty_database: Database, way: str
+) -> None:
+    """Git does not stop; the lock says what is to be done, and one rebase does all of it."""
+    (repository.chain.folder / ".git/info/attributes").write_text(
+        "revisions.lock merge=surefoot\n", "utf-8"
+    )
+    repository.git("config", "merge.surefoot.driver", DRIVER)
+    repository.git(way, "main")
+    stopped = await launcher.alembic(repository.chain, "upgrade", "head", url=empty_database.url)
+    assert "has 0002 a second time\n  help: run `surefoot rebase`" in stopped.err
+    done = await rebase(repository, launcher, empty_database)
+    assert done.code == 0, done.err
+    assert done.err.endswith("Next: git add -A alembic && git commit\n")
+    is_behind(repository)
+
+
+@pytest.mark.slow
+async def test_nothing_is_lost_where_it_is_refused(
+    repository: Repository, launcher: Launcher, empty_database: Database
+) -> None:
+    """Not merged yet, edited without a commit, onto a revision or a branch that is not there."""
+    chain = repository.chain
+
+    async def refused(code: int, *options: str) -> str:
+        before = repository.git("status", "--porcelain"), repository.files
+        done = await rebase(repository, launcher, empty_database, *options)
+        assert (done.code, done.out) == (code, ""), done.err
+        assert (repository.git("status", "--porcelain"), repository.files) == before
+        return done.err
+
+    assert await refused(3) == (
+        "REFUSED [revisions-unmerged]  main has revisions that are not here yet: 0002_theirs\n"
+        "  help: first `git merge main`, or `git rebase main`\n"
+    )
+    repository.git("merge", "main", code=1)
+    start = chain.versions / "0001_start.py"
+    text = start.read_text("utf-8")
+    start.write_text(f"{text}# Edited.\n", "utf-8")
+    assert await refused(3) == (
+        "REFUSED [changes-uncommitted]  no commit has the changes of these files, which may be "
+        "written:\n  0001_start.py\n  help: commit or stash them first; new revision files and "
+        "revisions.lock may be uncommitted\n"
+    )
+    start.write_text(text, "utf-8")
+    assert await refused(2, "--onto", "0020") == (
+        "ERROR [revision-unknown]  the branch has no revision '0020'; did you mean "
+        "`surefoot rebase --onto 0002`?\n  help: `alembic history` lists the revisions\n"
+    )
+    assert "0001 is not the newest revision of its line: 0002" in await refused(2, "--onto", "0001")
+    mine = chain.versions / "0002_mine.py"
+    text = mine.read_text("utf-8")
+    mine.write_text(text.replace("phase", "<<<<<<< HEAD\nphase"), "utf-8")
+    assert await refused(2) == (
+        "ERROR [revisions-broken]  0002_mine.py:8 is not Python: invalid syntax\n"
+        "  help: resolve the conflict of git in it\n"
+    )
+    mine.write_text(text, "utf-8")
+    assert "git knows no branch or commit nowhere" in await refused(2, "--upstream", "nowhere")
+
+
+@pytest.mark.slow
+async def test_a_released_revision_is_refused(
+    repository: Repository, launcher: Launcher, empty_database: Database
+) -> None:
+    """One that the main branch has, and one in the ledger of a target."""
+    chain, url = repository.chain, empty_database.url
+    up = await launcher.alembic(chain, "upgrade", "0002", url=url)
+    assert up.code == 0, up.err
+    repository.git("merge", "main", code=1)
+    env = chain.folder / "alembic" / "env.py"
+    env.write_text(
+        env.read_text("utf-8").replace(").run()", f', targets={{"staging": {url!r}}}).run()'),
+        "utf-8",
+    )
+    done = await rebase(repository, launcher, empty_database, "--target", "staging")
+    assert done.err == (
+        "REFUSED [revision-released]  0002_mine is released: staging has applied it; a database "
+        "that has it would not know it any more\n"
+        "  help: leave it, and write the change as a new revision\n"
+    )
+    assert (done.code, repository.files[1:3]) == (3, ["0002_mine.py", "0002_theirs.py"])
+    repository.git("merge", "--abort")
+    repository.git("branch", "other", "main~1")
+    repository.git("switch", "-q", "main")
+    refused = await rebase(repository, launcher, empty_database, "--upstream", "other")
+    assert (refused.code, "0002_theirs is released: main has it" in refused.err) == (3, True)
