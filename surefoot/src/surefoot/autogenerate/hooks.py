@@ -216,6 +216,8 @@ def process_revision_directives(
     texts = texts_of(context)
     if operations.info.get("comparison") is None:
         # The catalogs were not compared: the revision is written as Alembic found it.
+        if not operations.is_empty():
+            texts.unplanned.add(str(script.rev_id))
         _ask(each.question() for each in candidates_of(operations, context))
         return
     directives[:] = _complete(script, operations, context, texts)

@@ -116,11 +116,11 @@ def _says_something(code: str) -> bool:
 class RevisionText:
     """The generated texts of one revision; a person adds the rest.
 
-    The defaults are for a revision that a person writes: `contract` makes them review the phase.
+    The defaults are for an empty revision and for a merge, which as they are break no release.
     """
 
     why: str = "<The reason, and facts that the code below does not show.>"
-    phase: str = "contract"
+    phase: str = "expand"
     locks: str = "<which locks, on which tables, for how long>"
     undo: str = "<the effect of the downgrade, and the data that it cannot restore>"
     # The backfills that have to be complete before it.
@@ -137,12 +137,15 @@ class RevisionTexts:
     """The texts of the revisions that are being written, by id."""
 
     texts: dict[str, RevisionText] = field(default_factory=dict)
+    # Those whose operations nobody has planned, so that a person has to review the phase.
+    unplanned: set[str] = field(default_factory=set)
     body = staticmethod(body)
     imports = staticmethod(imports)
 
     def of(self, revision: str) -> RevisionText:
         """The texts of a revision; the defaults where none were generated."""
-        return self.texts.get(revision, RevisionText())
+        phase = "contract" if revision in self.unplanned else "expand"
+        return self.texts.get(revision, RevisionText(phase=phase))
 
     @staticmethod
     def title(message: str) -> str:

@@ -6,7 +6,7 @@ what a database has x the files here -> Between -> files of all commits -> a fol
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surefoot.chain.lockfile import write_lock
@@ -45,6 +45,9 @@ class Between:
     known: tuple[Revision, ...]
     # Those of another branch: an id, and its checksum where the ledger has it.
     strangers: Mapping[str, str | None]
+    # The revisions of this branch, and whether the database has a ledger.
+    here: tuple[Revision, ...]
+    is_recorded: bool
 
 
 def between(database: str, revisions: Sequence[Revision], found: Glance) -> Between:
@@ -56,12 +59,15 @@ def between(database: str, revisions: Sequence[Revision], found: Glance) -> Betw
     same = {each for each in told if each in codes and told[each] in (None, codes[each])}
     known = tuple(each for each in revisions if each.id in (same if recorded else below))
     strangers = {each: sha for each, sha in told.items() if each not in same}
-    return Between(database, known, strangers)
+    return Between(database, known, strangers, tuple(revisions), bool(recorded))
 
 
-def files_of(project: Project, at: Between) -> tuple[Found, ...]:
-    """The files of the strangers, oldest first. On failure: RevisionNotFound, UsageError."""
-    known, wanted = {each.id: each for each in at.known}, dict(at.strangers)
+def files_of(project: Project, at: Between) -> tuple[tuple[Found, ...], Between]:
+    """The files of the strangers, oldest first, and the database as they tell of it.
+
+    On failure: RevisionNotFound, UsageError.
+    """
+    wanted, known = dict(at.strangers), {each.id for each in at.known}
     found: dict[str, Found] = {}
     history, folder = dict(_history(project.locations)), project.lock.parent
     while missing := [each for each in wanted if each not in found]:
@@ -70,11 +76,13 @@ def files_of(project: Project, at: Between) -> tuple[Found, ...]:
             if one is None:
                 raise RevisionNotFound(at.database, missing)
             found[identifier] = one
-            # Of a database without a ledger only the newest revisions are told.
-            for down in one.down:
-                if down not in known and down not in wanted:
-                    wanted[down] = None
-    return tuple(_oldest_first(found))
+            if at.is_recorded:
+                continue
+            # Without a ledger only the newest revisions are told: it has those before, too.
+            known |= ancestors(at.here, one.down)
+            wanted |= dict.fromkeys(each for each in one.down if each not in known)
+    both = tuple(each for each in at.here if each.id in known)
+    return tuple(_oldest_first(found)), replace(at, known=both, strangers=wanted)
 
 
 def written(project: Project, at: Between, files: Sequence[Found], folder: Path) -> str:

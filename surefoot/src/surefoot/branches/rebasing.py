@@ -21,12 +21,10 @@ from surefoot.chain.revisions import Revision, heads, parsed, revisions_in, with
 from surefoot.chain.whole_file import write_all
 from surefoot.errors import (
     ChangesUncommitted,
-    RevisionReleased,
     RevisionsBroken,
     RevisionsUnmerged,
     UsageError,
 )
-from surefoot.git import main_branch
 from surefoot.project import Project
 
 
@@ -73,7 +71,7 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
     codes = project.codes()
     mine = _mine(codes, theirs, branch)
     _refuse_changed(project)
-    _refuse_released(lock, mine)
+    at.refuse_released(lock, mine)
     end = onto_one(theirs, mine, onto)
     text = lock.read_text("utf-8") if lock.exists() else ""
     first = {key(each) for each in at.chain_of(lock, "HEAD")} if _is_plain(lock) else set[Key]()
@@ -127,20 +125,6 @@ def _refuse_changed(project: Project) -> None:
     found = {str((each / name).resolve()) for each in folders for name in at.changed(each)}
     if found:
         raise ChangesUncommitted(sorted(Path(each).name for each in found))
-
-
-def _refuse_released(lock: Path, mine: Sequence[Revision]) -> None:
-    """On failure: RevisionReleased, where the main branch has one."""
-    main = main_branch(lock.parent)
-    if main is None:
-        return
-    try:
-        released = {key(each) for each in at.chain_of(lock, main)}
-    except (UsageError, RevisionsBroken):
-        return  # it has no lock, so no revision of it is known
-    for each in mine:
-        if key(each) in released:
-            raise RevisionReleased(each.name, f"{main} has it")
 
 
 def _is_plain(lock: Path) -> bool:

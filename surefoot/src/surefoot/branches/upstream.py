@@ -4,13 +4,15 @@ During a merge that is the branch that comes in, during a rebase the commit that
 otherwise the upstream of this branch or the main one.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from surefoot.branches.renumbering import key
 from surefoot.chain.conflict import sides
 from surefoot.chain.lockfile import lines_of
 from surefoot.chain.revisions import Revision
-from surefoot.errors import RevisionsBroken, UsageError
+from surefoot.errors import RevisionReleased, RevisionsBroken, UsageError
 from surefoot.git import git, main_branch, upstream
 
 # Commits with the chain as one side of a merge or of a rebase has it.
@@ -54,6 +56,23 @@ def lock_of(lock: Path, commit: str) -> str:
 def chain_of(lock: Path, commit: str) -> tuple[Revision, ...]:
     """The revisions of the lock in a commit. On failure: UsageError, RevisionsBroken."""
     return lines_of(lock, lock_of(lock, commit))
+
+
+def refuse_released(lock: Path, revisions: Sequence[Revision]) -> None:
+    """On failure: RevisionReleased, where the main branch has one of them.
+
+    A main branch that is only here, and that is the one at hand, releases nothing.
+    """
+    folder, main = lock.parent, main_branch(lock.parent)
+    if main is None or main == git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip():
+        return
+    try:
+        released = {key(each) for each in chain_of(lock, main)}
+    except (UsageError, RevisionsBroken):
+        return  # it has no lock, so no revision of it is known
+    for each in revisions:
+        if key(each) in released:
+            raise RevisionReleased(each.name, f"{main} has it")
 
 
 def views(lock: Path) -> list[tuple[Revision, ...]]:

@@ -9,12 +9,11 @@ from surefoot.branches.elsewhere import between, files_of, written
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.chain.typed import revision_typed
 from surefoot.cli import output
-from surefoot.cli.own_database import Own, mine_option, own_database
+from surefoot.cli.own_database import Own, mine_option, own_database, steps_told
 from surefoot.cli.project import on_database, project
 from surefoot.errors.names import goal
 from surefoot.project import Project
 from surefoot.run import commands
-from surefoot.run.events import Event, Finished
 from surefoot.run.report import named
 from surefoot.run.telling import telling
 from surefoot.wording import counted
@@ -57,27 +56,19 @@ def _taken_back(found: Project, own: Own, chain: tuple[Revision, ...]) -> set[st
         place = named(own.tables.heads)
         output.narrate(f"OK  {own.name} is at {place}; it has no revision of another branch")
         return {*own.tables.heads}
-    files = files_of(found, at)
+    files, at = files_of(found, at)
     with tempfile.TemporaryDirectory(prefix="surefoot-goto-") as made:
         end = written(found, at, files, Path(made))
         for each in reversed(files):
             output.answer(f"  {each}")
         versions = Path(made) / "versions"
-        with telling(output.narrate) as tell:
-
-            def listen(event: Event) -> None:
-                # The end names a revision that has no file here.
-                if not isinstance(event, Finished):
-                    tell(event)
-
+        with steps_told() as listen:
             report = on_database(
                 own.database,
                 lambda target: commands.downgrade(
                     target, end, listen=listen, signals=True, versions=versions
                 ),
             )
-    count = counted(len(report.steps), "revision")
-    output.narrate(
-        f"OK  {count} of another branch reverted; {own.name} is at {named(report.after)}"
-    )
+    count, place = counted(len(report.steps), "revision"), named(report.after)
+    output.narrate(f"OK  {count} of another branch reverted; {own.name} is at {place}")
     return {*report.after}

@@ -22,9 +22,11 @@ from surefoot.wording import suggestion
 # name -> the line that `--help` shows without importing the command
 COMMANDS = {
     "adopt": "Move a project of Alembic in: show the change of env.py, or write it.",
+    "amend": "Write the newest revision again from the models.",
     "backfill": "Change the rows of large tables in batches, beside the service.",
     "db": "The development database: start, stop, status, url, psql, goto, reset, seed.",
     "downgrade": "Revert revisions, as `alembic downgrade` does.",
+    "drop-last": "Take the newest revision back and delete it.",
     "drift": "Show where the database differs from its revisions.",
     "explain": "Explain a rule or an error code.",
     "ledger": "Print the runs on the database.",

@@ -19,10 +19,19 @@ from surefoot.ledger.services import Service, living
 from surefoot.ledger.table import Ledger, Row
 from surefoot.ledger.writer import who
 from surefoot.project import Project
+from surefoot.run.events import Finished, Listen
+from surefoot.run.telling import telling
 
 mine_option = click.option(
     "--mine", is_flag=True, help="It is yours alone, whoever has run revisions on it before."
 )
+
+
+@contextmanager
+def steps_told() -> Iterator[Listen]:
+    """A listener for a run, without its end: the command has a last line of its own."""
+    with telling(output.narrate) as tell:
+        yield lambda event: None if isinstance(event, Finished) else tell(event)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,9 @@ class Commands(Group):
         self.helps = {name: line for of in packages.values() for name, line in of.items()}
         self.ini, self.targets, self.lines = ini, targets, lines or {}
         self._modules = {
-            name: f"{package}.{name}" for package, of in packages.items() for name in of
+            name: f"{package}.{name.replace('-', '_')}"
+            for package, of in packages.items()
+            for name in of
         }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -39,23 +39,23 @@ def register(environment: Environment, project: Project) -> None:
         # Alembic calls it after env.py has run.
         with rendered(config, project.locations):
             written = Path(path).resolve()
-            if texts := config.attributes.get(TEXTS):
-                _complete(written, project, texts)
+            _complete(written, project, config.attributes.get(TEXTS))
             finish(written, environment, project)
 
     config = context.config
     write_hooks.register(NAME)(hook)
 
 
-def _complete(written: Path, project: Project, texts: RevisionTexts) -> None:
+def _complete(written: Path, project: Project, texts: RevisionTexts | None) -> None:
     """Write the texts of a planned revision into its file, where its template left them out."""
-    from surefoot.environment.stock_template import completed  # noqa: PLC0415 - as above
+    from surefoot.environment.stock_template import completed, with_phase  # noqa: PLC0415 - as above
 
-    text = next((texts.texts.get(r.id) for r in project.revisions() if r.path == written), None)
-    if text is not None:
-        source = written.read_text("utf-8")
-        if (made := completed(source, text)) != source:
-            write_whole(written, made.encode())
+    planned = texts.texts if texts else {}
+    text = next((planned.get(r.id) for r in project.revisions() if r.path == written), None)
+    source = written.read_text("utf-8")
+    made = with_phase(source) if text is None else completed(source, text)
+    if made != source:
+        write_whole(written, made.encode())
 
 
 def finish(written: Path, environment: Environment, project: Project) -> None:

@@ -5,11 +5,24 @@ reasons would be lost, and lint would refuse what the planner decided.
 """
 
 import ast
+from collections.abc import Mapping
 from io import StringIO
 
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
 
 _NAMES = {"revision", "down_revision", "branch_labels", "depends_on", "phase"}
+
+
+def with_phase(source: str) -> str:
+    """The source of an empty revision, or of a merge, with its phase; any other as it is."""
+    module = ast.parse(source)
+    functions = [each for each in module.body if isinstance(each, ast.FunctionDef)]
+    assigned = {name: node for node in module.body for name in _assigned(node)}
+    if "phase" in assigned or not all(map(_does_nothing, functions)):
+        return source
+    lines = StringIO(source).readlines()
+    lines.insert(_end(assigned), 'phase = "expand"\n')
+    return "".join(lines)
 
 
 def completed(source: str, text: RevisionText) -> str:
@@ -31,8 +44,7 @@ def completed(source: str, text: RevisionText) -> str:
             )
     if text.requires_backfill and "requires_backfill" not in assigned:
         phase += f"requires_backfill = {RevisionTexts.literal(text.requires_backfill)}\n"
-    ends = (node.end_lineno or 0 for name, node in assigned.items() if name in _NAMES)
-    lines.insert(max(ends, default=0), phase)
+    lines.insert(_end(assigned), phase)
     if locks in source or text.why in source:
         return "".join(lines)
     said = f"\n{text.why}\n\n{locks}\n{undo}\n"
@@ -45,6 +57,20 @@ def completed(source: str, text: RevisionText) -> str:
         case _:
             lines.insert(0, f'"""{said.lstrip()}"""\n')
     return "".join(lines)
+
+
+def _end(assigned: Mapping[str, ast.stmt]) -> int:
+    """The line behind the names of Alembic."""
+    ends = (node.end_lineno or 0 for name, node in assigned.items() if name in _NAMES)
+    return max(ends, default=0)
+
+
+def _does_nothing(function: ast.FunctionDef) -> bool:
+    return all(
+        isinstance(each, ast.Pass)
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        for each in function.body
+    )
 
 
 def _assigned(node: ast.stmt) -> list[str]:

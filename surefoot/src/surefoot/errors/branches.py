@@ -39,9 +39,7 @@ class DatabaseShared(Refused):
     database: str
     reasons: Sequence[str]
     says = "{database!r} may not be yours alone, and this takes revisions back:{reasons!l:}"
-    helps = (
-        "name your own database in {names[database]}; on one that others use write a new revision"
-    )
+    helps = "use your own database: {names[database]}; on one that others use, write a new revision"
 
 
 class RevisionNotFound(Refused):

@@ -1,0 +1,320 @@
+"""A development database: taken back by the files of another branch, amended, made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.databases import Database, access_to, connect, engine, execute, value
+from harness.repositories import Repository
+from harness.runs import Chain, Launcher, Result
+from surefoot.ledger.services import announce
+
+ENV = """\
+import os
+
+from surefoot import Database, Environment, Limits
+
+Environment(
+    metadata="models:metadata",
+    database=Database(os.environ["DATABASE_URL"], name="sample", limits=Limits({limits})),
+    targets={targets},
+).run()
+"""
+MODELS = """\
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+for name in {tables}:
+    sa.Table(name, metadata, sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False))
+"""
+TABLES = """
+SELECT coalesce(string_agg(relname, ' ' ORDER BY relname), '') FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic%'
+"""
+AT = "SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"
+SEEDS = """\
+from sqlalchemy import text
+
+
+async def seed(connection):
+    insert = "INSERT INTO start VALUES (7) ON CONFLICT (id) DO NOTHING"
+    await connection.execute(text(insert))
+"""
+
+
+class Project:
+    """A repository whose branch main has 0001, and a database of its developer."""
+
+    def __init__(self, chain: Chain, launcher: Launcher, database: Database) -> None:
+        self.chain, self.launcher, self.database = chain, launcher, database
+        self.configure()
+        self.model("start")
+        self.repository = Repository(chain)
+        self.git = self.repository.git
+        self.repository.add("start", "start")
+        self.git("remote", "add", "origin", ".")
+        self.git("update-ref", "refs/remotes/origin/main", "HEAD")
+        self.git("switch", "-qc", "mine")
+
+    def configure(self, *, limits: str = "", targets: str = "None") -> None:
+        env = ENV.format(limits=limits, targets=targets)
+        (self.chain.folder / "alembic" / "env.py").write_text(env, "utf-8")
+
+    def model(self, *tables: str) -> None:
+        path = self.chain.folder / "models.py"
+        path.write_text(MODELS.format(tables=tables), "utf-8")
+
+    async def run(
+        self, *arguments: str, code: int = 0, env: dict[str, str] | None = None
+    ) -> Result:
+        """A command of the library. On failure: AssertionError, where it exits otherwise."""
+        run = await self.launcher.start(
+            self.chain, *arguments, url=self.database.url, program="surefoot"
+        )
+        done = await run.end()
+        assert done.code == code, (done.out, done.err)
+        return done
+
+    async def run_alembic(self, *arguments: str) -> None:
+        done = await self.launcher.alembic(self.chain, *arguments, url=self.database.url)
+        assert done.code == 0, done.err
+
+    async def up(self, **env: str) -> None:
+        done = await self.launcher.alembic(
+            self.chain, "upgrade", "head", url=self.database.url, env=env
+        )
+        assert done.code == 0, done.err
+
+    async def tables(self) -> object:
+        return await value(self.database.url, TABLES)
+
+    async def at(self) -> object:
+        return await value(self.database.url, AT)
+
+
+@pytest.fixture
+def project(chain: Chain, launcher: Launcher, empty_database: Database) -> Project:
+    return Project(chain, launcher, empty_database)
+
+
+async def test_a_database_of_another_branch_is_taken_back(project: Project) -> None:
+    """By the files that applied its revisions, though this branch has another file of that id."""
+    project.repository.add("rank", "rank")
+    project.repository.add("size", "size")
+    await project.up()
+    project.git("switch", "-qc", "theirs", "main")
+    project.repository.add("files", "files")
+    refused = await project.launcher.alembic(
+        project.chain, "upgrade", "head", url=project.database.url
+    )
+    assert "a development database is taken back by `surefoot db goto`" in refused.err
+    unknown = await project.run("db", "goto", "00021", code=2)
+    assert "no revision is '00021'; did you mean `surefoot db goto 0002`?" in unknown.err
+    # Only the reflog has the other branch any more.
+    project.git("branch", "-qD", "mine")
+    done = await project.run("db", "goto")
+    assert [line.split(" of ")[0] for line in done.out.splitlines()] == [
+        "  0003_size.py",
+        "  0002_rank.py",
+    ]
+    assert done.err.endswith(
+        f"OK  2 revisions of another branch reverted; {project.database.name} is at 0001\n"
+        "Next: alembic upgrade head\n"
+    ), done.err
+    assert (await project.at(), await project.tables()) == ("0001", "start")
+    await project.run("db", "goto", "head")
+    assert (await project.at(), await project.tables()) == ("0002", "files start")
+    nothing = await project.run("db", "goto")
+    assert nothing.err == (
+        f"OK  {project.database.name} is at 0002; it has no revision of another branch\n"
+    )
+    await project.run("db", "goto", "0001")
+    assert await project.at() == "0001"
+
+
+@pytest.mark.slow
+async def test_a_file_of_the_working_tree_is_never_taken_for_it(project: Project) -> None:
+    """A revision that was applied and never committed is in no commit."""
+    path = project.chain.versions / "0002_change.py"
+    project.chain.add("op.execute('CREATE TABLE rank ()')", "op.execute('DROP TABLE rank')")
+    await project.up()
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("DROP TABLE rank", "DROP TABLE start"), "utf-8")
+    project.chain.lock()
+    refused = await project.run("db", "goto", code=3)
+    assert refused.err == (
+        f"REFUSED [revision-not-found]  '{project.database.name}' has 0002, and no commit that git "
+        "knows has the file that was applied: it cannot be taken back\n"
+        "  help: `git fetch` the branch that has it; or give the database up: `surefoot db reset "
+        "--execute` makes a new one at head\n"
+    )
+    assert (await project.at(), await project.tables()) == ("0002", "rank start")
+
+
+@pytest.mark.slow
+async def test_a_database_that_plain_alembic_migrated_is_taken_back(project: Project) -> None:
+    """Without a ledger the files are found by their ids, each by the one that builds on it."""
+    project.repository.add("rank", "rank")
+    project.repository.add("size", "size")
+    await project.up()
+    await execute(project.database.url, "DROP TABLE alembic_version_ledger CASCADE")
+    project.git("switch", "-q", "main")
+    await project.run("db", "goto")
+    assert (await project.at(), await project.tables()) == ("0001", "start")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("why", ["production", "target", "service", "other user"])
+async def test_a_database_of_others_is_refused(project: Project, why: str) -> None:
+    """With the reason, and nothing is changed."""
+    project.repository.add("rank", "rank")
+    url = project.database.url
+    reason = {
+        "production": "its environment is production",
+        "target": "it is the target staging",
+        "service": "a service runs on it: sample-observe@",
+        "other user": "ci@",
+    }[why]
+    await project.up(**({"LOGNAME": "ci"} if why == "other user" else {}))
+    if why == "production":
+        project.configure(limits="production=True")
+    if why == "target":
+        project.configure(targets=f"{{'staging': {url!r}}}")
+    async with engine(access_to(url), "observe") as made, made.connect() as service:
+        if why == "service":
+            assert await service.run_sync(announce, "0002")
+        files = project.repository.files
+        for command in ("amend", "drop-last", "db goto 0001", "db reset --execute", "db seed"):
+            if command == "db seed":
+                (project.chain.folder / "seeds.py").write_text(SEEDS, "utf-8")
+            done = await project.run(*command.split(), code=3)
+            assert done.err.startswith("REFUSED [database-shared]  "), done.err
+            assert f"\n  {reason}" in done.err
+            assert (await project.at(), project.repository.files) == ("0002", files)
+    if why == "other user":
+        await project.run("drop-last", "--mine")
+        assert await project.at() == "0001"
+
+
+async def test_the_newest_revision_is_written_again(project: Project) -> None:
+    """Under its title, from the models as they are; what a hand wrote is kept."""
+    project.model("start", "rank")
+    await project.up()
+    await project.run_alembic("revision", "--autogenerate", "-m", "add the rank")
+    await project.up()
+    path = project.chain.versions / "0002_add_the_rank.py"
+    by_hand = path.read_text("utf-8") + "\n# By hand.\n"
+    path.write_text(by_hand, "utf-8")
+    project.model("start", "rank", "size")
+    done = await project.run("amend")
+    assert done.out == "  0002_add_the_rank.py\n"
+    assert done.err.endswith("OK  written again, and applied\n"), done.err
+    assert (await project.at(), await project.tables()) == ("0002", "rank size start")
+    kept = Path(done.err.splitlines()[0].removeprefix("KEEP  ").partition(": ")[0])
+    assert (project.chain.folder / kept / path.name).read_text("utf-8") == by_hand
+    # Where it cannot be written, it is as it was.
+    text, template = path.read_text("utf-8"), project.chain.folder / "alembic" / "script.py.mako"
+    broken = template.read_text("utf-8")
+    template.write_text("${nothing_like_that}", "utf-8")
+    failed = await project.run("amend", code=2)
+    told = failed.err.partition("NOT WRITTEN  the former files are back, and applied\n")[2]
+    assert told.startswith("ERROR [usage]  "), failed.err
+    assert "Template rendering failed" in told
+    template.write_text(broken, "utf-8")
+    assert (path.read_text("utf-8"), await project.at()) == (text, "0002")
+    assert project.repository.files == ["0001_start.py", path.name]
+    await project.run("lock", "--check")
+    project.model("start")
+    gone = await project.run("amend")
+    assert gone.err.endswith("OK  the models need no revision in its place\n"), gone.err
+    assert (await project.at(), project.repository.files) == ("0001", ["0001_start.py"])
+    released = await project.run("amend", code=3)
+    assert released.err.startswith(
+        "REFUSED [revision-released]  0001_start is released: origin/main has it"
+    )
+
+
+async def test_the_last_revision_is_dropped(project: Project) -> None:
+    """From the database, the folder and the lock, and not a second time what main has."""
+    project.repository.add("rank", "rank")
+    await project.up()
+    done = await project.run("drop-last")
+    assert done.err.endswith("OK  0002_rank deleted, and revisions.lock written\n"), done.err
+    assert (await project.at(), await project.tables()) == ("0001", "start")
+    assert project.repository.files == ["0001_start.py"]
+    await project.run("lock", "--check")
+    again = await project.run("drop-last", code=3)
+    assert "0001_start is released: origin/main has it" in again.err
+
+
+async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -> None:
+    """At head and with the seeds; the old one stays where any of it fails."""
+    await project.up()
+    url, seeds = project.database.url, project.chain.folder / "seeds.py"
+    await execute(url, "INSERT INTO start VALUES (1); CREATE TABLE by_hand ()")
+    shown = await project.run("db", "reset")
+    assert shown.out.startswith(f"{project.database.name} is at 0001: ")
+    assert shown.err == "nothing was changed. Next: surefoot db reset --execute\n"
+    for text, code, said in (
+        ("def seed(connection): raise ValueError('no shop')", 4, "ValueError: no shop; nothing of"),
+        ("x = 1", 2, "seeds.py cannot be used: it has no function seed(connection)"),
+        ("import nothing_like_that", 2, "seeds.py cannot be used: ModuleNotFoundError"),
+    ):
+        seeds.write_text(text, "utf-8")
+        failed = await project.run("db", "reset", "--execute", code=code)
+        assert said in failed.err
+        assert await project.tables() == "by_hand start"
+    seeds.write_text(SEEDS, "utf-8")
+    session = await connect(url, "psql")
+    refused = await project.run("db", "reset", "--execute", code=3)
+    await session.close()
+    assert "\n  a session is connected to it: psql (backend " in refused.err
+    assert await project.tables() == "by_hand start"
+    done = await project.run("db", "reset", "--execute")
+    name = project.database.name
+    assert done.err.endswith(f"OK  {name} is new and at head, with the rows of seeds.py\n")
+    rows = "SELECT array_agg(id) FROM start"
+    assert (await project.tables(), await value(url, rows)) == ("start", [7])
+    await project.run("db", "seed")
+    assert await value(url, rows) == [7]
+    left = f"SELECT count(*) FROM pg_database WHERE datname ~ '^{name}_(new|old)'"
+    assert await value(url, left) == 0
+
+
+STOCK = (
+    '"""${message}\n\nRevision ID: ${up_revision}\n"""\n\nfrom alembic import op\n\n'
+    "revision = ${repr(up_revision)}\ndown_revision = ${repr(down_revision)}\n\n\n"
+    'def upgrade() -> None:\n    ${upgrades if upgrades else "pass"}\n\n\n'
+    'def downgrade() -> None:\n    ${downgrades if downgrades else "pass"}\n'
+)
+
+
+@pytest.mark.parametrize("stock", [None, pytest.param(STOCK, marks=pytest.mark.slow)])
+async def test_a_merge_and_an_empty_revision_are_no_contract(
+    project: Project, stock: str | None
+) -> None:
+    """Whatever template writes them; and the command that undoes the merge does that alone."""
+    if stock is not None:
+        (project.chain.folder / "alembic" / "script.py.mako").write_text(stock, "utf-8")
+    for number, down in (("2", "0001"), ("3", "0001")):
+        create, drop = f"CREATE TABLE t{number} ()", f"DROP TABLE t{number}"
+        project.chain.add(
+            f"op.execute('{create}')", f"op.execute('{drop}')", identifier=number, down=down
+        )
+    done = await project.launcher.alembic(
+        project.chain, "upgrade", "heads", url=project.database.url
+    )
+    assert done.code == 0, done.err
+    before = {*project.repository.files}
+    await project.run_alembic("merge", "heads", "-m", "join")
+    await project.run_alembic("revision", "-m", "nothing yet")
+    written = sorted({*project.repository.files} - before)
+    phases = [project.repository.read(name).count('phase = "expand"') for name in written]
+    assert phases == [1, 1]
+    up = await project.launcher.alembic(project.chain, "upgrade", "head", url=project.database.url)
+    undo = up.err.rstrip().rpartition("Undo: alembic ")[2]
+    assert undo.startswith("downgrade "), up.err
+    back = await project.launcher.alembic(project.chain, *undo.split(), url=project.database.url)
+    assert (back.code, await project.at()) == (0, "2 3"), back.err
