@@ -17,7 +17,7 @@ from surefoot.errors import RevisionsBroken, UsageError
 # The names with ids as their values: of a revision, and of the class of a backfill.
 _OF_REVISION = ("revision", "depends_on", "requires_code")
 _OF_BACKFILL = ("after",)
-_REVISES = re.compile(r"^([ \t]*Revises:[ \t]*)(.*?)[ \t]*$", re.MULTILINE)
+_REVISES = re.compile(r"^([ \t]*Revises:[ \t]*)[^\r\n]*", re.MULTILINE)
 # Before a short id or a number, which may be any word.
 _SAID = r"(?:[Rr]evisions?|[Rr]evision ID:|[Rr]evises:)\s+"
 _LONG = 4
@@ -96,11 +96,11 @@ class _File:
                 continue
             if token.type not in (tokenize.COMMENT, tokenize.STRING):
                 continue
-            new = self._mention.sub(self._other, token.string) if self._mention else token.string
+            old = self._text[start:end]  # the token itself may have other line ends
+            new = self._mention.sub(self._other, old) if self._mention else old
             if down is not None and token.type == tokenize.STRING:
-                told = ", ".join(down)
-                new = _REVISES.sub(lambda found, told=told: found[1] + told, new)  # type: ignore[misc]
-            if new != token.string:
+                new = _REVISES.sub(rf"\g<1>{', '.join(down)}", new)
+            if new != old:
                 yield start, end, new
 
     def left(self, tree: ast.Module, tokens: Sequence[tokenize.TokenInfo]) -> Iterator[int]:

@@ -22,8 +22,8 @@ from surefoot.errors import UsageError, names
 from surefoot.project import Project
 from surefoot.run import commands
 
-# The exit code of Alembic's own errors.
-_ALEMBICS = 255
+# With this Alembic exits after an error of its own, which it has printed.
+_ALEMBICS = -1
 
 
 @click.command(name="amend")
@@ -120,13 +120,14 @@ def _autogenerate(found: Project, title: str) -> None:
 
     On failure: UsageError with Alembic's own text; SystemExit, where an error was told already.
     """
-    typed = ["-q", "-c", str(found.ini), "revision", "--autogenerate", "-m", title]
+    typed = ["-c", str(found.ini), "revision", "--autogenerate", "-m", title]
     try:
         # It narrates on stdout, where the answer of this command is.
         with redirect_stdout(said := io.StringIO()):
             alembic(argv=typed, prog="alembic")
     except SystemExit as error:
         if error.code == _ALEMBICS:
-            raise UsageError(" ".join(said.getvalue().split())) from None
+            reason = said.getvalue().rpartition("FAILED: ")[2]
+            raise UsageError(" ".join(reason.split())) from None
         if error.code:
             raise
