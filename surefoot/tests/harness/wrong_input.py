@@ -50,6 +50,8 @@ COMMANDS = (
     "surefoot services",
     "surefoot status --exit-code",
     "surefoot drift",
+    "surefoot rebase",
+    "surefoot db goto",
     "surefoot verify",
     "surefoot explain database-behind",
     "surefoot ops stamp 0001 --reason test",
@@ -65,6 +67,7 @@ WITHOUT_DATABASE = (
         "surefoot adopt",
         "surefoot lock --check",
         "surefoot schema --diff 0001",
+        "surefoot rebase",
         "surefoot explain database-behind",
     ),
 )

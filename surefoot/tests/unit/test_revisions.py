@@ -305,7 +305,7 @@ def test_a_lock_with_git_conflict_marks_is_refused(tmp_path: Path) -> None:
     """Conflict markers of git are named by file and line."""
     lock = tmp_path / "revisions.lock"
     lock.write_text("0001  -  expand  a  00  -  -\n<<<<<<< HEAD\n", "utf-8")
-    with pytest.raises(RevisionsBroken, match=r"revisions\.lock:2 does not read as id"):
+    with pytest.raises(RevisionsBroken, match=r"revisions\.lock:2 has a conflict of git"):
         read_lock(lock)
 
 
