@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.chain.whole_file import write_whole
+from surefoot.chain.whole_file import write_all, write_whole
 from surefoot.errors import FileNotWritable
 
 # The file system has no room after so many bytes.
 FULL = """
 import resource, sys
 from pathlib import Path
-from surefoot.chain.whole_file import write_whole
+from surefoot.chain.whole_file import write_all, write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 write_whole(Path(sys.argv[1]), b"longer than ten bytes")
 """
 NOT_ROOT = """
 import os, sys
 from pathlib import Path
-from surefoot.chain.whole_file import write_whole
+from surefoot.chain.whole_file import write_all, write_whole
 if os.geteuid() == 0:
     os.setuid(65534)
 write_whole(Path(sys.argv[1]), b"one")
@@ -76,3 +76,15 @@ def test_a_file_that_must_not_be_written_is_not_replaced() -> None:
         done = subprocess.run(code, capture_output=True, text=True, check=False)
         assert "FileNotWritable" in done.stderr
         assert path.read_bytes() == b"former"
+
+
+def test_several_files_are_one_change(tmp_path: Path) -> None:
+    """Where one cannot be written, all of them are as they were."""
+    old, gone, new = (tmp_path / name for name in ("old", "gone", "new"))
+    old.write_bytes(b"1")
+    gone.write_bytes(b"2")
+    with pytest.raises(FileNotWritable):
+        write_all({gone: None, old: b"3", new: b"4", tmp_path / "nowhere" / "file": b"5"})
+    assert (old.read_bytes(), gone.read_bytes(), new.exists()) == (b"1", b"2", False)
+    write_all({gone: None, old: b"3", new: b"4"})
+    assert (old.read_bytes(), gone.exists(), new.read_bytes()) == (b"3", False, b"4")

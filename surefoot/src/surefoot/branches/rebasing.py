@@ -13,7 +13,7 @@ from pathlib import Path
 from surefoot.branches import upstream as at
 from surefoot.branches.onto import onto_one
 from surefoot.branches.renaming import renamed
-from surefoot.branches.renumbering import Key, Move, key, moves
+from surefoot.branches.renumbering import Move, key, moves
 from surefoot.chain.backfills import backfill_paths, is_of_backfill
 from surefoot.chain.conflict import conflict_line
 from surefoot.chain.lockfile import baseline, with_known, write_lock
@@ -74,7 +74,7 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
     at.refuse_released(lock, mine)
     end = onto_one(theirs, mine, onto)
     text = lock.read_text("utf-8") if lock.exists() else ""
-    first = {key(each) for each in at.chain_of(lock, "HEAD")} if _is_plain(lock) else set[Key]()
+    first = {key(each) for each in at.told_by(lock, "HEAD")}
     planned_moves = moves(mine, theirs, end, at.views(lock), first)
     contents: dict[Path, bytes | None] = {}
     left: list[str] = []
@@ -125,14 +125,6 @@ def _refuse_changed(project: Project) -> None:
     found = {str((each / name).resolve()) for each in folders for name in at.changed(each)}
     if found:
         raise ChangesUncommitted(sorted(Path(each).name for each in found))
-
-
-def _is_plain(lock: Path) -> bool:
-    try:
-        at.chain_of(lock, "HEAD")
-    except (UsageError, RevisionsBroken):
-        return False
-    return True
 
 
 def _others(ids: Mapping[str, str]) -> Mapping[str, str]:

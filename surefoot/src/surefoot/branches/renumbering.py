@@ -29,14 +29,6 @@ class Move:
     # The ids that its file may name, as they are called now.
     ids: Mapping[str, str]
 
-    @property
-    def changes(self) -> bool:
-        """Whether anything of it becomes other."""
-        was = self.revision
-        return (was.id, was.down, was.path) != (self.id, self.down, self.path) or any(
-            old != new for old, new in self.ids.items()
-        )
-
 
 def key(revision: Revision) -> Key:
     """What a revision is known by on every branch, whatever its code is."""

@@ -13,7 +13,7 @@ from surefoot.chain.conflict import sides
 from surefoot.chain.lockfile import lines_of
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionReleased, RevisionsBroken, UsageError
-from surefoot.git import git, main_branch, upstream
+from surefoot.git import git, is_true, main_branch, upstream
 
 # Commits with the chain as one side of a merge or of a rebase has it.
 _SIDES = ("HEAD", "MERGE_HEAD", "REBASE_HEAD", "HEAD^1", "HEAD^2", "ORIG_HEAD")
@@ -42,10 +42,7 @@ def branch_to_stand_behind(folder: Path) -> str:
 
 def is_known(folder: Path, commit: str) -> bool:
     """Whether git knows a commit by that name."""
-    with suppress(UsageError):
-        git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-        return True
-    return False
+    return is_true(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
 
 
 def lock_of(lock: Path, commit: str) -> str:
@@ -58,6 +55,13 @@ def chain_of(lock: Path, commit: str) -> tuple[Revision, ...]:
     return lines_of(lock, lock_of(lock, commit))
 
 
+def told_by(lock: Path, commit: str) -> tuple[Revision, ...]:
+    """The same; none where the commit has no lock, or one that cannot be read."""
+    with suppress(UsageError, RevisionsBroken):
+        return chain_of(lock, commit)
+    return ()
+
+
 def refuse_released(lock: Path, revisions: Sequence[Revision]) -> None:
     """On failure: RevisionReleased, where the main branch has one of them.
 
@@ -66,10 +70,7 @@ def refuse_released(lock: Path, revisions: Sequence[Revision]) -> None:
     folder, main = lock.parent, main_branch(lock.parent)
     if main is None or main == git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip():
         return
-    try:
-        released = {key(each) for each in chain_of(lock, main)}
-    except (UsageError, RevisionsBroken):
-        return  # it has no lock, so no revision of it is known
+    released = {key(each) for each in told_by(lock, main)}
     for each in revisions:
         if key(each) in released:
             raise RevisionReleased(each.name, f"{main} has it")
@@ -77,17 +78,13 @@ def refuse_released(lock: Path, revisions: Sequence[Revision]) -> None:
 
 def views(lock: Path) -> list[tuple[Revision, ...]]:
     """The chains as each side has them: of a conflict in the lock, of a merge, of a rebase."""
-    texts = []
-    with suppress(OSError, UnicodeDecodeError):
-        texts = [*dict.fromkeys(sides(lock.read_text("utf-8")))]
-    for commit in _SIDES:
-        with suppress(UsageError):
-            texts.append(lock_of(lock, commit))
     found = []
-    for text in dict.fromkeys(texts):
-        with suppress(RevisionsBroken):
-            found.append(lines_of(lock, text))
-    return found
+    with suppress(OSError, UnicodeDecodeError):
+        for text in dict.fromkeys(sides(lock.read_text("utf-8"))):
+            with suppress(RevisionsBroken):
+                found.append(lines_of(lock, text))
+    found += filter(None, (told_by(lock, commit) for commit in _SIDES))
+    return [*dict.fromkeys(found)]
 
 
 def changed(folder: Path) -> list[str]:

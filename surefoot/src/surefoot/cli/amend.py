@@ -31,13 +31,12 @@ _ALEMBICS = -1
 @click.option("-m", "--message", help="Another title; without it the first one stays.")
 @mine_option
 def command(revision: str | None, message: str | None, mine: bool) -> None:
-    """Write the newest revision again from the models, or REV and those after it as one.
+    """Write the newest revision again from the models.
 
-    \b
-    It is reverted in your development database, deleted, written by autogenerate under its title,
-    and applied. The former files, with all that you wrote into them, are kept in .git/surefoot.
-    Refused where others may have the revision: on the main branch, or on a database that is not
-    yours alone.
+    With REV also those from there on. It is reverted in your development database, deleted, written
+    by autogenerate under its title, and applied. The former files, with all that you wrote into
+    them, are kept in .git/surefoot. Refused where others may have the revision: on the main branch,
+    or on a database that is not yours alone.
 
     \b
     Examples:

@@ -23,10 +23,10 @@ from surefoot.wording import counted
 @click.argument("revision", required=False, metavar="[REV]")
 @mine_option
 def goto(revision: str | None, mine: bool) -> None:
-    """Take your database back to the newest revision that it and this branch know, or to REV.
+    """Take your database back by the files of its branch.
 
-    \b
-    After `git switch` it may have revisions of the other branch. They are reverted by the files
+    It goes to the newest revision that it and this branch know, or from there to REV. After `git
+    switch` it may have revisions of the other branch. They are reverted by the files
     with which they were applied, which git has in some commit; the files here are never used for
     it. What these revisions added is lost with its rows.
 

@@ -29,12 +29,11 @@ FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text
 @click.option("--execute", is_flag=True, help="Do it; without this it is said what would go.")
 @mine_option
 def reset(execute: bool, mine: bool) -> None:
-    """Replace your database by a new one at head, with the rows of seeds.py.
+    """Replace your database by a new one at head.
 
-    \b
-    The new one is made, migrated and filled beside the old one, and then takes its name: if
-    anything fails, the old one is as it was. seeds.py stands beside the folder of env.py and has
-    `async def seed(connection)`; it is optional, and not for production. What was done to the
+    It has the rows of seeds.py, which stands beside the folder of env.py, has `async def
+    seed(connection)`, and is optional. The new one is made, migrated and filled beside the old one,
+    and then takes its name: if anything fails, the old one is as it was. What was done to the
     database by hand, such as ALTER DATABASE … SET, is not done again.
 
     \b
@@ -75,7 +74,9 @@ def reset(execute: bool, mine: bool) -> None:
 @click.command()
 @mine_option
 def seed(mine: bool) -> None:
-    """Run seeds.py on your database: it is written so that a second run changes nothing.
+    """Run seeds.py on your database.
+
+    It is written so that a second run changes nothing.
 
     \b
     Examples:

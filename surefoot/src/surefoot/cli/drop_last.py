@@ -11,11 +11,11 @@ from surefoot.cli.project import project
 @click.command(name="drop-last")
 @mine_option
 def command(mine: bool) -> None:
-    """Revert the newest revision in your development database, and delete its file.
+    """Take the newest revision back and delete it.
 
-    \b
-    The file is kept in .git/surefoot; the models are left as they are. Refused where others may
-    have the revision: on the main branch, or on a database that is not yours alone.
+    It is reverted in your development database. The file is kept in .git/surefoot; the models are
+    left as they are. Refused where others may have the revision: on the main branch, or on a
+    database that is not yours alone.
 
     \b
     Examples:

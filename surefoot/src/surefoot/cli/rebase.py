@@ -28,7 +28,6 @@ from surefoot.project import Project
 def command(onto: str | None, upstream: str | None, dry_run: bool, target: str | None) -> None:
     """Put the revisions of this branch behind those of the branch that was merged.
 
-    \b
     Two branches have added a revision behind the same one. Merge or rebase in git first, then run
     this in the middle of it or afterwards. Mine are those that the other branch does not have. Ids,
     file names, down_revision, requires_code, the backfills that name them, docstrings, comments and
