@@ -63,14 +63,9 @@ def told_by(lock: Path, commit: str) -> tuple[Revision, ...]:
 
 
 def refuse_released(lock: Path, revisions: Sequence[Revision]) -> None:
-    """On failure: RevisionReleased, where the main branch has one of them.
-
-    A main branch that is only here, and that is the one at hand, releases nothing.
-    """
-    folder, main = lock.parent, main_branch(lock.parent)
-    if main is None or main == git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip():
-        return
-    released = {key(each) for each in told_by(lock, main)}
+    """On failure: RevisionReleased, where the main branch has one of them."""
+    main = main_branch(lock.parent)
+    released = {key(each) for each in told_by(lock, main)} if main else ()
     for each in revisions:
         if key(each) in released:
             raise RevisionReleased(each.name, f"{main} has it")
