@@ -58,9 +58,15 @@ class Trial:
 
 
 async def tried(
-    connection: asyncpg.Connection[Any], backfill: Backfill, version_table: VersionTable
+    connection: asyncpg.Connection[Any],
+    backfill: Backfill,
+    version_table: VersionTable,
+    *,
+    changes: bool = True,
 ) -> Trial:
     """Try it on the rows that are there. `fill` is not called: it may call a service.
+
+    With `changes` each other column gets other values, as a service writes them, for `stale`.
 
     On failure: the errors of the connection.
     """
@@ -72,7 +78,7 @@ async def tried(
             await _parse(connection, of)
             tries = _Tries(connection, of)
             with suppress(MadeRowsUnfit):
-                await tries.run()
+                await tries.run(changes=changes)
             seen = tries.seen
     except (BackfillKeyUnfit, BackfillTableGone) as error:
         return replace(seen, refused=error.message)
@@ -93,7 +99,7 @@ class _Tries:
         self._rows = MadeRows(connection, of)
         self.seen = Trial(of.backfill)
 
-    async def run(self) -> None:
+    async def run(self, *, changes: bool) -> None:
         """On failure: MadeRowsUnfit; `seen` has what was seen until then."""
         async with rolled_back(self._connection), of_made_rows(self._connection):
             names = [*await unindexed(self._connection, self._of)]
@@ -123,7 +129,7 @@ class _Tries:
             third = await self._rows.values()
         self.seen = replace(self.seen, differing=self._rows.differing(second, third, changed))
         keys = {*self._rows.written, *self._of.key.columns}
-        sources = [name for name, _ in columns if name not in keys]
+        sources = [name for name, _ in columns if changes and name not in keys]
         stale = [pair for each in sources for pair in await self._stale(each, changed, forced)]
         self.seen = replace(self.seen, stale=stale)
 

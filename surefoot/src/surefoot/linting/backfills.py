@@ -61,10 +61,11 @@ async def with_backfills(
             for backfill in fills:
                 path = paths[backfill.name]
                 source = path.read_text("utf-8")
+                code, table = oldest_code(chain, backfill), project.version_table
                 async with bench.session(backfill.after) as session:
-                    await seed(session, ROWS, project.version_table, source)
-                    trial = await tried(session, backfill, project.version_table)
-                code, left = await _left_behind(bench, backfill, trial)
+                    await seed(session, ROWS, table, source)
+                    trial = await tried(session, backfill, table, changes=code is not None)
+                left = [] if code is None else await _left_behind(bench, trial, code)
                 seen.append(TriedBackfill(path, source, trial, left, code))
     except SurefootError as error:
         failure = linted.trace.failure or error
@@ -84,17 +85,14 @@ async def with_backfills(
     )
 
 
-async def _left_behind(
-    bench: _Bench, backfill: Backfill, trial: Trial
-) -> tuple[str, Sequence[tuple[str, str]]]:
-    """The oldest release beside the backfill, and the stale columns that it does not know."""
-    code = oldest_code(bench.chain, backfill) if trial.stale else None
-    if code is None:
-        return "", ()
+async def _left_behind(bench: _Bench, trial: Trial, code: str) -> Sequence[tuple[str, str]]:
+    """The stale columns that the release of a revision does not know; it knows what they are of."""
+    if not trial.stale:
+        return ()
     async with bench.another(code) as older, older.session(code) as session:
-        rows = await session.fetch(_COLUMNS, backfill.table)
+        rows = await session.fetch(_COLUMNS, trial.backfill.table)
     known = {name for (name,) in rows}
-    return code, [(old, new) for old, new in trial.stale if old in known and new not in known]
+    return [(old, new) for old, new in trial.stale if old in known and new not in known]
 
 
 def oldest_code(chain: Sequence[Revision], backfill: Backfill) -> str | None:

@@ -26,7 +26,7 @@ class TriedBackfill:
     # Two columns each: one that the release which runs may change, and one of its backfill that
     # this release does not know. With the newest revision of that release.
     left_behind: Sequence[tuple[str, str]] = ()
-    code: str = ""
+    code: str | None = None
     revision: str = ""
 
     @property
