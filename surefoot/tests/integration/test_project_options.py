@@ -97,6 +97,26 @@ async def test_a_hook_that_empties_the_list_writes_nothing(
     await project.check(things(Column("size", BigInteger)))
 
 
+@pytest.mark.parametrize("statement", ["SELECT 1", None])
+async def test_the_phase_of_a_hook_s_own_revision_is_left_to_a_person(
+    project: Project, statement: str | None
+) -> None:
+    """Nobody has judged its operations; without any it breaks nothing."""
+
+    def replaced(context: Any, revision: Any, directives: Any) -> None:
+        own = ops.UpgradeOps([ops.ExecuteSQLOp(statement)] if statement else [])
+        head = directives[0].head
+        directives[:] = [
+            ops.MigrationScript("0042", own, ops.DowngradeOps([]), message="Own", head=head)
+        ]
+
+    options(project, process_revision_directives=replaced)
+    await project.create(things())
+    (made,) = await project.revise(things(Column("size", BigInteger)), "Size")
+    phase = "contract" if statement else "expand"
+    assert f'\nphase = "{phase}"\n' in made.read_text("utf-8")
+
+
 async def test_hooks_see_alembic_s_operations(project: Project) -> None:
     """In the places where Alembic has them, upgrade and downgrade."""
     seen: list[str] = []

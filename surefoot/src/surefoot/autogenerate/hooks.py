@@ -194,8 +194,9 @@ def process_revision_directives(
     if checks:
         return
     _leave_out(operations)
-    if directives != [script]:
-        return  # the hooks made revisions of their own
+    if directives != [script]:  # the hooks made revisions of their own
+        _leave_open(directives, context)
+        return
     asked: dict[str, Any] = context.opts["revision_context"].command_args
     for name in _EXTRA if not asked["autogenerate"] else ():
         if given(context, name):
@@ -216,8 +217,7 @@ def process_revision_directives(
     texts = texts_of(context)
     if operations.info.get("comparison") is None:
         # The catalogs were not compared: the revision is written as Alembic found it.
-        if not operations.is_empty():
-            texts.unplanned.add(str(script.rev_id))
+        _leave_open([script], context)
         _ask(each.question() for each in candidates_of(operations, context))
         return
     directives[:] = _complete(script, operations, context, texts)
@@ -265,6 +265,13 @@ def _complete(
     if project:
         _ask(backfills.write(placed.values(), project.lock))
     return [made for made, _ in made_of]
+
+
+def _leave_open(made: Iterable[ops.MigrationScript], context: MigrationContext) -> None:
+    """Nobody has judged the phase of these; without operations they break nothing."""
+    for each in made:
+        if not all(one.is_empty() for one in each.upgrade_ops_list):
+            texts_of(context).unplanned.add(str(each.rev_id))
 
 
 def _leave_out(operations: ops.UpgradeOps) -> None:
