@@ -116,6 +116,8 @@ def _onto(folder: Path) -> str | None:
 
 def _name(folder: Path, commit: str) -> str:
     """A branch at that commit, where there is one."""
-    named = git(folder, "for-each-ref", "--points-at", commit, "--format=%(refname:short)",
-                "refs/remotes", "refs/heads").split()  # fmt: skip
-    return next((each for each in named if not each.endswith("/HEAD")), commit[:12])
+    # Without those that stand for another one, as origin/HEAD.
+    name = "--format=%(if)%(symref)%(then)%(else)%(refname:short)%(end)"
+    places = "refs/heads", "refs/remotes"
+    named = git(folder, "for-each-ref", "--points-at", commit, name, *places).split()
+    return named[0] if named else commit[:12]
