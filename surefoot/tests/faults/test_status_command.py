@@ -267,3 +267,7 @@ async def test_an_edited_file_without_its_lock(chain: Chain, empty_database: Dat
     assert result.code == 0
     assert "[lock-file-stale]" in result.err
     assert "2 of 2 revisions pending" in result.out
+    chain.lock_path.unlink()
+    without = await status(chain, empty_database)
+    assert without.err.startswith("WARNING [lock-file-missing]  there is no ")
+    assert without.out == result.out

@@ -48,7 +48,7 @@ COMMANDS = (
     "surefoot schema --diff 0001",
     "surefoot ledger",
     "surefoot services",
-    "surefoot status --exit-code",
+    "surefoot status",
     "surefoot drift",
     "surefoot rebase",
     "surefoot db goto",

@@ -59,6 +59,8 @@ async def _look(of: Project, database: Database) -> Status:
     """The status. On failure: the reason why the two tables could not be compared."""
     revisions = with_known(of.revisions(), of.locked())
     build = Build.of(revisions, of.version_table, of.schemas)
+    if missing := of.lock_missing():
+        output.narrate(f"WARNING [lock-file-missing]  {missing}")
     try:
         of.check_lock(revisions)
     except LockFileStale as stale:
