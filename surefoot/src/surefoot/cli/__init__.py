@@ -7,7 +7,8 @@
     surefoot drift|verify        the differences between a database and its revisions
     surefoot ledger|ops          the runs on a database; override a guard with a reason
     surefoot services            the builds that are running on the database
-    surefoot lock|squash|db      revisions.lock; squashed.sql; the embedded PostgreSQL
+    surefoot lock|squash         revisions.lock; squashed.sql
+    surefoot rebase|amend|drop-last|db   branches of git, and your own development database
 
 Each command is a module of this package, imported when it is called: help comes at once.
 """

@@ -39,7 +39,10 @@ class DatabaseShared(Refused):
     database: str
     reasons: Sequence[str]
     says = "{database!r} may not be yours alone, and this takes revisions back:{reasons!l:}"
-    helps = "use your own database: {names[database]}; on one that others use, write a new revision"
+    helps = (
+        "set {names[database]} to a database of your own, or write a new revision; where only its "
+        "ledger speaks against it, --mine takes it for yours"
+    )
 
 
 class RevisionNotFound(Refused):
