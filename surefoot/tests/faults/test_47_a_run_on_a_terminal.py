@@ -184,6 +184,34 @@ async def test_text_of_others_stays(
     assert terminal.screen.lines[1:4] == told, terminal.now
 
 
+async def test_a_log_of_the_project_stays_whole(
+    chain: Chain, empty_database: Database, blocker: asyncpg.Connection
+) -> None:
+    """It was set up before the run, as the env.py of `alembic init` does."""
+    chain.add(
+        f"""
+        import logging
+        op.execute("{UNTIL_FREE}")
+        for number in range(3):
+            logging.getLogger("alembic").info("line %d", number)
+        """
+    )
+    env = chain.folder / "alembic" / "env.py"
+    log = "import logging\n\nlogging.basicConfig(level=logging.INFO)\n"
+    env.write_text(log + env.read_text("utf-8"), "utf-8")
+    await blocker.execute(HOLD)
+    async with on_a_terminal(
+        "alembic", "upgrade", "head", cwd=chain.folder, url=empty_database.url
+    ) as terminal:
+        await terminal.shows("    DO ?")
+        await blocker.execute(LET_GO)
+        assert await terminal.end() == 0, terminal.said
+    lines = terminal.screen.lines
+    first = lines.index("INFO:alembic:line 0")
+    assert lines[first : first + 3] == [f"INFO:alembic:line {n}" for n in range(3)], terminal.now
+    assert all(line.startswith(("INFO:", "APPLY", "  1 of 1", "OK")) for line in lines), lines
+
+
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"ACCESSIBLE": "1"}, {"TERM": ""}])
 async def test_a_terminal_that_cannot_draw_gets_plain_lines(
     chain: Chain, empty_database: Database, blocker: asyncpg.Connection, env: dict[str, str]

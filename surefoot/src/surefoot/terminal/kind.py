@@ -21,14 +21,15 @@ def colours(stream: Any = None) -> bool:
 
 def asks() -> bool:
     """Whether a person sees a question on stderr, and can answer it."""
-    return _is_tty(sys.stdin) and _is_tty(sys.stderr)
+    return is_tty(sys.stdin) and is_tty(sys.stderr)
 
 
 def _is_terminal(stream: Any) -> bool:
-    return _is_tty(stream) and os.environ.get("TERM", "") not in ("", "dumb")
+    return is_tty(stream) and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def _is_tty(stream: Any) -> bool:
+def is_tty(stream: Any) -> bool:
+    """Whether the stream leads to a terminal, of whichever kind."""
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError, OSError):  # there is no stream, or it is closed

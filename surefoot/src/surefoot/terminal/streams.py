@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-# Called with each text before it is written, while somebody draws on the terminal.
+from surefoot.terminal.kind import is_tty
+
+# Called with each text for a terminal before it is written, while somebody draws there.
 _watchers: list[Callable[[str], None]] = []
 
 
@@ -32,8 +34,8 @@ class Outlasting:
 
     def write(self, text: str) -> int:
         """Write, and replace what the encoding of the terminal does not have."""
-        for watch in _watchers:
-            watch(text)
+        for watcher in _watchers if is_tty(self._stream) else ():
+            watcher(text)
         return self.write_unseen(text)
 
     def write_unseen(self, text: str) -> int:
@@ -67,7 +69,7 @@ class Outlasting:
 
 
 def watch(watcher: Callable[[str], None]) -> Callable[[], None]:
-    """Call `watcher` with each text before it is written; a function that ends this."""
+    """Call `watcher` with each text for a terminal before it is written; the end of that."""
     _watchers.append(watcher)
     return lambda: _watchers.remove(watcher)
 
