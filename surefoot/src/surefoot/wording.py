@@ -47,7 +47,7 @@ def plural(noun: str) -> str:
 
 def duration(seconds: float) -> str:
     """`0.04 s`, `0.3 s`, `42 s`, `3 min 12 s`, `5 min`, `1 h 4 min`; whole seconds from ten on."""
-    if seconds < 0.1:
+    if seconds < 0.095:
         return f"{seconds:.2f} s" if seconds else "0 s"
     if seconds < 9.95:
         return f"{seconds:.0f} s" if seconds == int(seconds) else f"{seconds:.1f} s"

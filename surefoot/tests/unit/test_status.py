@@ -93,7 +93,7 @@ def test_a_backfill_that_has_not_begun_is_next() -> None:
     """Nothing is known of it but its name."""
     found = words(reading(FIRST))
     command = "surefoot backfill run 'fill n' --execute"
-    assert found.waits == (f"0002 until the backfill fill n has run: {command}",)
+    assert found.waits == (f"0002 for the backfill fill n, where rows lack its change: {command}",)
     assert found.next == command
 
 
@@ -125,7 +125,7 @@ def test_a_never_migrated_database_may_not_be_called_empty() -> None:
     """Where nobody looked whether it has tables."""
     verdict = decide("shop", BUILD, Glance(frozenset(), {}))
     at_base = Reading(verdict, (), None, None, (), Agreement("base", "f0", "f0"))
-    assert words(at_base).word == "empty"
+    assert (words(at_base).word, words(at_base).waits) == ("empty", ())
     assert words(replace(at_base, agreement=Agreement("base", "f0", "f1"))).word == "not-adopted"
     unread = words(replace(at_base, agreement=Unread("no answer")))
     assert (unread.word, unread.next) == ("never-migrated", "surefoot plan")

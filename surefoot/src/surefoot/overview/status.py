@@ -78,7 +78,8 @@ def status(seen: Overview, revisions: Sequence[Revision], command: str) -> Statu
     `command` is the library's command as the user types it.
     """
     word = _word(seen)
-    waits = tuple(_waits(seen, revisions, command))
+    # A database with nothing in it has no rows to change, and no service.
+    waits = () if word == "empty" else tuple(_waits(seen, revisions, command))
     summary = ", ".join([_summary(seen, word), *_beside(seen, word)])
     unseen = dict(_not_looked_at(seen))
     return Status(seen, word, summary, waits, unseen, _next(seen, word, revisions, command))
@@ -157,7 +158,8 @@ def _until(seen: Overview, name: str, command: str) -> str | None:
         return f"requires the backfill {name}, whose state was not looked at"
     found = next((each for each in seen.backfills if each.name == name), None)
     if found is None:
-        return f"until the backfill {name} has run: {command} backfill run {quote(name)} --execute"
+        run = f"{command} backfill run {quote(name)} --execute"
+        return f"for the backfill {name}, where rows lack its change: {run}"
     return None if found.state == "complete" else f"until the backfill {name} {_end(found)}"
 
 
