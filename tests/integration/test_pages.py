@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,19 +13,14 @@ from harness.server import PG_MAJOR, ROLE, temporary_folder
 from surefoot.connect.libpq import libpq_environment
 from surefoot.connect.url import DatabaseUrl
 from surefoot.embedded import EmbeddedServer, find_binaries
-from tests.support.project import ROOT
+from tests.support.project import ROOT, copy_to, paths_of
 from tests.support.transcripts import check
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the project without its tests."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("app", "alembic"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
-    for name in ("alembic.ini", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
-    return tmp_path
+    """A copy of the project, in which the commands run."""
+    return copy_to(tmp_path)
 
 
 def environment(url: str, folder: Path, major: int = PG_MAJOR) -> dict[str, str]:
@@ -37,7 +31,7 @@ def environment(url: str, folder: Path, major: int = PG_MAJOR) -> dict[str, str]
     del libpq["PGDATABASE"]
     return {
         "DATABASE_URL": url,
-        "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT / "surefoot" / "src"))),
+        "PYTHONPATH": paths_of(folder),
         "PATH": os.pathsep.join((str(found.bindir), os.environ["PATH"])),
         **libpq,
     }
@@ -60,8 +54,7 @@ def test_two_majors(copy: Path) -> None:
             f"PG{major}": stack.enter_context(_server(stack, major).use()).url()
             for major in (15, 18)
         }
-        paths = os.pathsep.join((str(copy), str(ROOT / "surefoot" / "src")))
-        check(ROOT / "docs" / "majors.md", copy, {"PYTHONPATH": paths, **urls}, {})
+        check(ROOT / "docs" / "majors.md", copy, {"PYTHONPATH": paths_of(copy), **urls}, {})
 
 
 def _server(stack: ExitStack, major: int) -> EmbeddedServer:

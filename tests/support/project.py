@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -51,6 +52,21 @@ def run_alembic(
 ) -> Result:
     """`alembic …` in a folder of the project, as a process. A DATABASE_URL of None is unset."""
     return commands.run_alembic(*arguments, url=url, cwd=cwd, env=env, forked_by=forks)
+
+
+def copy_to(folder: Path) -> Path:
+    """A copy of the project in the folder, as a reader of the documents has it, without tests."""
+    ignored = shutil.ignore_patterns("__pycache__", "tests")
+    for name in ("app", "alembic", "surefoot"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("alembic.ini", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def paths_of(folder: Path) -> str:
+    """The PYTHONPATH of its commands."""
+    return os.pathsep.join((str(folder), str(folder / "surefoot" / "src")))
 
 
 def forget_configuration() -> None:

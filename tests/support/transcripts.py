@@ -26,7 +26,7 @@ _VARIES = (
     # A busy machine takes some hundredths of a second for a moment.
     (r"held ~0\.0\d s( to 0\.\d+ s)?", "held for a moment"),
     (r"(?m)^ +(?:\w+  )?[\d.]+ (?:s|min|h).* so far: .*\n", ""),
-    (r"\d+ min( \d+ s)?\b", "N s"),
+    (r"\d+ (?:h|min)( \d+ (?:min|s))?\b", "N s"),
     (r"\d+(\.\d+)? s\b", "N s"),
     (r"~N s to N s", "~N s"),
     (r"\d+ answered", "N answered"),
