@@ -35,7 +35,8 @@ def test_the_sides_of_a_conflict_are_taken_apart(middle: str) -> None:
 def test_both_sides_of_a_merge_are_one_lock() -> None:
     """With each line once; one that a side has removed or changed is as that side has it."""
     head = "# Head.\n1  -  expand  a  aa  f/2  clean/s\n"
-    mine, theirs = (f"2  1  expand  {name}  f/2  clean/s\n" for name in ("mine  bb", "theirs  cc"))
+    # Nobody has seen these two together.
+    mine, theirs = (f"2  1  expand  {name}  -  -/-\n" for name in ("mine  bb", "theirs  cc"))
     assert joined(BASE, OURS, THEIRS) == head + mine + theirs
     assert joined(OURS, BASE, OURS) == head
     judged = OURS.replace("clean/s\n2", "unknown/t\n2")

@@ -47,17 +47,19 @@ def sides(text: str) -> tuple[str, str]:
 def joined(base: str, ours: str, theirs: str) -> str:
     """The lock with the lines of both sides, each once: ours first.
 
-    A line that one side alone has changed or removed is as that side has it. Of one that both have
-    changed the verdict is open. `surefoot lock` completes the text, which lacks the hash of the
-    files.
+    A line that one side alone has changed or removed is as that side has it. Fingerprint and
+    verdict are open where both have changed a line, and where both have added revisions: nobody has
+    seen them together. `surefoot lock` completes the text, which lacks the hash of the files.
     """
     before, mine, others = _lines(base), _lines(ours), _lines(theirs)
     found: dict[tuple[str, ...], str] = {}
+    is_parted = bool({*mine} - {*before, *others}) and bool({*others} - {*before, *mine})
     for key in (*mine, *(each for each in others if each not in mine)):
         was, left, right = before.get(key), mine.get(key), others.get(key)
         chosen = right if left == was else left
-        if left and right and was not in (left, right) and left != right:
-            chosen = _open(left)
+        is_changed_twice = left and right and was not in (left, right) and left != right
+        if chosen and (is_changed_twice or (is_parted and was is None)):
+            chosen = _open(chosen)
         if chosen is not None:
             found[key] = chosen
     comments = dict.fromkeys(

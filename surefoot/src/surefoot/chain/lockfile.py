@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from surefoot.chain.backfills import backfill_lines, is_of_backfill
 from surefoot.chain.conflict import FILES, conflict_line
+from surefoot.chain.order import ordered
 from surefoot.chain.revisions import (
     FINGERPRINT_METHOD,
     PHASES,
@@ -134,6 +135,18 @@ def lines_of(path: Path, text: str) -> tuple[Revision, ...]:
     On failure: RevisionsBroken; `path` is named there.
     """
     return _revisions(path, text)
+
+
+def in_order(path: Path, text: str) -> str:
+    """The text of a lock with its revisions in the order in which they apply.
+
+    On failure: RevisionsBroken, as where two of them have one id; `path` is named there.
+    """
+    places = {each.id: place for place, each in enumerate(ordered(_revisions(path, text)))}
+    lines = text.splitlines(keepends=True)
+    of_revisions = [line for line in lines if _fields(line)[:1] and _fields(line)[0] in places]
+    following = iter(sorted(of_revisions, key=lambda line: places[_fields(line)[0]]))
+    return "".join(next(following) if line in of_revisions else line for line in lines)
 
 
 def from_line(line: Sequence[str]) -> Revision:

@@ -14,6 +14,7 @@ from surefoot.chain.lockfile import (
     baseline,
     check_lock,
     check_seals,
+    in_order,
     lines_of,
     read_lock,
     with_known,
@@ -120,12 +121,13 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
 
 def _merge(base: Path, ours: Path, theirs: Path) -> None:
     """Take both sides, and say where the revisions do not stand in one line any more."""
-    text = joined(*(each.read_text("utf-8") for each in (base, ours, theirs)))
-    write_whole(ours, text.encode())
+    text, of = joined(*(each.read_text("utf-8") for each in (base, ours, theirs))), ours
     try:
-        ends = len(heads(lines_of(Path("revisions.lock"), text)))
+        text = in_order(of, text)
+        ends = len(heads(lines_of(of, text)))
     except RevisionsBroken:
         ends = 0  # two with one id
+    write_whole(ours, text.encode())
     if ends != 1:
         output.narrate(f"Two branches have added a revision. Next: {names.command()} rebase")
 
