@@ -58,6 +58,13 @@ async def rebase(
     return await launcher.surefoot(repository.chain, "rebase", *options, url=database.url)
 
 
+def drive(repository: Repository) -> None:
+    """Let git merge the lock as docs/branches.md says."""
+    attributes = repository.chain.folder / ".git" / "info" / "attributes"
+    attributes.write_text("revisions.lock merge=surefoot\n", "utf-8")
+    repository.git("config", "merge.surefoot.driver", DRIVER)
+
+
 def is_behind(repository: Repository) -> None:
     """Mine are behind theirs, and everything that names them says so."""
     chain = repository.chain
@@ -143,10 +150,7 @@ async def test_after_a_merge_driver_has_taken_both_sides(
     repository: Repository, launcher: Launcher, empty_database: Database, way: str
 ) -> None:
     """Git does not stop; the lock says what is to be done, and one rebase does all of it."""
-    (repository.chain.folder / ".git/info/attributes").write_text(
-        "revisions.lock merge=surefoot\n", "utf-8"
-    )
-    repository.git("config", "merge.surefoot.driver", DRIVER)
+    drive(repository)
     repository.git(way, "main")
     stopped = await launcher.alembic(repository.chain, "upgrade", "head", url=empty_database.url)
     assert "has 0002 a second time\n  help: run `surefoot rebase`" in stopped.err
@@ -154,6 +158,28 @@ async def test_after_a_merge_driver_has_taken_both_sides(
     assert done.code == 0, done.err
     assert done.err.endswith("Next: git add -A alembic && git commit\n")
     is_behind(repository)
+
+
+async def test_two_heads_name_the_command(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Ids that are no numbers do not collide: git merges the lock, and the chain has two heads."""
+    repository, url = Repository(chain), empty_database.url
+    repository.add("start", "start")
+    repository.git("switch", "-qc", "mine")
+    repository.add("mine", "mine", identifier="abc123", down="0001")
+    repository.git("switch", "-q", "main")
+    repository.add("theirs", "theirs", identifier="def456", down="0001")
+    repository.git("switch", "-q", "mine")
+    drive(repository)
+    repository.git("merge", "main")
+    refused = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert "Multiple head revisions" in refused.err
+    assert "`surefoot rebase` puts one behind the other" in refused.err
+    done = await rebase(repository, launcher, empty_database)
+    assert (done.code, done.out) == (0, "  abc123_mine.py, on def456\n"), done.err
+    up = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert (up.code, "OK  3 applied" in up.err) == (0, True), up.err
 
 
 @pytest.mark.slow
