@@ -28,7 +28,7 @@ LINES = {
     "keys create": ":name --scope=ops|",
     "keys list": "--json",
     "keys revoke": ":name",
-    "serve": "--migrate",
+    "serve": "--migrate --log-format=text|json --log-level=debug|info|warning|error --access-log",
     "settings": "--json",
 }
 

@@ -55,7 +55,8 @@ def parsed(group: click.Group, name: str, example: str) -> str:
 
     On failure: click.ClickException, where it has a word that the command does not take.
     """
-    words = shlex.split(example.partition(" && ")[0])
+    # A shell takes the rest.
+    words = shlex.split(re.split(r" && | >>? ", example)[0])
     while re.match(r"\w+=", words[0]):
         del words[0]
     assert words.pop(0) == name, example

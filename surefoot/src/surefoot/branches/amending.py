@@ -13,6 +13,7 @@ from surefoot.chain.whole_file import write_all
 from surefoot.errors import UsageError
 from surefoot.git import git
 from surefoot.project import Project
+from surefoot.wording import counted
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def newest(project: Project, chain: Sequence[Revision], first: str | None) -> Ta
     ends = sorted(heads(chain))
     if len(ends) != 1:
         raise UsageError(
-            f"the chain has {len(ends)} heads, and this takes the newest revision of one line",
+            f"the chain has {counted(len(ends), 'head')}, and this takes the newest of one",
             help="`alembic heads` shows them",
         )
     below = first or ends[0]

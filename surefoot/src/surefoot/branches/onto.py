@@ -1,12 +1,13 @@
 """The revision that mine are to stand behind, by its name."""
 
-import difflib
 from collections.abc import Sequence
 
 from surefoot.branches.renumbering import end_of
 from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.typed import near
 from surefoot.errors import RevisionUnknown, UsageError
 from surefoot.errors.names import command
+from surefoot.wording import counted
 
 
 def onto_one(theirs: Sequence[Revision], mine: Sequence[Revision], named: str | None) -> str:
@@ -19,15 +20,13 @@ def onto_one(theirs: Sequence[Revision], mine: Sequence[Revision], named: str | 
         ends = end_of(theirs, mine)
         if len(ends) > 1:
             raise UsageError(
-                f"their chain has {len(ends)} heads: {', '.join(ends)}",
+                f"their chain has {counted(len(ends), 'head')}: {', '.join(ends)}",
                 help=f"name the one to stand behind: `{command()} rebase --onto {ends[0]}`",
             )
         return ends[0] if ends else ""
     ids = [each.id for each in theirs]
     if named not in ids:
-        near = difflib.get_close_matches(named, ids, n=1)
-        hint = f"; did you mean `{command()} rebase --onto {near[0]}`?" if near else ""
-        raise RevisionUnknown(f"the branch has no revision {named!r}{hint}")
+        raise RevisionUnknown(f"the branch has no revision {named!r}", near(named, theirs))
     if named not in newest:
         after = next(each.id for each in theirs if named in each.down)
         raise UsageError(

@@ -26,7 +26,8 @@ def command() -> None:
     Its data stays in the folder that the project names, between runs.
 
     \b
-    `goto`, `reset` and `seed` are for your own development database, wherever it is.
+    `goto`, `reset` and `seed` are for your own development database, wherever
+    it is.
 
     \b
     Examples:

@@ -16,6 +16,7 @@ from surefoot.connect.failures import explained
 from surefoot.errors import RevisionReleased, SurefootError, names
 from surefoot.ledger.glance import read
 from surefoot.project import Project
+from surefoot.wording import counted
 
 
 @click.command(name="rebase")
@@ -41,7 +42,8 @@ def command(onto: str | None, upstream: str | None, dry_run: bool, target: str |
       surefoot rebase --upstream origin/develop --target staging
 
     \b
-    Exit codes: 0 done, or nothing to do; 2 usage; 3 refused, and nothing was written.
+    Exit codes: 0 done, or nothing to do; 2 usage; 3 refused, and nothing was
+    written.
     """
     found = project()
     plan = planned(found, upstream, onto)
@@ -71,11 +73,10 @@ def command(onto: str | None, upstream: str | None, dry_run: bool, target: str |
 
 
 def _where(plan: Rebase) -> str:
-    count = len(plan.moves)
-    if not count:
+    if not plan.moves:
         return f"{plan.branch} has every revision of this branch"
-    verb = "1 revision is" if count == 1 else f"{count} revisions are"
-    return f"{verb} behind {plan.onto or 'base'} of {plan.branch}"
+    moved = counted(len(plan.moves), "revision", "is/are")
+    return f"{moved} behind {plan.onto or 'base'} of {plan.branch}"
 
 
 def _tell(plan: Rebase) -> None:
