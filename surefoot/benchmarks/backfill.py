@@ -1,6 +1,6 @@
 """Measures ways to change every row of a table, on copies of one table, with and without writers.
 
-    python benchmarks/backfill.py [--rows N] [--batch-seconds S]
+    python benchmarks/backfill.py [--rows N] [--batch-seconds S] [--max-rows-per-second N]
 
     update        one UPDATE of all rows: the limit for the time, and its stalls
     offset        a loop that finds its rows by OFFSET, on the first rows only
@@ -10,6 +10,7 @@
 
 First nobody else is at work. Then four clients, a process of their own, update single rows all the
 time, and are told apart by the way that runs meanwhile. A stall is the time of one such UPDATE.
+Beside them this project runs throttled, by the parameters above, and only for some seconds.
 The server looks every second whether autovacuum has something to do: a table of this size is
 changed faster than it usually looks. Growth is that of the table with its index.
 
@@ -48,7 +49,7 @@ from surefoot.backfill.run import run
 from surefoot.embedded import Running
 from surefoot.project import Project
 
-CLIENTS, PAUSE_S, ALONE_S = 4, 0.005, 5.0
+CLIENTS, PAUSE_S, ALONE_S, BUSY_S = 4, 0.005, 15.0, 15.0
 BY_HAND, OFFSET_ROWS = 5000, 50_000
 NOTHING_TIMES = 200
 SEED = """
@@ -137,14 +138,29 @@ async def keyset(url: str) -> None:
     await connection.close()
 
 
-def this_project(project: Project, name: str, workers: int, parameters: Mapping[str, float]) -> Way:
-    """The parameters are those of `surefoot backfill run`, the throttle's among them."""
+def this_project(
+    project: Project,
+    name: str,
+    workers: int,
+    parameters: Mapping[str, float],
+    *,
+    seconds: float | None = None,
+) -> Way:
+    """The parameters are those of `surefoot backfill run`; it is stopped after so many seconds."""
 
     async def way(url: str) -> None:
+        stop = asyncio.Event()
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, stop.set)
         found = await run(
-            named(project, name), Database(url), project, workers=workers, parameters=parameters
+            named(project, name),
+            Database(url),
+            project,
+            workers=workers,
+            parameters=parameters,
+            stop=stop,
         )
-        if not found.is_complete:
+        if not found.is_complete and not stop.is_set():
             raise SystemExit(f"{name} is not complete")
 
     return way
@@ -220,8 +236,10 @@ def server_cpu_s(pid: int) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(running: Running, way: Way, rows: int, *, table_rows: int, load: bool) -> Took:
-    """One way over a copy of the table."""
+async def measure(
+    running: Running, way: Way, rows: int | None, *, table_rows: int, load: bool
+) -> Took:
+    """One way over a copy of the table, which changes so many rows if they are known."""
     url = await fresh(running, "copy", "seed")
     connection = await asyncpg.connect(url)
     size = "SELECT pg_total_relation_size('files')"
@@ -243,9 +261,9 @@ async def measure(running: Running, way: Way, rows: int, *, table_rows: int, loa
     growth = await connection.fetchval(size) - before
     changed = await connection.fetchval("SELECT count(*) FROM files WHERE wide = size")
     await connection.close()
-    if changed != rows:
+    if changed != (rows or changed):
         raise SystemExit(f"{changed:,} rows are changed, not {rows:,}")
-    return Took(rows, wall_s, cpu_s, growth, wal, told[0] if told else None)
+    return Took(changed, wall_s, cpu_s, growth, wal, told[0] if told else None)
 
 
 async def alone(running: Running, rows: int) -> Told:
@@ -290,21 +308,25 @@ async def compare(running: Running, project: Project, options: argparse.Namespac
     await connection.execute(SEED.format(rows=rows))
     await connection.execute("VACUUM ANALYZE files")
     await connection.close()
-    beside = {"batch_s": options.batch_seconds}
-    if options.max_rows_per_second:
-        beside["max_rows_per_second"] = options.max_rows_per_second
+    beside = {
+        "batch_s": options.batch_seconds,
+        "max_rows_per_second": options.max_rows_per_second,
+    }
 
-    def ways(parameters: Mapping[str, float]) -> dict[str, Way]:
-        made: dict[str, Way] = {"update": update, "offset": offset, "keyset": keyset}
+    async def all_of(
+        parameters: Mapping[str, float], *, load: bool, seconds: float | None = None
+    ) -> dict[str, Took]:
+        ways: dict[str, tuple[Way, int | None]] = {
+            "update": (update, rows),
+            "offset": (offset, min(OFFSET_ROWS, rows)),
+            "keyset": (keyset, rows),
+        }
         for name in ("python", "sql"):
             for count in (4, 2, 1):
-                made[f"{name} {count}"] = this_project(project, name, count, parameters)
-        return made
-
-    async def all_of(parameters: Mapping[str, float], *, load: bool) -> dict[str, Took]:
+                way = this_project(project, name, count, parameters, seconds=seconds)
+                ways[f"{name} {count}"] = way, None if seconds else rows
         found = {}
-        for name, way in ways(parameters).items():
-            of = min(OFFSET_ROWS, rows) if name == "offset" else rows
+        for name, (way, of) in ways.items():
             found[name] = await measure(running, way, of, table_rows=rows, load=load)
             row(name, found[name])
         return found
@@ -316,7 +338,7 @@ async def compare(running: Running, project: Project, options: argparse.Namespac
     print(f"{CLIENTS} writers alone: p99 {quiet.p99_s * 1000:.1f} ms, ", end="")
     print(f"longest {quiet.longest_s * 1000:.0f} ms of {quiet.count:,}")
     print("beside the writers: " + ", ".join(f"{k} {v:g}" for k, v in beside.items()))
-    busy = await all_of(beside, load=True)
+    busy = await all_of(beside, load=True, seconds=BUSY_S)
     missed = 0
 
     def target(label: str, value: float, limit: float, *, at_least: bool = False) -> None:
@@ -344,9 +366,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="1,000,000 by default")
     parser.add_argument(
-        "--batch-seconds", type=float, default=0.05, help="of a batch beside the writers"
+        "--batch-seconds", type=float, default=0.02, help="of a batch beside the writers"
     )
-    parser.add_argument("--max-rows-per-second", type=float, help="beside the writers")
+    parser.add_argument(
+        "--max-rows-per-second", type=float, default=10_000, help="beside the writers"
+    )
     parser.add_argument("--write", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.write:
