@@ -165,7 +165,7 @@ async def test_a_scratch_server_without_room_is_not_started(
 ) -> None:
     """The sentence names the places and what they have."""
     monkeypatch.setattr(scratch, "ROOM_BYTES", 2**60)
-    with pytest.raises(ScratchRoomMissing, match=r"a scratch server needs \d+ MB, and there are"):
+    with pytest.raises(ScratchRoomMissing, match=r"a scratch server needs \d+ TB, and there are"):
         async with scratch.scratch(Access("postgresql://nobody@localhost/nowhere")):
             raise AssertionError
     monkeypatch.setattr(scratch, "ROOM_BYTES", 0)

@@ -111,7 +111,7 @@ async def test_a_database_of_another_branch_is_taken_back(project: Project) -> N
     )
     assert "a development database is taken back by `surefoot db goto`" in refused.err
     unknown = await project.run("db", "goto", "00021", code=2)
-    assert "no revision is '00021'; did you mean `surefoot db goto 0002`?" in unknown.err
+    assert "no revision is '00021'\n  help: did you mean '0002'?" in unknown.err
     # Only the reflog has the other branch any more.
     project.git("branch", "-qD", "mine")
     done = await project.run("db", "goto")
