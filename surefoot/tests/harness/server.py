@@ -115,8 +115,13 @@ def sweep() -> None:
 def temporary_folder() -> Iterator[Path]:
     """A folder in memory for one test; its name has the id of the process that removes it."""
     prefix = f"{FOLDER_PREFIX}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=memory_folder()) as made:
+    with tempfile.TemporaryDirectory(
+        prefix=prefix, dir=memory_folder(), ignore_cleanup_errors=True
+    ) as made:
         yield Path(made)
+    # A process of a server that has ended may have written a last file meanwhile.
+    if Path(made).exists():
+        shutil.rmtree(made)
 
 
 def memory_folder() -> Path:
