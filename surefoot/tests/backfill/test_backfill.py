@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from harness.backfills import Filling
+from harness.clock import within
 from harness.databases import Databases
 from harness.runs import Chain, Launcher
 from surefoot import errors
@@ -19,6 +20,7 @@ from surefoot.backfill.key import read_key
 from surefoot.backfill.state import State
 from surefoot.backfill.statements import Statements
 
+CHANGE = "UPDATE files SET size = -7 WHERE id % 10 = 0"
 # Somebody changes rows whose values are being made.
 CHANGED_MEANWHILE = """
 after = "0001"
@@ -33,7 +35,7 @@ async def fill(self, rows):
         type(self).first = False
         import asyncpg
         other = await asyncpg.connect({0!r})
-        await other.execute("UPDATE files SET size = -7 WHERE id % 10 = 0")
+        await other.execute({1!r})
         await other.close()
     return [{{"wide": row["size"]}} for row in rows]
 """
@@ -100,11 +102,21 @@ async def test_values_of_python(filling: Filling) -> None:
 
 async def test_a_row_that_changes_while_python_works(filling: Filling) -> None:
     """Its value is made of what the row holds in the end, and the writer's change is kept."""
-    filling.write("wide", CHANGED_MEANWHILE.format(filling.database.url))
+    filling.write("wide", CHANGED_MEANWHILE.format(filling.database.url, CHANGE))
     result = await filling.run()
     assert (result.is_complete, result.changed) == (True, 1000)
     assert await filling.left("wide IS DISTINCT FROM size") == 0
     assert await filling.left("wide = -7") == 100
+
+
+@pytest.mark.parametrize("change", ["VACUUM FULL files", "CLUSTER files USING files_pkey"])
+async def test_rows_that_move_while_python_works(filling: Filling, change: str) -> None:
+    """Another row of the same version may be where one was."""
+    await filling.connection.execute("DELETE FROM files WHERE id % 2 = 0")
+    filling.write("wide", CHANGED_MEANWHILE.format(filling.database.url, change))
+    result = await filling.run()
+    assert (result.is_complete, result.changed) == (True, 500)
+    assert await filling.left("wide IS DISTINCT FROM size") == 0
 
 
 async def test_rows_that_are_locked_are_done_later(filling: Filling) -> None:
@@ -360,7 +372,7 @@ async def test_values_of_python_for_a_partitioned_table(
     connection = await asyncpg.connect(made.url)
     filling = Filling(chain, made, connection)
     await filling.fill(1000)
-    filling.write("wide", CHANGED_MEANWHILE.format(made.url))
+    filling.write("wide", CHANGED_MEANWHILE.format(made.url, CHANGE))
     result = await filling.run(workers=2)
     assert (result.is_complete, result.changed) == (True, 1000)
     assert await filling.left("wide IS DISTINCT FROM size") == 0
@@ -383,6 +395,23 @@ async def test_python_that_leaves_rows_as_they_are(filling: Filling) -> None:
     )
     with pytest.raises(errors.BackfillWithoutProgress):
         await filling.run()
+    assert await filling.left() == 1
+
+
+@pytest.mark.parametrize("is_python", [False, True])
+async def test_a_row_that_a_trigger_leaves_as_it_is(filling: Filling, is_python: bool) -> None:
+    """No batch changes it, and laps do not follow each other without an end."""
+    await filling.connection.execute(
+        "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+        "CREATE TRIGGER leave BEFORE UPDATE ON files FOR EACH ROW WHEN (NEW.id = 500) "
+        "EXECUTE FUNCTION leave()"
+    )
+    if is_python:
+        filling.write("wide", CHANGED_MEANWHILE.format(filling.database.url, "SELECT 1"))
+    else:
+        filling.widen()
+    with pytest.raises(errors.BackfillWithoutProgress):
+        await asyncio.wait_for(filling.run(), within(60))
     assert await filling.left() == 1
 
 

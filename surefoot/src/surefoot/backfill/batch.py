@@ -15,7 +15,7 @@ import asyncpg
 from surefoot.backfill.definition import Backfill, Row, Values
 from surefoot.backfill.failures import RowRefused
 from surefoot.backfill.key import Place
-from surefoot.backfill.statements import VALUES, Statements
+from surefoot.backfill.statements import FOUND_BY, VALUES, Statements
 from surefoot.errors import BackfillStopped
 from surefoot.wording import counted
 
@@ -128,9 +128,14 @@ class Batches:
         """
         if plain and self._locking == 0:
             try:
-                return await change(plain)
+                outcome = await change(plain)
             except asyncpg.LockNotAvailableError:
                 self._locking = _LOCKING
+            else:
+                if outcome.changed == 0:
+                    # Only a batch that locks its rows tells whether they could have been changed.
+                    self._locking = _LOCKING
+                return outcome
         self._locking = max(0, self._locking - 1)
         return await change(locking)
 
@@ -148,7 +153,7 @@ class Batches:
         values = await filled(of.backfill, rows, self._calls)
         keys = 0 if of.key.has_places else len(of.key.columns)
         records = [
-            (*row[:keys], *given, *row[-2:])
+            (*row[:keys], *given, *row[-len(FOUND_BY) :])
             for row, given in zip(rows, values, strict=True)
             if given is not None
         ]
@@ -192,8 +197,7 @@ async def filled(
             raise BackfillStopped(backfill.name, reason)
         return found
 
-    # Without place and version of the row, which are the last.
-    columns = [*rows[0].keys()][:-2] if rows else []
+    columns = [*rows[0].keys()][: -len(FOUND_BY)] if rows else []
     given = [dict(zip(columns, row, strict=False)) for row in rows]
     size = backfill.rows_per_call
     parts = [given[at : at + size] for at in range(0, len(given), size)]

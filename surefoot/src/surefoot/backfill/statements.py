@@ -14,9 +14,11 @@ from surefoot.version_table import VersionTable
 
 # The table of a session in which the values of `fill` arrive.
 VALUES = "surefoot_backfill_values"
-# The ctid and xmin of a row for `fill`; whether a row lacks the change.
+# The ctid and xmin of a row for `fill`, and the file of the table; whether a row lacks the change.
 _FOUND = "ANY ((SELECT places FROM batch)::tid[])"
-_PLACE, _VERSION, _LACKS = "surefoot_place", "surefoot_version", "surefoot_lacks"
+_PLACE, _VERSION, _FILE = "surefoot_place", "surefoot_version", "surefoot_file"
+FOUND_BY = (_PLACE, _VERSION, _FILE)
+_LACKS = "surefoot_lacks"
 # So long a batch that changes rows without locking them first waits for one that is locked.
 _WAIT = "(SELECT set_config('lock_timeout', '10ms', true)) IS NOT NULL"
 # For sessions that walk: by the index of the key. How many rows are below a place, the planner
@@ -113,10 +115,10 @@ class Statements:
         return self._saved("0", "0", "$1", "$2", "$3")
 
     def read(self, *, but_failed: bool) -> str:
-        """The rows of a batch for `fill`, each with the version that it has."""
+        """The rows of a batch for `fill`, each with the version that it has in `FOUND_BY`."""
         columns = dict.fromkeys((*self.key.columns, *self.backfill.reads))
         return (
-            f"SELECT {', '.join(map(qualified, columns))}, ctid AS {_PLACE}, xmin AS {_VERSION} "  # noqa: S608 - quoted
+            f"SELECT {', '.join(map(qualified, columns))}, {self._found_by} "  # noqa: S608 - quoted
             f"FROM {self.key.quoted} WHERE {self._between} "
             f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.listed}"
         )
@@ -124,17 +126,25 @@ class Statements:
     @property
     def values_table(self) -> str:
         """Create the table for the values of `fill`, which each transaction leaves empty."""
-        columns = ", ".join(map(qualified, self.values_columns[:-2]))
+        columns = ", ".join(map(qualified, self.values_columns[: -len(FOUND_BY)]))
         return (
             f"CREATE TEMPORARY TABLE {VALUES} ON COMMIT DELETE ROWS AS "  # noqa: S608 - quoted
-            f"SELECT {columns}, ctid AS {_PLACE}, xmin AS {_VERSION} FROM {self.key.quoted} LIMIT 0"
+            f"SELECT {columns}, {self._found_by} FROM {self.key.quoted} LIMIT 0"
         )
 
     @property
     def values_columns(self) -> tuple[str, ...]:
         """The columns of that table."""
         keys = () if self.key.has_places else self.key.columns
-        return (*keys, *self.backfill.writes, _PLACE, _VERSION)
+        return (*keys, *self.backfill.writes, *FOUND_BY)
+
+    @property
+    def _found_by(self) -> str:
+        return f"ctid AS {_PLACE}, xmin AS {_VERSION}, {self._file} AS {_FILE}"
+
+    @property
+    def _file(self) -> str:
+        return f"pg_relation_filenode({self.key.oid})"
 
     @property
     def write(self) -> str:
@@ -154,8 +164,10 @@ class Statements:
         table, values = self.key.quoted, f"pg_temp.{VALUES}"
         number = "count(*)"
         if self.key.has_places:
-            # A plan that joins by the place alone may read the whole table.
-            given = f"ANY (ARRAY(SELECT {_PLACE} FROM {values}))"  # noqa: S608 - quoted
+            # VACUUM FULL and CLUSTER give a row another place, and leave its version. A plan that
+            # joins by the place alone may read the whole table.
+            read = f"SELECT {_PLACE} FROM {values} WHERE {_FILE} = {self._file}"  # noqa: S608 - quoted
+            given = f"ANY (ARRAY({read}))"
             same = f"t.ctid = v.{_PLACE} AND t.ctid = {_FOUND if locks else given}"
             locked = f"SELECT {self._places(f'FROM {table} WHERE ctid = {given}')} AS places"
             number = "cardinality(places)"
