@@ -13,7 +13,7 @@ import pytest
 from harness.backfills import Filling
 from harness.clock import within
 from surefoot import Limits
-from surefoot.backfill.events import LapDone, Vacuumed, Walked
+from surefoot.backfill.events import LapDone, NotVacuumed, Vacuumed, Walked
 from surefoot.backfill.files import named
 from surefoot.backfill.run import run
 from surefoot.backfill.vacuum import is_due
@@ -24,6 +24,8 @@ ALTER TABLE files RENAME TO files_1;
 CREATE TABLE files (LIKE files_1, PRIMARY KEY (id)) PARTITION BY RANGE (id);
 ALTER TABLE files ATTACH PARTITION files_1 FOR VALUES FROM (0) TO (1000000);
 """
+
+AT_WORK = "SELECT pid FROM pg_stat_progress_vacuum WHERE datname = current_database()"
 
 
 @asynccontextmanager
@@ -106,6 +108,91 @@ async def test_it_is_not_vacuumed_below_the_threshold(filling: Filling, throttle
     async with running(filling, throttle):
         await seen(filling, Walked, 2)
     assert not any(isinstance(each, Vacuumed) for each in filling.told)
+
+
+@asynccontextmanager
+async def vacuuming(filling: Filling, tables: str = "files") -> AsyncIterator[int]:
+    """A run whose vacuum is at work and does not end by itself; gives its process."""
+    name = await filling.connection.fetchval("SELECT current_database()")
+    # For sessions that begin from now on: a page in a second.
+    await filling.connection.execute(
+        f"ALTER DATABASE {name} SET vacuum_cost_delay = '100ms'; "
+        f"ALTER DATABASE {name} SET vacuum_cost_limit = 1; "
+        "INSERT INTO files SELECT n FROM generate_series(2000, 90000) n"
+    )
+    async with running(filling, Throttle(dead_part=0.2, dead_rows=100), tables):
+        await seen(filling, Vacuumed, 1)
+        while not (pid := await filling.connection.fetchval(AT_WORK)):
+            await asyncio.sleep(0.05)
+        yield pid
+
+
+async def ended(filling: Filling, pid: int) -> None:
+    """Wait until a vacuum has ended, and for looks behind it."""
+    while await filling.connection.fetchval(AT_WORK) == pid:
+        await asyncio.sleep(0.05)
+    filling.told.clear()
+    await seen(filling, Walked, 3)
+
+
+async def test_the_session_that_looks_is_lost_while_it_vacuums(filling: Filling) -> None:
+    """Another one looks, and the batches go on."""
+    async with vacuuming(filling) as pid:
+        await filling.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks "
+            "WHERE locktype = 'advisory' AND mode = 'ShareLock'"
+        )
+        await ended(filling, pid)
+
+
+@pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
+async def test_a_vacuum_is_ended_from_outside(filling: Filling, end: str) -> None:
+    """It is told, and the batches go on."""
+    async with vacuuming(filling) as pid:
+        await filling.connection.execute(f"SELECT {end}({pid})")
+        await seen(filling, NotVacuumed, 1)
+        await ended(filling, pid)
+
+
+async def test_a_partition_is_dropped_while_another_one_is_vacuumed(filling: Filling) -> None:
+    """That is no reason to end."""
+    await filling.connection.execute(
+        f"{PARTITIONED};"
+        'CREATE TABLE "Files 2" PARTITION OF files FOR VALUES FROM (1000000) TO (2000000); '
+        'ALTER TABLE "Files 2" SET (autovacuum_enabled = false); '
+        "INSERT INTO files SELECT 1000000 + n FROM generate_series(1, 50000) n"
+    )
+    async with vacuuming(filling, "files_1") as pid:
+        tables = {"files_1", '"Files 2"'}
+        (other,) = tables - {each.table for each in filling.told if isinstance(each, Vacuumed)}
+        ends = asyncio.ensure_future(seen(filling, NotVacuumed, 2))
+        await filling.connection.execute(f"ALTER TABLE files DETACH PARTITION {other}")
+        await filling.connection.execute(f"DROP TABLE {other}")
+        await filling.connection.execute(f"SELECT pg_cancel_backend({pid})")
+        await ends
+        await seen(filling, Walked, 3)
+
+
+async def test_a_session_that_waits_for_the_table_ends_the_vacuum(filling: Filling) -> None:
+    """As it ends an autovacuum."""
+    async with vacuuming(filling):
+        await filling.connection.execute("CREATE INDEX CONCURRENTLY ON files (size)")
+        assert await filling.connection.fetchval(AT_WORK) is None
+
+
+async def test_a_role_that_may_not_vacuum(filling: Filling) -> None:
+    """The server only warns; so the run does not say that it was vacuumed."""
+    await filling.connection.execute(
+        "CREATE ROLE no_owner LOGIN; GRANT ALL ON SCHEMA public TO no_owner; "
+        "GRANT SELECT, UPDATE ON files TO no_owner; GRANT SELECT ON alembic_version TO no_owner"
+    )
+    url = filling.database.url.replace("tester@", "no_owner@")
+    poor = replace(filling, database=replace(filling.database, url=url))
+    try:
+        async with running(poor, Throttle(dead_part=0.2, dead_rows=100)):
+            await seen(poor, NotVacuumed, 1)
+    finally:
+        await filling.connection.execute("DROP OWNED BY no_owner; DROP ROLE no_owner")
 
 
 def test_the_part_and_the_number_both_count() -> None:

@@ -58,6 +58,15 @@ class Vacuumed:
 
 
 @dataclass(frozen=True)
+class NotVacuumed:
+    """A VACUUM did not begin, or has failed, and why; the batches go on."""
+
+    backfill: str
+    table: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Unseen:
     """Something that a backfill gives way to cannot be looked at, and why; told once."""
 
@@ -65,5 +74,5 @@ class Unseen:
     what: str
 
 
-Event = Walked | Held | LapDone | Unrecorded | Vacuumed | Unseen
+Event = Walked | Held | LapDone | Unrecorded | Vacuumed | NotVacuumed | Unseen
 Listen = Callable[[Event], None]

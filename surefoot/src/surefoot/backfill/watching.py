@@ -47,8 +47,7 @@ async def watch(job: Job, project: Project) -> None:
                         job.listen(Unseen(name, what))
                     paused = progress.state == PAUSED
                     job.hold(f"{progress.reason} has paused it" if paused else look.reason)
-                    if job.held is None:
-                        await vacuum.look(connection)
+                    await vacuum.look(connection, may_begin=job.held is None)
                     walked = _walked(job, progress, speed)
                     await state.note(walked.held, walked.rows_per_s, walked.left_s)
                     job.listen(walked)

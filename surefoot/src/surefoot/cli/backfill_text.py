@@ -11,6 +11,7 @@ from surefoot.backfill.events import (
     Held,
     LapDone,
     Listen,
+    NotVacuumed,
     Unrecorded,
     Unseen,
     Vacuumed,
@@ -160,6 +161,8 @@ class Narration:
                 self._say(f"  {name} goes on" if reason is None else f"  paused: {reason}")
             case Vacuumed(name, table):
                 self._say(f"  {name}: VACUUM {table}, as many of its rows are dead")
+            case NotVacuumed(name, table, reason):
+                self._say(f"NOTE  {name}: {table} is not vacuumed: {reason}")
             case Unseen(name, what):
                 self._say(f"NOTE  {name} does not see {what}")
             case LapDone(name, lap, changed, skipped):
