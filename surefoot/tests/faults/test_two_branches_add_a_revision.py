@@ -226,6 +226,48 @@ async def test_nothing_is_lost_where_it_is_refused(
     assert "git knows no branch or commit nowhere" in await refused(2, "--upstream", "nowhere")
 
 
+async def test_one_name_for_two_revisions(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Whoever takes their own side of a file does not replace the revision of the main branch."""
+    repository = Repository(chain)
+    repository.add("start", "start")
+    repository.git("switch", "-qc", "mine")
+    repository.add("same", "mine")
+    repository.git("switch", "-q", "main")
+    repository.add("same", "theirs")
+    repository.git("switch", "-q", "mine")
+    repository.git("merge", "main", code=1)
+    repository.git("checkout", "--ours", "alembic/versions/0002_same.py")
+    before = chain.lock_path.read_bytes()
+    refused = await rebase(repository, launcher, empty_database)
+    assert (refused.code, refused.out, refused.err) == (
+        3,
+        "",
+        "REFUSED [revision-released]  0002_same is released: main has it with other code; a "
+        "database that has it would not know it any more\n"
+        "  help: leave it, and write the change as a new revision\n",
+    )
+    assert chain.lock_path.read_bytes() == before
+
+
+async def test_two_revisions_with_one_code(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Two that do the same are two, where each has a file."""
+    repository = Repository(chain)
+    repository.add("start", "start")
+    repository.git("switch", "-qc", "mine")
+    repository.add("mine", "same")
+    repository.git("switch", "-q", "main")
+    repository.add("theirs", "same")
+    repository.git("switch", "-q", "mine")
+    repository.git("merge", "main", code=1)
+    done = await rebase(repository, launcher, empty_database)
+    assert done.out == "  0002_mine.py -> 0003_mine.py, on 0002\n  revisions.lock, its conflict\n"
+    assert repository.files == ["0001_start.py", "0002_theirs.py", "0003_mine.py"]
+
+
 @pytest.mark.slow
 async def test_a_released_revision_is_refused(
     repository: Repository, launcher: Launcher, empty_database: Database

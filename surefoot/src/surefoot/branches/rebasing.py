@@ -21,6 +21,7 @@ from surefoot.chain.revisions import Revision, heads, parsed, revisions_in, with
 from surefoot.chain.whole_file import write_all
 from surefoot.errors import (
     ChangesUncommitted,
+    RevisionReleased,
     RevisionsBroken,
     RevisionsUnmerged,
     UsageError,
@@ -97,14 +98,22 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
 def _mine(
     codes: Mapping[str, bytes], theirs: Sequence[Revision], branch: str
 ) -> tuple[Revision, ...]:
-    """The revisions on disk that the branch does not have. On failure: RevisionsUnmerged."""
+    """The revisions on disk that the branch does not have.
+
+    On failure: RevisionsUnmerged; RevisionReleased, where the branch has one with other code.
+    """
+    read = [parsed(Path(name), code) for name, code in codes.items()]
+    named = {key(revision) for revision, _ in read if revision is not None}
     by_id, found, mine = {each.id: each for each in theirs}, set[str](), list[Revision]()
-    for name, code in codes.items():
-        revision, labels = parsed(Path(name), code)
+    for revision, labels in read:
         if revision is None:
             continue
         line = by_id.get(revision.id)
-        if line is not None and (line == revision or line.slug == revision.slug):
+        # One of another name is the same revision renamed, where that name is nowhere else.
+        is_renamed = line == revision and line is not None and key(line) not in named
+        if line is not None and (line.slug == revision.slug or is_renamed):
+            if line != revision:
+                raise RevisionReleased(revision.name, f"{branch} has it with other code")
             found.add(line.id)
             continue
         if labels:
