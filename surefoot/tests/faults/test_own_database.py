@@ -42,6 +42,21 @@ async def seed(connection):
     insert = "INSERT INTO start VALUES (7) ON CONFLICT (id) DO NOTHING"
     await connection.execute(text(insert))
 """
+# A session that is open after the seeds, on the new database.
+STAYS = """\
+import os
+
+import asyncpg
+
+opened = []
+
+
+async def seed(connection):
+    name = (await connection.exec_driver_sql("SELECT current_database()")).scalar()
+    settings = {"application_name": "stays"}
+    url = os.environ["DATABASE_URL"]
+    opened.append(await asyncpg.connect(url, database=name, server_settings=settings))
+"""
 
 
 class Project:
@@ -258,6 +273,7 @@ async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -
     assert shown.out.startswith(f"{project.database.name} is at 0001: ")
     assert shown.err == "nothing was changed. Next: surefoot db reset --execute\n"
     for text, code, said in (
+        (STAYS, 3, "a session is connected to it: stays (backend "),
         ("def seed(connection): raise ValueError('no shop')", 4, "ValueError: no shop; nothing of"),
         ("x = 1", 2, "seeds.py cannot be used: it has no function seed(connection)"),
         ("import nothing_like_that", 2, "seeds.py cannot be used: ModuleNotFoundError"),

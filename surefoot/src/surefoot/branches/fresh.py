@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -39,11 +39,10 @@ async def fresh(database: Database, name: str, fill: Callable[[Database], Awaita
             await admin.execute(f"CREATE DATABASE {quoted(made)}")
         try:
             await fill(_beside(database, made))
-            await _rename(admin, name, old)
+            await _take_name(admin, made, name, old)
         except BaseException:
             await admin.execute(f"DROP DATABASE IF EXISTS {quoted(made)} WITH (FORCE)")
             raise
-        await _rename(admin, made, name)
         await admin.execute(f"DROP DATABASE {quoted(old)} WITH (FORCE)")
     finally:
         await admin.close()
@@ -83,18 +82,26 @@ async def sow(seed: Seed, engine: AsyncEngine) -> None:
         raise SeedsFailed(SEEDS, reason) from error
 
 
-async def _rename(admin: Any, name: str, new: str) -> None:
+async def _take_name(admin: Any, made: str, name: str, old: str) -> None:
+    """Both names at once: whatever ends this, one database has the name.
+
+    On failure: DatabaseShared, where a session is connected.
+    """
     try:
-        await admin.execute(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(new)}")
+        async with admin.transaction():
+            for each, new in ((name, old), (made, name)):
+                await admin.execute(f"ALTER DATABASE {quoted(each)} RENAME TO {quoted(new)}")
     except asyncpg.ObjectInUseError:
-        query = "SELECT application_name, pid FROM pg_stat_activity WHERE datname = $1"
+        query = "SELECT application_name, pid FROM pg_stat_activity WHERE datname IN ($1, $2)"
         sessions = [
             f"a session is connected to it: {application or 'without a name'} (backend {pid})"
-            for application, pid in await admin.fetch(query, name)
+            for application, pid in await admin.fetch(query, name, made)
         ]
         raise DatabaseShared(name, sessions or ["a session was connected to it"]) from None
 
 
 def _beside(database: Database, name: str) -> Database:
     """Another database of the same server."""
-    return database.at(urlsplit(str(database.url))._replace(path=f"/{name}").geturl())
+    return database.at(
+        urlsplit(str(database.url))._replace(path=f"/{quote(name, safe='')}").geturl()
+    )
