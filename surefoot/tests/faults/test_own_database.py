@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import surefoot.project
 from harness.databases import Database, access_to, connect, engine, execute, value
 from harness.repositories import Repository
 from harness.runs import Chain, Launcher, Result
+from surefoot.branches.amending import keep, newest, remove
+from surefoot.errors import UsageError
 from surefoot.ledger.services import announce
 
 ENV = """\
@@ -232,11 +235,15 @@ async def test_the_newest_revision_is_written_again(project: Project) -> None:
     # Where it cannot be written, it is as it was.
     text, template = path.read_text("utf-8"), project.chain.folder / "alembic" / "script.py.mako"
     broken = template.read_text("utf-8")
-    template.write_text("${nothing_like_that}", "utf-8")
+    other = "<% open('alembic/versions/other.py', 'w').write('# Other.') %>"
+    template.write_text(f"{other}${{nothing_like_that}}", "utf-8")
     failed = await project.run("amend", code=2)
     told = failed.err.partition("NOT WRITTEN  the former files are back, and applied\n")[2]
     assert told.startswith("ERROR [usage]  "), failed.err
     assert "Template rendering failed" in told
+    (line,) = [each for each in failed.err.splitlines() if each.endswith(": other.py")]
+    kept = Path(line.removeprefix("KEEP  ").partition(": ")[0])
+    assert (project.chain.folder / kept / "other.py").read_text("utf-8") == "# Other."
     template.write_text(broken, "utf-8")
     assert (path.read_text("utf-8"), await project.at()) == (text, "0002")
     assert project.repository.files == ["0001_start.py", path.name]
@@ -262,6 +269,24 @@ async def test_the_last_revision_is_dropped(project: Project) -> None:
     await project.run("lock", "--check")
     again = await project.run("drop-last", code=3)
     assert "0001_start is released: origin/main has it" in again.err
+
+
+async def test_copies_outlast_a_worktree(project: Project, tmp_path: Path) -> None:
+    """They are in the repository; and no file is deleted that is not the one that was kept."""
+    project.repository.add("rank", "rank")
+    folder = tmp_path / "other"
+    project.git("worktree", "add", "-qb", "other", str(folder))
+    of = surefoot.project.Project.read(folder / "alembic.ini")
+    taken = newest(of, of.revisions(), None)
+    place = keep(of, taken)
+    edited = next(iter(taken.files))
+    edited.write_bytes(edited.read_bytes() + b"\n# By hand.\n")
+    with pytest.raises(UsageError, match=r"0002_rank\.py was changed meanwhile"):
+        remove(of, taken)
+    assert edited.read_bytes().endswith(b"# By hand.\n")
+    project.git("worktree", "remove", "--force", str(folder))
+    kept = (place / "0002_rank.py").read_text("utf-8")
+    assert kept == project.repository.read("0002_rank.py")
 
 
 async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -> None:

@@ -65,7 +65,8 @@ def keep(project: Project, taken: Taken) -> Path:
     """
     folder = project.lock.parent
     at = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{taken.revisions[0].id}"
-    place = folder / git(folder, "rev-parse", "--git-path", f"surefoot/{at}").strip()
+    # Of the repository, not of a worktree of it, with which the copies would be removed.
+    place = folder / git(folder, "rev-parse", "--git-common-dir").strip() / "surefoot" / at
     place.mkdir(parents=True, exist_ok=True)
     for path, code in taken.files.items():
         (place / path.name).write_bytes(code)
@@ -73,7 +74,15 @@ def keep(project: Project, taken: Taken) -> Path:
 
 
 def remove(project: Project, taken: Taken) -> None:
-    """Delete the files, and take them out of revisions.lock. On failure: all is as it was."""
+    """Delete the files, and take them out of revisions.lock.
+
+    On failure: all is as it was; UsageError, where a file is not the one that was kept.
+    """
+    for path, code in taken.files.items():
+        if path.exists() and path.read_bytes() != code:
+            raise UsageError(
+                f"{path.name} was changed meanwhile, and is not deleted", help="run it again"
+            )
     locked = read_lock(project.lock)
     write_all(dict.fromkeys(taken.files))
     try:

@@ -3,6 +3,7 @@
 import io
 import os
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -56,7 +57,9 @@ def command(revision: str | None, message: str | None, mine: bool) -> None:
             raise_to_head(own)
             _autogenerate(found, message or taken.title)
         except BaseException:
-            write_all(dict.fromkeys(_files(found) - before))
+            if made := {path: path.read_bytes() for path in _files(found) - before}:
+                _keep(found, replace(taken, files=made))
+                write_all(dict.fromkeys(made))
             restore(taken)
             raise_to_head(own)
             output.narrate("NOT WRITTEN  the former files are back, and applied")
@@ -90,8 +93,7 @@ def taken_out(found: Project, own: Own, revision: str | None) -> Taken:
 
 def revert(found: Project, own: Own, taken: Taken) -> None:
     """Keep the files, revert the revisions, delete the files. On failure: no file is deleted."""
-    listed = ", ".join(path.name for path in taken.files)
-    output.narrate(f"KEEP  {os.path.relpath(keep(found, taken))}: {listed}")
+    _keep(found, taken)
     chain = found.revisions()
     known = [each.id for each in between(own.name, chain, own.tables).known]
     applied = [each.id for each in taken.revisions if each.id in known]
@@ -103,6 +105,12 @@ def revert(found: Project, own: Own, taken: Taken) -> None:
                 lambda target: commands.downgrade(target, end, listen=tell, signals=True),
             )
     remove(found, taken)
+
+
+def _keep(found: Project, taken: Taken) -> None:
+    """Copy the files, and say where to."""
+    listed = ", ".join(path.name for path in taken.files)
+    output.narrate(f"KEEP  {os.path.relpath(keep(found, taken))}: {listed}")
 
 
 def raise_to_head(own: Own) -> None:
