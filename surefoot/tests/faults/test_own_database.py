@@ -179,6 +179,17 @@ async def test_a_database_that_plain_alembic_migrated_is_taken_back(project: Pro
     await project.up()
     await execute(project.database.url, "DROP TABLE alembic_version_ledger CASCADE")
     project.git("switch", "-q", "main")
+    project.git("switch", "-qc", "other")
+    project.repository.add("file", "file")
+    project.git("switch", "-q", "main")
+    refused = await project.run("db", "goto", code=2)
+    assert "has 0002, its ledger does not say by which file" in refused.err
+    assert "0002_file.py of " in refused.err
+    assert "0002_rank.py of " in refused.err
+    assert (await project.at(), await project.tables()) == ("0003", "rank size start")
+    project.git("branch", "-qD", "other")
+    project.git("reflog", "expire", "--expire=now", "--all")
+    project.git("gc", "-q", "--prune=now")
     await project.run("db", "goto")
     assert (await project.at(), await project.tables()) == ("0001", "start")
 

@@ -13,7 +13,8 @@ from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import Revision, ancestors, read_revisions, with_past
 from surefoot.chain.source import source_of
 from surefoot.chain.way_back import way_back
-from surefoot.errors import PathBetween, RevisionNotFound, SurefootError
+from surefoot.errors import PathBetween, RevisionNotFound, SurefootError, UsageError
+from surefoot.errors.names import command
 from surefoot.git import blobs, git
 from surefoot.ledger.glance import Glance
 from surefoot.project import Project
@@ -29,6 +30,7 @@ class Found:
     id: str
     name: str
     code: bytes
+    sha256: str
     down: tuple[str, ...]
     commit: str
 
@@ -72,9 +74,12 @@ def files_of(project: Project, at: Between) -> tuple[tuple[Found, ...], Between]
     history, folder = dict(_history(project.locations)), project.lock.parent
     while missing := [each for each in wanted if each not in found]:
         for identifier in missing:
-            one = next(_versions(folder, history, identifier, wanted[identifier]), None)
+            versions = _versions(folder, history, identifier, wanted[identifier])
+            one = next(versions, None)
             if one is None:
                 raise RevisionNotFound(at.database, missing)
+            if wanted[identifier] is None:
+                _refuse_several(at.database, one, versions)
             found[identifier] = one
             if at.is_recorded:
                 continue
@@ -152,7 +157,19 @@ def _read(
         down: list[object] = []
         for each in (source.names.get("down_revision"), source.names.get("depends_on")):
             down += each if isinstance(each, (tuple, list)) else [each]
-        yield Found(identifier, name, code, tuple(d for d in down if isinstance(d, str)), commit)
+        named = tuple(each for each in down if isinstance(each, str))
+        yield Found(identifier, name, code, source.sha256, named, commit)
+
+
+def _refuse_several(database: str, one: Found, others: Iterator[Found]) -> None:
+    """On failure: UsageError, where no checksum tells which of several was applied."""
+    other = next((each for each in others if each.sha256 != one.sha256), None)
+    if other is not None:
+        raise UsageError(
+            f"{database} has {one.id}, its ledger does not say by which file, and git has several: "
+            f"{one}, {other}",
+            help=f"`{command()} db reset --execute` makes a new one at head",
+        )
 
 
 def _oldest_first(found: Mapping[str, Found]) -> Iterator[Found]:
