@@ -280,6 +280,13 @@ async def test_the_last_revision_is_dropped(project: Project) -> None:
     await project.run("lock", "--check")
     again = await project.run("drop-last", code=3)
     assert "0001_start is released: origin/main has it" in again.err
+    project.git("update-ref", "-d", "refs/remotes/origin/main")
+    project.git("branch", "-qD", "main")
+    await project.run("drop-last")
+    assert (await project.tables(), project.repository.files) == ("", [])
+    shown = await project.run("status")
+    assert ": the project has no revision yet" in shown.out
+    assert "\nNext:  alembic revision --autogenerate" in shown.out
 
 
 async def test_copies_outlast_a_worktree(project: Project, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def _summary(seen: Overview, word: Word) -> str:
         case "failed":
             failed = [link.id for link in seen.chain if link.state == "failed"]
             return f"{', '.join(failed)} failed, {left}"
-        case "empty" if not total:
+        case "empty" | "ok" if not total:
             return "the project has no revision yet"
         case "empty":
             return f"nothing is in it, {left}"
@@ -189,6 +189,8 @@ def _not_looked_at(seen: Overview) -> Iterator[tuple[str, str]]:
 def _next(seen: Overview, word: Word, revisions: Sequence[Revision], command: str) -> str:
     upgrade = f"alembic upgrade {names.goal(_newest(seen))}"
     match word:
+        case "empty" | "ok" if not seen.chain:
+            return 'alembic revision --autogenerate -m "…"'
         case "ok" | "ahead" if seen.headline.help is None:
             return "nothing to do"
         case "diverged" | "ahead":
@@ -197,8 +199,6 @@ def _next(seen: Overview, word: Word, revisions: Sequence[Revision], command: st
             return f"{command} status, once it has ended"
         case "drift":
             return f"{command} drift"
-        case "empty" if not seen.chain:
-            return 'alembic revision --autogenerate -m "…"'
         case "not-adopted":
             return f"{command} ops adopt REV --reason …"
         case "failed" | "empty":
