@@ -3,14 +3,12 @@
 import asyncio
 
 import click
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from surefoot.branches.fresh import SEEDS, fresh, seed_of, seeds_of, sow
 from surefoot.cli import output
 from surefoot.cli.own_database import mine_option, own_database
-from surefoot.cli.project import project
-from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
+from surefoot.cli.project import on_database, project, read_on, with_target
 from surefoot.errors import UsageError, names
 from surefoot.run import commands
 from surefoot.run.report import named as at
@@ -44,7 +42,7 @@ def reset(execute: bool, mine: bool) -> None:
     found = project()
     with own_database(mine=mine) as own:
         if not execute:
-            bytes_, tables = asyncio.run(_size(own.database))
+            bytes_, tables = read_on(own.database, _size)
             output.answer(
                 f"{own.name} is at {at(own.tables.heads)}: {counted(tables, 'table')}, "
                 f"{size(bytes_)}, which would be gone"
@@ -54,19 +52,13 @@ def reset(execute: bool, mine: bool) -> None:
         path = seeds_of(found)
         seeds = None if path is None else seed_of(path)
 
-        async def fill(database: Database) -> None:
-            engine = database.engine("migrate")
-            try:
-                with explained(engine.url):
-                    target = Target.of(engine, found)
-                    with telling(output.narrate) as tell:
-                        await commands.upgrade(target, "heads", listen=tell, signals=True)
-                    if seeds is not None:
-                        await sow(seeds, engine)
-            finally:
-                await engine.dispose()
+        async def made(target: Target) -> None:
+            with telling(output.narrate) as tell:
+                await commands.upgrade(target, "heads", listen=tell, signals=True)
+            if seeds is not None:
+                await sow(seeds, target.engine)
 
-        asyncio.run(fresh(own.database, own.name, fill))
+        asyncio.run(fresh(own.database, own.name, lambda new: with_target(new, made)))
     rows = f", with the rows of {SEEDS}" if seeds else ""
     output.narrate(f"OK  {own.name} is new and at head{rows}")
 
@@ -89,25 +81,10 @@ def seed(mine: bool) -> None:
         raise UsageError(f"there is no {place}", help="write `async def seed(connection)` in it")
     seeds = seed_of(path)
     with own_database(mine=mine) as own:
-
-        async def run() -> None:
-            engine = own.database.engine("migrate")
-            try:
-                with explained(engine.url):
-                    await sow(seeds, engine)
-            finally:
-                await engine.dispose()
-
-        asyncio.run(run())
+        on_database(own.database, lambda target: sow(seeds, target.engine))
     output.narrate(f"OK  {own.name} has the rows of {SEEDS}")
 
 
-async def _size(database: Database) -> tuple[int, int]:
-    engine = database.engine("observe")
-    try:
-        with explained(engine.url):
-            async with engine.connect() as connection:
-                bytes_, tables = (await connection.execute(text(_SIZE))).one()
-                return int(bytes_), int(tables)
-    finally:
-        await engine.dispose()
+def _size(connection: Connection) -> tuple[int, int]:
+    bytes_, tables = connection.execute(text(_SIZE)).one()
+    return int(bytes_), int(tables)

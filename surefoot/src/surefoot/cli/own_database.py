@@ -1,6 +1,5 @@
 """A development database that a command may take back, since it is one developer's alone."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from sqlalchemy import Connection
 
 from surefoot.branches import alone
 from surefoot.cli import output
-from surefoot.cli.project import opened
+from surefoot.cli.project import opened, read_on
 from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
 from surefoot.errors import DatabaseShared
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.services import Service, living
@@ -60,7 +58,7 @@ def own_database(*, mine: bool) -> Iterator[Own]:
     if reasons:
         raise DatabaseShared(name, reasons)
     with database.available(output.narrate) as named:
-        tables, services, rows = asyncio.run(_read(named, project))
+        tables, services, rows = read_on(named, lambda at: _read(at, project))
         # An embedded server is in a folder of the project: nobody else has it.
         is_mine = mine or not configured.is_named
         reasons = [*alone.of_services(services), *([] if is_mine else alone.of_others(rows, who()))]
@@ -69,19 +67,9 @@ def own_database(*, mine: bool) -> Iterator[Own]:
         yield Own(named, name, tables)
 
 
-async def _read(
-    database: Database, project: Project
+def _read(
+    connection: Connection, project: Project
 ) -> tuple[Glance, tuple[Service, ...], tuple[Row, ...]]:
-    engine = database.engine("observe")
-
-    def look(connection: Connection) -> tuple[Glance, tuple[Service, ...], tuple[Row, ...]]:
-        table = project.version_table
-        rows = tuple(Ledger(table).rows(connection))
-        return read(connection, table), living(connection, project.locked()), rows
-
-    try:
-        with explained(engine.url):
-            async with engine.connect() as connection:
-                return await connection.run_sync(look)
-    finally:
-        await engine.dispose()
+    table = project.version_table
+    rows = tuple(Ledger(table).rows(connection))
+    return read(connection, table), living(connection, project.locked()), rows

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from sqlalchemy import Connection
 
 from surefoot.cli import output
 from surefoot.connect.database import Database
@@ -69,12 +70,28 @@ def on_target(function: Callable[[Target], Awaitable[T]]) -> T:
 
 def on_database(named: Database, function: Callable[[Target], Awaitable[T]]) -> T:
     """The same for a database whose server is up. On failure: the same."""
+    return asyncio.run(with_target(named, function))
+
+
+async def with_target(named: Database, function: Callable[[Target], Awaitable[T]]) -> T:
+    """The same in a loop that is running. On failure: the same."""
+    engine = named.engine("migrate")
+    try:
+        with explained(engine.url):
+            return await function(Target.of(engine, project()))
+    finally:
+        await engine.dispose()
+
+
+def read_on(named: Database, look: Callable[[Connection], T]) -> T:
+    """The result of the function on a read-only connection. On failure: as `on_target`."""
 
     async def run() -> T:
-        engine = named.engine("migrate")
+        engine = named.engine("observe")
         try:
             with explained(engine.url):
-                return await function(Target.of(engine, project()))
+                async with engine.connect() as connection:
+                    return await connection.run_sync(look)
         finally:
             await engine.dispose()
 

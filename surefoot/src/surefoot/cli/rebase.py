@@ -1,18 +1,14 @@
 """`surefoot rebase`: put the revisions of this branch behind those of another."""
 
-import asyncio
 import os
 
 import click
-from sqlalchemy import Connection
 
 from surefoot.branches.rebasing import Rebase, planned
 from surefoot.branches.upstream import next_of_git
 from surefoot.cli import output
 from surefoot.cli.lock import completed
-from surefoot.cli.project import project, serving, target_option
-from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
+from surefoot.cli.project import project, read_on, serving, target_option
 from surefoot.errors import RevisionReleased, SurefootError, names
 from surefoot.ledger.glance import read
 from surefoot.project import Project
@@ -100,23 +96,8 @@ def _tell(plan: Rebase) -> None:
 def _refuse_applied(plan: Rebase, of: Project, target: str) -> None:
     """On failure: RevisionReleased, where the ledger of the target has one of mine."""
     with serving(target) as database:
-        recorded = asyncio.run(_recorded(database, of))
+        recorded = read_on(database, lambda at: read(at, of.version_table).recorded) or {}
     for move in plan.moves:
-        if recorded.get(move.revision.id) == move.revision.sha256:
+        row = recorded.get(move.revision.id)
+        if row is not None and row.checksum == move.revision.sha256:
             raise RevisionReleased(move.revision.name, f"{target} has applied it")
-
-
-async def _recorded(database: Database, of: Project) -> dict[str, str]:
-    """The checksums of the revisions in force, by their ids."""
-
-    def checksums(connection: Connection) -> dict[str, str]:
-        found = read(connection, of.version_table).recorded or {}
-        return {each: row.checksum for each, row in found.items()}
-
-    engine = database.engine("observe")
-    try:
-        with explained(engine.url):
-            async with engine.connect() as connection:
-                return await connection.run_sync(checksums)
-    finally:
-        await engine.dispose()

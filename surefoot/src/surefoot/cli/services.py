@@ -1,16 +1,12 @@
 """`surefoot services`: list the running services of a database."""
 
-import asyncio
 from dataclasses import asdict
 
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import json_option, opened
-from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
-from surefoot.ledger.services import Service, living
-from surefoot.project import Project
+from surefoot.cli.project import json_option, opened, read_on
+from surefoot.ledger.services import living
 from surefoot.wording import counted
 
 
@@ -28,9 +24,10 @@ def command(json_: bool) -> None:
     """
     environment, project = opened()
     with environment.resolved_database().available(output.narrate) as named:
-        name, found = asyncio.run(_read(named, project))
+        found = read_on(named, lambda connection: living(connection, project.locked()))
+        name = named.location().database or "(default)"
     if json_:
-        services = [{**asdict(s), "since": s.since and s.since.isoformat()} for s in found]
+        services = [asdict(each) for each in found]
         output.answer_json({"schema_version": 1, "database": name, "services": services})
         return
     if found:
@@ -41,14 +38,3 @@ def command(json_: bool) -> None:
             f"{service.revision or '?':<8}  {since:<16}  {service.pid:<7}  {service.application}"
         )
     output.narrate(f"{counted(len(found), 'service', 'is/are')} running")
-
-
-async def _read(database: Database, project: Project) -> tuple[str, tuple[Service, ...]]:
-    engine = database.engine("observe")
-    try:
-        with explained(engine.url):
-            async with engine.connect() as connection:
-                found = await connection.run_sync(living, project.locked())
-    finally:
-        await engine.dispose()
-    return engine.url.database or "(default)", found
