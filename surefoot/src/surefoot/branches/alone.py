@@ -30,10 +30,8 @@ def of_others(rows: Iterable[Row], me: str) -> Iterator[str]:
     """The revisions of its ledger that somebody else has run, on whichever machine."""
     others: dict[str, str] = {}
     for row in rows:
-        actor = row.actor or {}
-        name = f"{actor.get('os_user', '?')}@{actor.get('host', '?')}"
-        if actor and name != me:
-            others[name] = row.revision
+        if row.actor and row.person != me:
+            others[row.person] = row.revision
     for name, revision in [*others.items()][:_TOLD]:
         yield f"{name} has run {revision} on it"
 

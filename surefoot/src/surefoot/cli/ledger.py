@@ -57,12 +57,10 @@ def command(json_: bool, last: int | None) -> None:
 
 def _cells(row: Row) -> tuple[str, ...]:
     when = f"{row.finished_at:%Y-%m-%d %H:%M}" if row.finished_at else ""
-    actor = row.actor or {}
-    by = f"{actor.get('os_user', '?')}@{actor.get('host', '?')}"
     done = (row.outcome, row.direction, row.revision, duration(row.duration_s))
     if row.outcome == BACKFILL:  # it tells of a moment
         done = (row.outcome, "-", row.revision, "-")
-    return (str(row.id), when, *done, by)
+    return (str(row.id), when, *done, row.person)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

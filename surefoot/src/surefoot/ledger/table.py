@@ -137,6 +137,12 @@ class Row(Entry):
     duration_s: float = 0.0
     actor: Mapping[str, str] | None = None
 
+    @property
+    def person(self) -> str:
+        """Who wrote it: the user of a machine and its name, as `who` gives them."""
+        user, host = ((self.actor or {}).get(key, "?") for key in ("os_user", "host"))
+        return f"{user}@{host}"
+
 
 class Ledger:
     """The ledger of one version table."""

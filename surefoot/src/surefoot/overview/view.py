@@ -159,12 +159,7 @@ def _chain(
 def _done(row: Row) -> dict[str, Any]:
     """The last step of a revision; nothing ran where it was stamped or adopted."""
     ran_s = None if row.direction == "stamp" else row.duration_s
-    return {"finished_at": row.finished_at, "duration_s": ran_s, "by": _person(row)}
-
-
-def _person(row: Row) -> str:
-    user, host = ((row.actor or {}).get(key, "?") for key in ("os_user", "host"))
-    return f"{user}@{host}"
+    return {"finished_at": row.finished_at, "duration_s": ran_s, "by": row.person}
 
 
 def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> model.History | Unread:
@@ -184,7 +179,7 @@ def _history_row(row: Row) -> model.HistoryRow:
         for f in fields(model.HistoryRow)
         if f.name not in ("what", "by")
     }
-    return model.HistoryRow(**same, what=what, by=f"{_person(row)} as {role}")
+    return model.HistoryRow(**same, what=what, by=f"{row.person} as {role}")
 
 
 def _services(
