@@ -22,7 +22,7 @@ COMMANDS = {
     "serve": "Serve the API on a database that is at head.",
     "settings": "Print the settings in force and where each came from.",
 }
-# What each takes, for completion by the shell.
+# Arguments and options of each, for completion by the shell.
 LINES = {
     "dev": "",
     "keys create": ":name --scope=ops|",

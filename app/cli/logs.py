@@ -17,7 +17,7 @@ from app.settings import Settings
 from surefoot.cli import output
 from surefoot.errors import SurefootError
 
-HOUSES = ("app", "surefoot")
+PACKAGES = ("app", "surefoot")
 # Requests, as uvicorn tells them, and the values of their messages.
 REQUESTS = "uvicorn.access"
 _REQUEST = ("client", "method", "path", "http_version", "status")
@@ -53,8 +53,8 @@ def set_up(settings: Settings) -> Callable[[str], None]:
         handler.setFormatter(JsonLines())
     level = logging.getLevelName(settings.log_level.upper())
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
-    for house in HOUSES:
-        logging.getLogger(house).setLevel(level)
+    for package in PACKAGES:
+        logging.getLogger(package).setLevel(level)
     for always in (REQUESTS, _ANNOUNCEMENTS):
         logging.getLogger(always).setLevel(logging.INFO)
     is_text = settings.log_format == "text"

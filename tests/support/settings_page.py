@@ -32,7 +32,7 @@ def of_settings() -> str:
 
 
 def _values(field: FieldInfo) -> str:
-    """What a value may be, with its bounds."""
+    """The kind of a value, with its bounds."""
     given: Any = field.annotation
     if get_origin(given) is Literal:
         return ", ".join(f"`{each}`" for each in get_args(given))

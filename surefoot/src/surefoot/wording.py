@@ -63,8 +63,8 @@ def size(count: float) -> str:
     """A number of bytes: `900 B`, `8.2 kB`, `48 GB`."""
     for unit, name in _BYTES:
         if count >= unit:
-            short = count / unit
-            return f"{short:.1f} {name}" if short < 9.95 else f"{short:.0f} {name}"
+            figure = count / unit
+            return f"{figure:.1f} {name}" if figure < 9.95 else f"{figure:.0f} {name}"
     return f"{count:.0f} B"
 
 
@@ -76,11 +76,11 @@ def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
     """
     import difflib  # noqa: PLC0415 - only on a mistake
 
-    names, short = list(known), name.lower()
+    names, small = list(known), name.lower()
     if near := difflib.get_close_matches(name, names, n=1, cutoff=cutoff):
         return near[0]
-    begun = (each for each in names if len(short) > 1 and each.lower().startswith(short))
-    mixed = (each for each in names if sorted(each.lower()) == sorted(short))
+    begun = (each for each in names if len(small) > 1 and each.lower().startswith(small))
+    mixed = (each for each in names if sorted(each.lower()) == sorted(small))
     return next(chain(begun, mixed), None)
 
 

@@ -80,7 +80,7 @@ def settled(text: str) -> str:
 
 
 async def test_a_plan_is_written_as_reviewed(planned: Forecast) -> None:
-    """What a reviewer wants: locks, rows, time, who waits, undo, the safe form and the SQL."""
+    """It has for a reviewer: locks, rows, time, who waits, undo, the safe form and the SQL."""
     text = markdown(planned) + "\n"
     if os.environ.get("SUREFOOT_TEST_GOLDEN") == "write":
         GOLDEN.write_text(text, "utf-8")

@@ -1,4 +1,4 @@
-"""What `plan` leaves to a run, and for how long."""
+"""The durations that `plan` leaves to a run, and for how long."""
 
 from __future__ import annotations
 

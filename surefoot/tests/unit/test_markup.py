@@ -80,7 +80,7 @@ def test_a_cell_with_code_is_one_cell(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_block_in_a_fold_ends_where_it_should(text: str) -> None:
-    """What follows is outside of both."""
+    """The text that follows is outside of both."""
     seen = Seen(f"{fold('SQL', block(text, 'sql'))}\n\nAfter.")
     assert seen.tags == ["details", "summary", "pre", "code", "p"]
     assert spoken(seen.text) == spoken(f"SQL {text} After.")

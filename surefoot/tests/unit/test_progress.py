@@ -1,4 +1,4 @@
-"""What a run does just now, in lines for a terminal, and how wide they are."""
+"""A run at this moment, in lines for a terminal, and how wide they are."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ FIRST = "  2 of 3  0002  Index jobs  {} s"
 def test_the_lines_of_a_moment(
     heard: list[tuple[float, Event]], at_s: float, lines: list[str]
 ) -> None:
-    """What was heard last, and how long ago that was."""
+    """The last event, and how long ago that was."""
     assert shown(*heard, at_s=at_s) == lines
 
 

@@ -39,7 +39,7 @@ AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
 
 @dataclass(frozen=True)
 class Trial:
-    """What was seen of a backfill."""
+    """The record of a backfill that was tried."""
 
     backfill: Backfill
     # Why it does not work.

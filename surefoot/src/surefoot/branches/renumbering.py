@@ -31,7 +31,7 @@ class Move:
 
 
 def key(revision: Revision) -> Key:
-    """What a revision is known by on every branch, whatever its code is."""
+    """The names by which every branch knows a revision, whatever its code is."""
     return revision.id, revision.slug
 
 

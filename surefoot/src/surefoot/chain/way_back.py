@@ -17,7 +17,7 @@ def way_back(
     if {*applied} == {*reverted}:
         return BASE
     by_id = {each.id: each for each in chain}
-    # What they build on; one of these is the last that stays.
+    # The revisions that they build on; one of these is the last that stays.
     edge = {down for each in reverted if each in by_id for down in by_id[each].down}
     for end in sorted(edge - {*reverted}):
         above = {each.id for each in chain if end in ancestors(chain, each.down)}

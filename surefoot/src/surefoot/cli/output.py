@@ -19,7 +19,7 @@ from surefoot.terminal.kind import colours, draws
 if TYPE_CHECKING:
     from surefoot.run.events import Event, Listen
 
-# Quick runs tell nothing, others as often: on a terminal, and in a log.
+# Seconds between two lines about work that goes on: on a terminal, and elsewhere.
 PROGRESS_S = {True: 2.0, False: 30.0}
 
 events_option = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")

@@ -1,6 +1,6 @@
 """A Status as text: the headline, a table, waits, what needs attention, what is next."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from surefoot.overview.model import Link
 from surefoot.overview.status import Status
@@ -17,9 +17,9 @@ def render(found: Status, *, where: str, whole: bool) -> Iterator[str]:
     name = "" if found.word in ("diverged", "ahead") else f"{seen.database}{where}: "
     yield f"{found.word.upper().replace('-', ' ')}  {name}{said}"
     yield from _table(seen.chain, whole=whole)
-    labels = {name: f"{name} was not looked at: {why}" for name, why in found.not_looked_at.items()}
+    unseen = [f"{part} was not looked at: {why}" for part, why in found.not_looked_at.items()]
     yield from _listed("Waits:", found.waits)
-    yield from _listed("Note:", tuple(labels.values()))
+    yield from _listed("Note:", unseen)
     for notice in seen.attention:
         yield f"ATTENTION [{notice.code}]  {notice.message}"
         if notice.help is not None:
@@ -62,6 +62,6 @@ def _listed(label: str, lines: Sequence[str]) -> Iterator[str]:
 
 def where_of(*, target: str | None, production: bool) -> str:
     """The target and whether it is in production, behind the name of a database."""
-    named: Mapping[str, bool] = {f"target {target}": target is not None, "production": production}
-    told = ", ".join(word for word, is_so in named.items() if is_so)
-    return f" ({told})" if told else ""
+    named = [] if target is None else [f"target {target}"]
+    named += ["production"] if production else []
+    return f" ({', '.join(named)})" if named else ""

@@ -44,11 +44,11 @@ class Limits:
     backup_command: str | None = None
     # Who does without that backup, and why.
     backup_waived: str | None = None
-    # What becomes in production of a revision that breaks rules of level error.
+    # The answer in production to a revision that breaks rules of level error.
     lint: Literal["off", "warn", "error"] = "error"
     # The version of the application, for the ledger.
     build: str = ""
-    # What a backfill gives way to.
+    # The load that a backfill gives way to.
     throttle: Throttle = Throttle()
 
     def __post_init__(self) -> None:

@@ -88,7 +88,7 @@ class Link:
     finished_at: datetime | None = None
     duration_s: float | None = None
     by: str | None = None
-    # What the ledger says of it, newest first, of the last runs.
+    # Its last rows in the ledger, newest first.
     runs: tuple[HistoryRow, ...] = ()
 
 

@@ -50,7 +50,7 @@ class Status:
     summary: str
     # A pending revision and what it waits for, each in one sentence.
     waits: tuple[str, ...]
-    # What was not looked at, with the reason.
+    # The parts that were not looked at, with the reason.
     not_looked_at: Mapping[str, str]
     # The command that helps next, or the advice where no single one does.
     next: str
@@ -153,7 +153,7 @@ def _waits(seen: Overview, revisions: Sequence[Revision], command: str) -> Itera
 
 
 def _until(seen: Overview, name: str, command: str) -> str | None:
-    """What a revision waits for that requires the backfill; None where it is complete."""
+    """The rest of a sentence about a revision that requires it; None where it is complete."""
     if isinstance(seen.backfills, Unread):
         return f"requires the backfill {name}, whose state was not looked at"
     found = next((each for each in seen.backfills if each.name == name), None)

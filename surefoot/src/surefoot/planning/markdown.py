@@ -17,7 +17,7 @@ from surefoot.wording import counted, short, size
 
 # A comment on GitHub holds 65,536 characters.
 LONGEST = 60_000
-# What follows where something is left out.
+# Room for the lines that follow where something is left out.
 ENDING = 500
 # Of one statement: more of it is rows, which nobody reads.
 LONGEST_SQL = 4_000

@@ -69,7 +69,7 @@ def sql(planned: PlannedStatement) -> str:
 
 
 def work(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]:
-    """What a statement does beside its locks, a line each."""
+    """The effects of a statement beside its locks, a line each."""
     statement = planned.statement
     for table in sorted(statement.rewrites):
         yield f"rewrites {table}{_size(statistics, table)}"

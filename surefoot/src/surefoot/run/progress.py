@@ -27,7 +27,7 @@ _NAMED = 2
 
 @dataclass(frozen=True)
 class _Moment:
-    """What was heard last, and when."""
+    """The last events that were heard, and when."""
 
     # The revision that runs, or what the run waits for.
     label: str = ""

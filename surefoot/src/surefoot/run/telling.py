@@ -34,11 +34,11 @@ def telling(
     if not draws():
         yield narrated(say)
         return
-    from surefoot.run.estimates import Estimates as Some  # noqa: PLC0415 - on a terminal alone
+    from surefoot.run.estimates import Estimates as NoEstimates  # noqa: PLC0415 - on a terminal alone
     from surefoot.run.progress import Progress  # noqa: PLC0415 - as above
     from surefoot.terminal.screen import Screen  # noqa: PLC0415 - as above
 
-    progress = Progress(estimates() if estimates else Some())
+    progress = Progress(estimates() if estimates else NoEstimates())
     with Screen(progress.lines) as screen:
         narrate = narrated(screen.say, columns=lambda: screen.columns)
 
@@ -46,7 +46,7 @@ def telling(
 
         def listen(event: Event) -> None:
             progress.hear(event)
-            # What is drawn says that it runs, and counts the attempts.
+            # The drawn lines say that it runs, and count the attempts.
             if not (isinstance(event, StatementRunning) or attempts.repeat(event)):
                 narrate(event)
 
@@ -69,7 +69,7 @@ class Attempts:
 
 
 def kept_estimates(project: Project, url: URL) -> Estimates:
-    """What `plan` has found on this machine for a database and the files of the project."""
+    """The durations that `plan` has found on this machine for a database and these files."""
     from surefoot.run.estimates import kept  # noqa: PLC0415 - on a terminal alone
     from surefoot.scratch.kept_server import cache  # noqa: PLC0415 - as above
 

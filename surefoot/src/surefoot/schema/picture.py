@@ -42,7 +42,7 @@ class Row:
     # The former values of what has changed: `type was integer`.
     was: tuple[str, ...] = ()
     is_required: bool = False
-    # What it has where a row gives no value.
+    # Its value where a row gives none.
     default: str | None = None
     # primary key, unique, foreign key.
     keys: tuple[str, ...] = ()

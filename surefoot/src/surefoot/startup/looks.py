@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen; None is not known."""
+    """The facts that were seen; None is not known."""
 
     # The backfills that have begun.
     backfills: Sequence[SeenBackfill] | None = None
