@@ -16,6 +16,11 @@ def git(folder: Path, *arguments: str) -> str:
     return _run(folder, *arguments).decode("utf-8", "surrogateescape")
 
 
+def text_at(path: Path, commit: str) -> str:
+    """The text of a file in a commit. On failure: UsageError, where the commit has no such file."""
+    return git(path.parent, "show", f"{commit}:./{path.name}")
+
+
 def is_true(folder: Path, *arguments: str) -> bool:
     """Whether git answers without an error."""
     with suppress(UsageError):

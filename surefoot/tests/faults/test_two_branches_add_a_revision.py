@@ -211,8 +211,8 @@ async def test_nothing_is_lost_where_it_is_refused(
     )
     start.write_text(text, "utf-8")
     assert await refused(2, "--onto", "0020") == (
-        "ERROR [revision-unknown]  the branch has no revision '0020'; did you mean "
-        "`surefoot rebase --onto 0002`?\n  help: `alembic history` lists the revisions\n"
+        "ERROR [revision-unknown]  the branch has no revision '0020'\n"
+        "  help: did you mean '0002'? `alembic history` lists the revisions\n"
     )
     assert "0001 is not the newest revision of its line: 0002" in await refused(2, "--onto", "0001")
     mine = chain.versions / "0002_mine.py"

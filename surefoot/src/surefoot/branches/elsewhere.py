@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from surefoot.branches.renumbering import in_name
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import Revision, ancestors, read_revisions, with_past
 from surefoot.chain.source import source_of
@@ -138,7 +139,7 @@ def _versions(
     folder: Path, history: Mapping[str, tuple[str, str]], identifier: str, sha256: str | None
 ) -> Iterator[Found]:
     """The texts with that id, newest first, and with that checksum."""
-    word = re.compile(rf"(?<![^\W_]){re.escape(identifier)}(?![^\W_])")
+    word = in_name(identifier)
     likely = [blob for blob, (name, _) in history.items() if word.search(Path(name).stem)]
     for named in (likely, [each for each in history if each not in likely]):
         for blob, code in zip(named, blobs(folder, named) if named else (), strict=True):

@@ -26,6 +26,7 @@ from surefoot.errors import (
     RevisionsUnmerged,
     UsageError,
 )
+from surefoot.git import text_at
 from surefoot.project import Project
 
 
@@ -142,7 +143,7 @@ def _others(ids: Mapping[str, str]) -> Mapping[str, str]:
 
 def _backfills(lock: Path, branch: str, done: Sequence[Move]) -> dict[Path, bytes | None]:
     """My backfills that name a revision which has another id now."""
-    lines = map(str.split, at.lock_of(lock, branch).splitlines())
+    lines = map(str.split, text_at(lock, branch).splitlines())
     theirs = {fields[1] for fields in lines if is_of_backfill(fields)}
     ids = {old: new for move in reversed(done) for old, new in _others(move.ids).items()}
     found: dict[Path, bytes | None] = {}

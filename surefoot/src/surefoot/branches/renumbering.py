@@ -116,6 +116,11 @@ def _ordered(seen: Sequence[_Seen], first: Collection[Key]) -> Sequence[_Seen]:
     return found
 
 
+def in_name(identifier: str) -> re.Pattern[str]:
+    """An id as a word in the name of a file."""
+    return re.compile(rf"(?<![^\W_]){re.escape(identifier)}(?![^\W_])")
+
+
 def _id(revision: Revision, named: Sequence[str]) -> str:
     """The id of a revision behind those that are named."""
     if is_number(revision.id) and (following := next_number(named)):
@@ -126,5 +131,4 @@ def _id(revision: Revision, named: Sequence[str]) -> str:
 def _path(revision: Revision, new: str) -> Path:
     """The file of the revision under its new id."""
     path = revision.path or Path(f"{revision.name}.py")
-    word = re.compile(rf"(?<![^\W_]){re.escape(revision.id)}(?![^\W_])")
-    return path.with_name(f"{word.sub(new, path.stem, count=1)}.py")
+    return path.with_name(f"{in_name(revision.id).sub(new, path.stem, count=1)}.py")

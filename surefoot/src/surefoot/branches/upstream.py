@@ -13,7 +13,7 @@ from surefoot.chain.conflict import sides
 from surefoot.chain.lockfile import lines_of
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionReleased, RevisionsBroken, UsageError
-from surefoot.git import git, is_true, main_branch, upstream
+from surefoot.git import git, is_true, main_branch, text_at, upstream
 
 # Commits with the chain as one side of a merge or of a rebase has it.
 _SIDES = ("HEAD", "MERGE_HEAD", "REBASE_HEAD", "HEAD^1", "HEAD^2", "ORIG_HEAD")
@@ -45,14 +45,9 @@ def is_known(folder: Path, commit: str) -> bool:
     return is_true(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
 
 
-def lock_of(lock: Path, commit: str) -> str:
-    """The text of revisions.lock in a commit. On failure: UsageError."""
-    return git(lock.parent, "show", f"{commit}:./{lock.name}")
-
-
 def chain_of(lock: Path, commit: str) -> tuple[Revision, ...]:
     """The revisions of the lock in a commit. On failure: UsageError, RevisionsBroken."""
-    return lines_of(lock, lock_of(lock, commit))
+    return lines_of(lock, text_at(lock, commit))
 
 
 def told_by(lock: Path, commit: str) -> tuple[Revision, ...]:

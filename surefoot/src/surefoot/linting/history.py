@@ -1,10 +1,10 @@
 """Git tells which revision files are new, and which ones another branch has already."""
 
 from pathlib import Path
-from urllib.parse import unquote
 
+from surefoot.chain.lockfile import lines_of
 from surefoot.errors import UsageError
-from surefoot.git import git, upstream
+from surefoot.git import git, text_at, upstream
 
 _NAMES = ("--name-only", "--relative", "-z")
 
@@ -33,14 +33,10 @@ def released(lock: Path, reference: str | None = None) -> tuple[frozenset[str], 
     """The revisions in the lock file of another branch, and its name.
 
     That is the upstream of this branch, or else the default branch of `origin`. On failure:
-    UsageError, where git knows neither, or the branch has no lock file.
+    UsageError, where git knows neither, or the branch has no lock file that can be read.
     """
-    folder = lock.parent
-    name = reference or _upstream(folder)
-    source = git(folder, "show", f"{name}:./{lock.name}")
-    lines = (line.split() for line in source.splitlines() if not line.startswith("#"))
-    # The line of the baseline has two fields.
-    return frozenset(unquote(line[0]) for line in lines if len(line) > 2), name
+    name = reference or _upstream(lock.parent)
+    return frozenset(each.id for each in lines_of(lock, text_at(lock, name))), name
 
 
 def _upstream(folder: Path) -> str:

@@ -3,7 +3,6 @@
 It has no script and loads nothing, and is readable on a light and on a dark ground.
 """
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +10,8 @@ from html import escape
 from surefoot.errors.disclosure import disclosed
 from surefoot.schema.markdown import change
 from surefoot.schema.picture import Box, Mark, Picture, Row
+from surefoot.terminal.cells import cut
+from surefoot.terminal.cells import width as cells
 
 # Of a sign in the typeface, and of a line, in pixels.
 _SIGN, _LINE = 7.3, 19
@@ -99,7 +100,7 @@ def _placed(picture: Picture) -> Sequence[Placed]:
         for box in (each for each in picture.boxes if depth[each.name] == column):
             lines = tuple(_lines(box))
             heads = [_head(box), *(f"{line}  {note}" if note else line for line, note, _ in lines)]
-            width = round(max(map(_wide, heads)) * _SIGN) + 2 * _PAD
+            width = round(max(map(cells, heads)) * _SIGN) + 2 * _PAD
             placed.append(Placed(box, lines, x, y, width))
             y, widest = y + placed[-1].height + _GAP, max(widest, width)
         x += widest + _SPACE
@@ -172,7 +173,7 @@ def _head(box: Box) -> str:
 def _lines(box: Box) -> Iterator[tuple[str, str, str]]:
     """A line for each row: sign, name, type and keys of a column; then its comment."""
     columns = [(_cut(row.name), _type(row)) for row in box.columns]
-    name_room, type_room = (max((_wide(each[n]) for each in columns), default=0) for n in (0, 1))
+    name_room, type_room = (max((cells(each[n]) for each in columns), default=0) for n in (0, 1))
     if box.comment:
         yield "", _cut(box.comment), "quiet"
     for row in box.rows:
@@ -190,17 +191,11 @@ def _type(row: Row) -> str:
 
 
 def _padded(text: str, room: int) -> str:
-    return text + " " * (room - _wide(text))
+    return text + " " * (room - cells(text))
 
 
 def _cut(text: str) -> str:
-    line = " ".join(disclosed(text).split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
-
-
-def _wide(text: str) -> int:
-    """The room that a text takes, in signs: some take that of two."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
+    return cut(" ".join(disclosed(text).split()), LONGEST)
 
 
 def _text(text: str) -> str:
