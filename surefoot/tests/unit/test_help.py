@@ -119,6 +119,7 @@ def test_the_words_of_a_project() -> None:
     }
     assert completed("lint", "") == {"2b": "order index", "1a": "orders"}
     assert [*completed("upgrade", "")] == ["head", "base", "2b", "1a"]
+    assert [*completed("db", "goto", "")] == [*completed("squash", "")] == ["head", "2b", "1a"]
     assert completed("upgrade", "2") == {"2b": "order index"}
     assert [*completed("lock", "--baseline", "1")] == ["1a"]
     assert completed("backfill", "run", "") == {"number_orders": "Number the orders."}

@@ -30,7 +30,7 @@ LINES = {
     "backfill run": ":backfills --execute --workers= --max-rows-per-second= --batch-seconds= "
     f"--json {_TARGET}",
     "backfill status": f":backfills --json {_TARGET}",
-    "db goto": ":ends --mine",
+    "db goto": ":goals --mine",
     "db psql": ":files*",
     "db reset": "--execute --mine",
     "db seed": "--mine",
@@ -54,7 +54,7 @@ LINES = {
     "schema": "--format=sql|markdown|mermaid|svg --at=ends --diff=revisions",
     "scratch": "--clear --json",
     "services": "--json",
-    "squash": ":ends",
+    "squash": ":goals",
     "status": f"--all --exit-code --json {_TARGET}",
     "upgrade": ":ends --json --execute --reason= --wait-for-services --run-backfills",
     "verify": f"--json --privileges {_TARGET}",
@@ -62,6 +62,7 @@ LINES = {
 _KINDS: Mapping[str, Callable[[click.Context], words.Words]] = {
     "backfills": words.backfills,
     "ends": words.ends,
+    "goals": words.goals,
     "levels": words.levels,
     "revisions": words.revisions,
     "targets": words.targets,

@@ -17,6 +17,7 @@ from surefoot.errors.base import every_error
 from surefoot.project import Project, imported, module_paths
 
 Words = Mapping[str, str]
+_NEWEST = {"head": "the newest revision"}
 
 
 def revisions(context: click.Context) -> Words:
@@ -28,9 +29,14 @@ def revisions(context: click.Context) -> Words:
     return {each.id: each.slug.replace("_", " ") for each in reversed(found)}
 
 
+def goals(context: click.Context) -> Words:
+    """The same, after the name of the newest."""
+    return {**_NEWEST, **revisions(context)}
+
+
 def ends(context: click.Context) -> Words:
     """The same, after the names of both ends."""
-    return {"head": "the newest revision", "base": "before the first one", **revisions(context)}
+    return {**_NEWEST, "base": "before the first one", **revisions(context)}
 
 
 def rule_titles(_: click.Context | None = None) -> Words:
