@@ -15,7 +15,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.chain.typed import revision_typed
 from surefoot.cli import output
 from surefoot.cli.fixing import fixed
-from surefoot.cli.lock_finding import lock_finding
+from surefoot.cli.lock_finding import format_option, lock_finding
 from surefoot.cli.project import database, json_option, project
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
@@ -59,12 +59,7 @@ ANSWER_S = 2.0
 @click.option("--fix", is_flag=True, help="Write the safe forms that are certain into the file.")
 @click.option("--yes", is_flag=True, help="With --fix: write without asking.")
 @json_option
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(sorted(FORMATS)),
-    help="For a pull request.",
-)
+@format_option
 def command(
     revisions: tuple[str, ...],
     since: str | None,

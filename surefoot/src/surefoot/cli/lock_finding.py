@@ -4,8 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from surefoot.errors import LockFileStale, RevisionsBroken
+from surefoot.linting.formats import FORMATS
 from surefoot.rules.findings import Finding
+
+format_option = click.option(
+    "--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request."
+)
 
 
 @contextmanager

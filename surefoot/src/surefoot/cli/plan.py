@@ -7,7 +7,7 @@ import click
 from sqlalchemy import URL
 
 from surefoot.cli import output
-from surefoot.cli.lock_finding import lock_finding
+from surefoot.cli.lock_finding import format_option, lock_finding
 from surefoot.cli.project import json_option, opened, project, serving, target_option
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.markdown import summary
@@ -24,12 +24,7 @@ from surefoot.scratch.kept_server import cache
 @target_option
 @click.option("--from-database", is_flag=True, help="Begin with a copy of its own schema.")
 @json_option
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(sorted(FORMATS)),
-    help="For a pull request.",
-)
+@format_option
 def command(target: str | None, from_database: bool, json_: bool, format_: str | None) -> None:
     """Show pending revisions with locks, durations and undo cost; nothing runs on the database.
 

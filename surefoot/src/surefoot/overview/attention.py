@@ -94,10 +94,11 @@ def _found(
     command: str,
 ) -> Iterator[Notice]:
     for link in pending:
-        if link.lint not in (None, CLEAN):
+        if link.lint is not None and link.lint != CLEAN:
             yield Notice(
                 "revision-unsafe",
-                f"{link.id} is pending and unsafe on a database in use: lint says {link.lint}",
+                f"{link.id} is pending and unsafe on a database in use: lint says "
+                f"{link.lint.replace('+', ', ')}",
                 f"`{command} lint {link.id}` shows the place and the safe form",
             )
     for service in services:
