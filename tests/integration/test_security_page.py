@@ -131,7 +131,7 @@ async def test_the_reader_sees_where_the_database_is(urls: Urls) -> None:
         found = await read(made, PROJECT.build())
     unread = {name: part for name, part in vars(found).items() if isinstance(part, Unread)}
     assert unread == {}
-    for command in ("current", "plan", "drift", "verify", "ledger", "services"):
+    for command in ("current", "status", "plan", "drift", "verify", "ledger", "services"):
         program = ("alembic",) if command == "current" else ("vegafs",)
         looked = run(*program, command, DATABASE_URL=urls.reader)
         assert looked.code == 0, (command, looked.err)
