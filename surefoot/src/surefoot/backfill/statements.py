@@ -144,7 +144,8 @@ class Statements:
 
     @property
     def _file(self) -> str:
-        return f"pg_relation_filenode({self.key.oid})"
+        # Asked once for a statement, not for each row.
+        return f"(SELECT pg_relation_filenode({self.key.oid}))"
 
     @property
     def write(self) -> str:
