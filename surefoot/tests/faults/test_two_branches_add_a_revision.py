@@ -294,3 +294,24 @@ async def test_a_released_revision_is_refused(
     repository.git("switch", "-q", "main")
     refused = await rebase(repository, launcher, empty_database, "--upstream", "other")
     assert (refused.code, "0002_theirs is released: main has it" in refused.err) == (3, True)
+
+
+async def test_a_file_with_a_byte_order_mark(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Windows' editors write one; it stays, and the revision is judged as any other."""
+    repository = Repository(chain)
+    repository.add("start", "start")
+    repository.git("switch", "-qc", "mine")
+    repository.add("mine", "mine")
+    path = chain.versions / "0002_mine.py"
+    path.write_text(path.read_text("utf-8"), "utf-8-sig")
+    repository.commit("mark")
+    repository.git("switch", "-q", "main")
+    repository.add("theirs", "theirs")
+    repository.git("switch", "-q", "mine")
+    repository.git("merge", "main", code=1)
+    done = await rebase(repository, launcher, empty_database)
+    assert done.code == 0, done.err
+    assert (chain.versions / "0003_mine.py").read_bytes().startswith(b"\xef\xbb\xbf")
+    assert None not in [each.verdict for each in read_lock(chain.lock_path)[1:]]

@@ -60,7 +60,7 @@ async def with_backfills(
                 bench = await stack.enter_async_context(bench.another(fills[0].after))
             for backfill in fills:
                 path = paths[backfill.name]
-                source = path.read_text("utf-8")
+                source = path.read_text("utf-8-sig")
                 code, table = oldest_code(chain, backfill), project.version_table
                 async with bench.session(backfill.after) as session:
                     await seed(session, ROWS, table, source)

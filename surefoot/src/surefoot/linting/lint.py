@@ -101,7 +101,7 @@ async def lint(
     major = major or tried_on
     folders = {_path(each).parent for each in chosen}
     start, to = chosen[0].down, _last_of(chosen, revisions)
-    text = "\n".join(_path(revision).read_text("utf-8") for revision in chosen)
+    text = "\n".join(_path(revision).read_text("utf-8-sig") for revision in chosen)
     how: dict[str, Any] = {"rows": rows, "back": back or downgrades, "zone": zone, "listen": listen}
     traced = await trace(scratch, folders, start=start, to=to, text=text, **how)
     linted = judgement(chosen, traced, major, downgrades=downgrades)
@@ -220,7 +220,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
                 statements,
                 failure.code if failure else None,
                 sqlstate(failure) if failure else None,
-                path.read_text("utf-8"),
+                path.read_text("utf-8-sig"),
                 [each for each in told if each.statement.revision == revision.id],
                 complete=complete,
                 stopped=stopped,
