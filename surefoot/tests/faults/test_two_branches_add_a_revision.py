@@ -315,3 +315,17 @@ async def test_a_file_with_a_byte_order_mark(
     assert done.code == 0, done.err
     assert (chain.versions / "0003_mine.py").read_bytes().startswith(b"\xef\xbb\xbf")
     assert None not in [each.verdict for each in read_lock(chain.lock_path)[1:]]
+
+
+async def test_a_repository_without_a_commit(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """There is nothing to stand behind yet."""
+    repository = Repository(chain)
+    chain.add("pass", "pass")
+    refused = await rebase(repository, launcher, empty_database)
+    assert (refused.code, refused.err) == (
+        2,
+        "ERROR [usage]  git knows no branch that this one is to stand behind\n"
+        "  help: name it: --upstream origin/main\n",
+    )

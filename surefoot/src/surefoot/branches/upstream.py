@@ -21,7 +21,7 @@ _SIDES = ("HEAD", "MERGE_HEAD", "REBASE_HEAD", "HEAD^1", "HEAD^2", "ORIG_HEAD")
 
 def branch_to_stand_behind(folder: Path) -> str:
     """Its name. On failure: UsageError, where git knows none."""
-    branch, main = git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip(), main_branch(folder)
+    branch, main = git(folder, "branch", "--show-current").strip(), main_branch(folder)
     if onto := _onto(folder):
         return onto
     is_main = main is not None and main.rpartition("/")[2] == branch
