@@ -207,6 +207,15 @@ async def test_a_key_whose_first_column_has_one_value(filling: Filling) -> None:
     assert (result.is_complete, result.changed, await filling.left()) == (True, 30_000, 0)
 
 
+async def test_a_batch_is_not_compiled(filling: Filling) -> None:
+    """That takes longer than the batch."""
+    name = await filling.connection.fetchval("SELECT current_database()")
+    await filling.connection.execute(f"ALTER DATABASE {name} SET jit = on")
+    filling.widen(sets={"wide": "(current_setting('jit') = 'off')::int"})
+    assert (await filling.run()).is_complete
+    assert await filling.left("wide = 1") == 1000
+
+
 async def test_a_statement_of_its_own(filling: Filling) -> None:
     """`batch` has the keys of rows that no other session can change meanwhile."""
     filling.widen(
