@@ -25,6 +25,11 @@ from surefoot.version_table import VersionTable
 # A table beside `files`; its rows are found by `file` where it has an index.
 PRICES = "CREATE TABLE prices (id int PRIMARY KEY, file int, price int)"
 PRICE = "(SELECT max(price) FROM prices WHERE prices.file = files.id)"
+# A batch is a part of a statement, which may not hold such a WITH.
+MOVES = (
+    "WITH gone AS (DELETE FROM files USING batch WHERE files.id = batch.id RETURNING files.id) "
+    "INSERT INTO prices SELECT id FROM gone"
+)
 FIRST, IN_STEP = "op.execute('ALTER TABLE files ADD larger bigint')", "op.keep_in_step"
 SCAN, WORKS, REPEATS = "avoid-scan-in-batch", "require-working-backfill", "require-idempotent-batch"
 STEP = "require-columns-in-step"
@@ -65,6 +70,7 @@ async def found(filling: Filling, name: str = "wide") -> Sequence[Finding]:
         ({"sets": {"wide": "NULLIF(size, size)"}}, []),
         ({"sets": {"wide": "('x' || size)::bigint"}}, []),
         ({"sets": {"wide": "sise"}}, [(WORKS, "error")]),
+        ({"statement": MOVES}, [(WORKS, "error")]),
         ({"todo": "wide IS NUL"}, [(WORKS, "error")]),
         ({"table": "filez"}, [(WORKS, "error")]),
         ({"key": ["size"]}, [(WORKS, "error")]),
