@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.databases import Database, Databases, engine, execute
+from harness.databases import Database, Databases
 from harness.runs import Chain, Launcher
 from harness.server import LIBRARY
+from harness.table_statistics import statistics_of
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
 from surefoot.planning.markdown import LONGEST, markdown
 from surefoot.planning.plan import ROWS, Forecast, forecast
-from surefoot.planning.statistics import OpenTransaction, Statistics, read_statistics
+from surefoot.planning.statistics import OpenTransaction, Statistics
 from surefoot.target import Target
 
 GOLDEN = LIBRARY / "docs" / "ci" / "comment.md"
@@ -42,14 +42,9 @@ REVISIONS = (
 
 
 @pytest.fixture(scope="module")
-async def now(databases: Databases) -> AsyncIterator[Statistics]:
+async def now(databases: Databases) -> Statistics:
     """The statistics of a database with rows in its table."""
-    database = await databases.empty()
-    await execute(database.url, FILL)
-    async with engine(database.access, "observe") as made, made.connect() as connection:
-        found = await connection.run_sync(read_statistics)
-    yield found
-    await databases.drop(database)
+    return await statistics_of(databases, FILL)
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from harness.databases import Database, Databases, engine, execute
+from harness.databases import Database, Databases
 from harness.runs import Chain
+from harness.table_statistics import statistics_of
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
 from surefoot.planning.plan import ROWS, Forecast, forecast
-from surefoot.planning.statistics import Statistics, read_statistics
+from surefoot.planning.statistics import Statistics
 from surefoot.planning.text import render
 from surefoot.target import Target
 
@@ -21,14 +21,9 @@ FILL = f"{TABLE}; INSERT INTO t SELECT i, i, 'note' FROM generate_series(1, 3000
 
 
 @pytest.fixture(scope="module")
-async def now(databases: Databases) -> AsyncIterator[Statistics]:
+async def now(databases: Databases) -> Statistics:
     """The statistics of a database with rows in its table."""
-    database = await databases.empty()
-    await execute(database.url, FILL)
-    async with engine(database.access, "observe") as made, made.connect() as connection:
-        found = await connection.run_sync(read_statistics)
-    yield found
-    await databases.drop(database)
+    return await statistics_of(databases, FILL)
 
 
 class Planner:
