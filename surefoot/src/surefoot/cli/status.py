@@ -43,8 +43,8 @@ def command(whole: bool, exit_code: bool, json_: bool, target: str | None) -> No
       surefoot status --all --target eu
       surefoot status --exit-code --json
 
-    Exit codes: 0 shown; 1 with --exit-code, where something is pending; 75 the database does not
-    answer.
+    Exit codes: 0 shown; 1 with --exit-code, where a revision is pending or the database does not
+    fit; 75 the database does not answer.
     """
     of = project()
     with serving(target) as database:
