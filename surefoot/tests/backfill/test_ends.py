@@ -80,7 +80,7 @@ async def test_the_last_line_of_a_run_that_was_stopped(filling: Filling) -> None
     filling.widen(batch_rows=(10, 10))
     stop = asyncio.Event()
     stop.set()
-    result = await filling.run(stop=stop)
+    result = await filling.run(stop=stop, max_rows_per_second=50)
     line = backfill_text.ended("wide", result)
     assert line.startswith("STOPPED  wide is running and not complete; this run changed ")
 
