@@ -7,13 +7,16 @@ import asyncio
 import pytest
 
 from harness.backfills import Filling
+from harness.clock import within
 from surefoot import errors
-from surefoot.backfill import laps
+from surefoot.backfill import job, laps
+from surefoot.backfill.checks import admitted
 from surefoot.backfill.events import LapDone, Unseen
 from surefoot.backfill.files import named
 from surefoot.backfill.plan import plan
 from surefoot.backfill.state import State
 from surefoot.cli import backfill_text
+from surefoot.telemetry import BackfillTelemetry
 
 
 def laps_of(filling: Filling) -> list[tuple[int, int]]:
@@ -126,3 +129,29 @@ async def test_a_dry_run_needs_what_a_run_needs(
     finally:
         gone = "DROP OWNED BY dry_runner; DROP ROLE dry_runner"
         await filling.connection.execute(gone)
+
+
+async def test_no_session_is_left_where_a_run_is_cancelled_as_it_begins(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that is cancelled in its first statement is nobody's yet."""
+    monkeypatch.setattr(job, "BY_KEY", "SELECT pg_sleep(60)")
+    filling.widen()
+    backfill, access = named(filling.project, "wide"), filling.database.access
+    statements = await admitted(backfill, access, filling.project, {})
+    telemetry = BackfillTelemetry("", "wide")
+    made = job.Job(backfill, access, statements, telemetry, filling.told.append)
+    task = asyncio.ensure_future(made.connect())
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'"
+
+    async def seen(count: int) -> None:
+        deadline_s = asyncio.get_running_loop().time() + within(10)
+        while await filling.connection.fetchval(f"{ours} AND pid <> pg_backend_pid()") != count:
+            assert asyncio.get_running_loop().time() < deadline_s
+            await asyncio.sleep(0.02)
+
+    await seen(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await seen(0)

@@ -122,7 +122,12 @@ class Job:
         connection = await self.database.connect("backfill")
         self._connections.append(connection)
         timeout = f"SET statement_timeout = {self.statement_timeout_ms}"
-        await connection.execute(f"{_SETTINGS}; {BY_KEY}; {timeout}")
+        try:
+            await connection.execute(f"{_SETTINGS}; {timeout}; {BY_KEY}")
+        except BaseException:
+            # Whoever is cancelled just now has no connection to close.
+            connection.terminate()
+            raise
         return connection
 
 
