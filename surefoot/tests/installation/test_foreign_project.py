@@ -85,4 +85,5 @@ def test_a_foreign_project_is_told_by_its_own_commands(shop: Shop) -> None:
     assert "is at head" in shop.run("alembic upgrade head").err
     assert shop.run("alembic current").out == f"{CHAIN[-1]} (head)\n"
     assert shop.run("alembic check").out == "No new upgrade operations detected.\n"
-    assert "surefoot lint --help" in shop.run("surefoot lint nope", code=2).err
+    assert "surefoot lint --help" in shop.run("surefoot lint --nope", code=2).err
+    assert "no revision is 'nope'" in shop.run("surefoot lint nope", code=2).err
