@@ -10,7 +10,6 @@ Nothing is read when this module is imported: `load_settings()` does it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,42 +27,12 @@ from pydantic_settings import (
 
 from app import PROJECT_ROOT
 from app.errors import SettingsInvalid
+from app.named_values import targets_of, volumes_of
 from surefoot.wording import suggestion
 
 PREFIX = "VEGAFS_"
 # Read where they are used, before or beside Settings.
 OTHER_NAMES = frozenset({"VEGAFS_ENV_FILE", "VEGAFS_SECRETS_DIR"})
-
-
-def _volumes(value: object) -> object:
-    """`usr=/usr,home=/home/me` as a mapping; a path alone is named by its last part."""
-    if not isinstance(value, str):
-        return value
-    volumes: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in value.split(","))):
-        name, equals, root = item.partition("=")
-        if not equals:
-            name, root = Path(item).name or "root", item
-        if name in volumes:
-            raise ValueError(f"the volume name {name!r} is given twice; write name=/path")
-        volumes[name] = root
-    return volumes
-
-
-def _targets(value: object) -> object:
-    """`eu=postgresql://… us=postgresql://…` as a mapping: a URL may hold a comma, and no space."""
-    if not isinstance(value, str):
-        return value
-    targets: dict[str, str] = {}
-    for item in value.split():
-        name, equals, url = item.partition("=")
-        # Without a name the item is a URL, whose password no message may show.
-        if not equals or not re.fullmatch(r"[\w.-]+", name):
-            raise ValueError("write name=postgresql://… name=postgresql://…, with spaces between")
-        if name in targets:
-            raise ValueError(f"the target {name!r} is given twice")
-        targets[name] = url
-    return targets
 
 
 class Settings(BaseSettings):
@@ -88,7 +57,7 @@ class Settings(BaseSettings):
         default=None,
         description="a direct URL for migrations, where DATABASE_URL leads to a pooler",
     )
-    targets: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_targets)] = Field(
+    targets: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(targets_of)] = Field(
         default_factory=dict,
         description="databases by name, for --target: name=url name=url, with spaces between",
     )
@@ -164,7 +133,7 @@ class Settings(BaseSettings):
         ge=0,
         description="how long a migration may be silent in a transaction; 0 is no limit",
     )
-    volumes: Annotated[dict[str, Path], NoDecode, BeforeValidator(_volumes)] = Field(
+    volumes: Annotated[dict[str, Path], NoDecode, BeforeValidator(volumes_of)] = Field(
         default_factory=dict,
         description="the folders that may be scanned: name=/path,name=/path",
     )
