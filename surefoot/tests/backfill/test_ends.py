@@ -134,7 +134,7 @@ async def test_a_dry_run_needs_what_a_run_needs(
 async def test_no_session_is_left_where_a_run_is_cancelled_as_it_begins(
     filling: Filling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session that is cancelled in its first statement is nobody's yet."""
+    """No caller has the session yet while its first statement runs, so connect() ends it."""
     monkeypatch.setattr(job, "BY_KEY", "SELECT pg_sleep(60)")
     filling.widen()
     backfill, access = named(filling.project, "wide"), filling.database.access

@@ -125,7 +125,7 @@ class Job:
         try:
             await connection.execute(f"{_SETTINGS}; {timeout}; {BY_KEY}")
         except BaseException:
-            # Whoever is cancelled just now has no connection to close.
+            # The caller has no connection yet that it could close.
             connection.terminate()
             raise
         return connection

@@ -34,7 +34,8 @@ class Vacuum:
         self._task: asyncio.Task[None] | None = None
         self._pid: int | None = None
         self._at_work: Sequence[str] = ()
-        # The dead rows of a table that its last vacuum could not remove.
+        # The dead rows that the last vacuum of a table left, also where it was broken off: the next
+        # one is due where so many more are dead, and not each second.
         self._left: dict[str, int] = {}
 
     async def look(self, connection: asyncpg.Connection[Any], *, may_begin: bool) -> None:

@@ -29,10 +29,10 @@ FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text
 def reset(execute: bool, mine: bool) -> None:
     """Replace your database by a new one at head.
 
-    It has the rows of seeds.py, which stands beside the folder of env.py, has `async def
-    seed(connection)`, and is optional. The new one is made, migrated and filled beside the old one,
-    and then takes its name: if anything fails, the old one is as it was. What was done to the
-    database by hand, such as ALTER DATABASE … SET, is not done again.
+    If the parent folder of env.py's folder contains seeds.py, its function seed(connection) inserts
+    the first rows. The new database is created, migrated and filled under another name and then
+    renamed: if anything fails, the old one is unchanged. Settings of the database itself, such as
+    ALTER DATABASE … SET, are lost.
 
     \b
     Examples:
