@@ -37,3 +37,16 @@ async def blocker(empty_database: Database) -> AsyncIterator[asyncpg.Connection]
     connection = await connect(empty_database.url, "blocker")
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def blocked_chain(
+    chain: Chain, launcher: Launcher, empty_database: Database, blocker: asyncpg.Connection
+) -> Chain:
+    """A chain whose pending revision alters a table that `blocker` has locked."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 0, done.err
+    chain.add("op.execute('ALTER TABLE t ADD COLUMN n int')")
+    await blocker.execute("BEGIN; LOCK TABLE t")
+    return chain

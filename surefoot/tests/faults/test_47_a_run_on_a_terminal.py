@@ -106,17 +106,13 @@ async def test_an_index_build_shows_its_phase_and_its_share(
 
 
 async def test_who_blocks_and_the_next_attempt_are_shown(
-    chain: Chain, launcher: Launcher, empty_database: Database, blocker: asyncpg.Connection
+    blocked_chain: Chain, empty_database: Database, blocker: asyncpg.Connection
 ) -> None:
     """Until the transaction in the way has ended."""
     url = empty_database.url
-    chain.add("op.execute('CREATE TABLE t (id int)')")
-    assert (await launcher.alembic(chain, "upgrade", "head", url=url)).code == 0
-    chain.add("op.execute('ALTER TABLE t ADD COLUMN n int')")
-    await blocker.execute("BEGIN; LOCK TABLE t")
     env = {f"SUREFOOT_TEST_RETRY_{name}_S": "600" for name in ("FIRST", "LONGEST")}
     async with on_a_terminal(
-        "alembic", "upgrade", "head", cwd=chain.folder, url=url, columns=60, env=env
+        "alembic", "upgrade", "head", cwd=blocked_chain.folder, url=url, columns=60, env=env
     ) as terminal:
         await terminal.shows("    attempt 2 in at most ")
         running = terminal.now.splitlines()
@@ -126,7 +122,7 @@ async def test_who_blocks_and_the_next_attempt_are_shown(
         await terminal.end()
     by = f"      pid {blocker.get_server_pid()} blocker, idle in transaction"
     assert any(line.startswith(by) and line.endswith("…") for line in running), running
-    told = re.compile(r"    attempt 2 in at most (9 min \d+ s|10 min 0 s), or once these end:")
+    told = re.compile(r"    attempt 2 in at most (9 min( \d+ s)?|10 min), or once these end:")
     assert any(told.fullmatch(line) for line in running), running
     assert "BLOCKED [lock-blocked]  0002 did not get its lock in time" in terminal.said
 

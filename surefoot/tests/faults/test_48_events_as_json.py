@@ -48,17 +48,16 @@ async def test_a_run_is_told_event_by_event(
 
 
 async def test_who_blocks_is_an_event(
-    chain: Chain, launcher: Launcher, empty_database: Database, blocker: asyncpg.Connection
+    blocked_chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    blocker: asyncpg.Connection,
 ) -> None:
     """With the process as a number, and null where there is no further attempt."""
     url = empty_database.url
-    chain.add("op.execute('CREATE TABLE t (id int)')")
-    assert (await launcher.alembic(chain, "upgrade", "head", url=url)).code == 0
-    chain.add("op.execute('ALTER TABLE t ADD COLUMN n int')")
-    await blocker.execute("BEGIN; LOCK TABLE t")
     env = {"SUREFOOT_TEST_LOCK_BUDGET_S": "0", "SUREFOOT_TEST_SCRATCH_URL": url}
     result = await launcher.alembic(
-        chain, "upgrade", "--json", url=url, env=env, program="surefoot"
+        blocked_chain, "upgrade", "--json", url=url, env=env, program="surefoot"
     )
     *_, blocked, error = told(result)
     assert (blocked["event"], blocked["unit"], blocked["attempt"]) == ("blocked", "0002", 1)
