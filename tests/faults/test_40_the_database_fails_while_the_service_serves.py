@@ -102,6 +102,7 @@ async def test_an_answer_that_nobody_foresaw_is_told_by_its_name(
     assert (await served.get("/api/v1/files")).json()["code"] == "not-ready"
 
 
+@pytest.mark.slow
 async def test_a_database_that_takes_no_connections(
     served: httpx.AsyncClient, database: Database, server: Server
 ) -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.jobs import repository
@@ -42,6 +44,7 @@ asyncio.run(Worker(create_engine(settings, "app"), settings, {"scan": slow_scan}
 """
 
 
+@pytest.mark.slow
 async def test_another_worker_finishes_what_a_killed_one_began(
     database: Database, tmp_path: Path
 ) -> None:

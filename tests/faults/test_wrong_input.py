@@ -79,6 +79,7 @@ def broken(lines: Iterable[str], environment: Mapping[str, str]) -> dict[str, st
     return found
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("number", "name"), list(enumerate(SETTINGS)), ids=SETTINGS)
 async def test_a_wrong_setting_is_a_sentence(
     empty_database: Database, file: Path, number: int, name: str

@@ -155,6 +155,7 @@ async def test_a_pool_without_a_free_connection_is_a_problem(database: Database)
         assert (await client.get("/api/v1/files")).status_code == 200
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "ends",
     [

@@ -91,6 +91,7 @@ async def seen(database: Database) -> tuple[Service, ...]:
         return await connection.run_sync(living, REVISIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("notified")
 async def test_a_downgrade_under_it_takes_it_out_until_the_upgrade(
     quiet: Settings, target: Target
@@ -111,6 +112,7 @@ async def test_a_downgrade_under_it_takes_it_out_until_the_upgrade(
         assert (await client.get("/api/v1/files")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_schema_that_is_another_one_is_a_fact_and_no_reason(
     database: Database, quiet: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +277,7 @@ async def behind(database: Database, target: Target) -> Database:
     return database
 
 
+@pytest.mark.slow
 async def test_it_waits_for_the_migration_and_then_serves(behind: Database) -> None:
     """Probes are answered meanwhile, and nothing else."""
     with served(DATABASE_URL=behind.url) as service:
@@ -290,6 +293,7 @@ async def test_it_waits_for_the_migration_and_then_serves(behind: Database) -> N
         assert service.stop() == 0
 
 
+@pytest.mark.slow
 async def test_it_does_not_wait_for_ever(behind: Database) -> None:
     """Exit code 1, with what it waited for."""
     with served(DATABASE_URL=behind.url, VEGAFS_STARTUP_WAIT_S="0.3") as service:
@@ -303,6 +307,7 @@ async def test_it_does_not_wait_for_ever(behind: Database) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_stopped_while_it_waits_it_says_that_it_never_served(behind: Database) -> None:
     """143, as at any moment before it serves."""
     with served(DATABASE_URL=behind.url) as service:
@@ -311,6 +316,7 @@ async def test_stopped_while_it_waits_it_says_that_it_never_served(behind: Datab
     assert service.said[-1] == "INTERRUPTED  before it served"
 
 
+@pytest.mark.slow
 async def test_it_migrates_where_the_settings_say_so(behind: Database) -> None:
     """One container that does both."""
     with served(DATABASE_URL=behind.url, VEGAFS_STARTUP_SCHEMA="upgrade") as service:
@@ -320,6 +326,7 @@ async def test_it_migrates_where_the_settings_say_so(behind: Database) -> None:
     assert any("1 revision, 0013 to 0014" in line for line in service.said)
 
 
+@pytest.mark.slow
 async def test_ahead_it_says_so_when_it_starts(
     database: Database, target: Target, tmp_path: Path
 ) -> None:

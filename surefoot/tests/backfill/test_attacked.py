@@ -39,6 +39,7 @@ COMMENTED = {
 }
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
 async def test_a_class_that_is_wrong(filling: Filling, body: str) -> None:
     """Its file is named, with the attribute, before anything is asked."""
@@ -47,6 +48,7 @@ async def test_a_class_that_is_wrong(filling: Filling, body: str) -> None:
         await filling.run()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("body", COMMENTED.values(), ids=COMMENTED)
 async def test_sql_with_comments(filling: Filling, body: str) -> None:
     """A comment ends nothing but itself."""
@@ -55,6 +57,7 @@ async def test_sql_with_comments(filling: Filling, body: str) -> None:
     assert await filling.left("wide = size") == 1000
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "gives", ["return None", "return ({} for _ in rows)", "return [1 for _ in rows]"]
 )
@@ -69,6 +72,7 @@ async def test_fill_that_gives_something_else(filling: Filling, gives: str) -> N
         )
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "wrong",
     ["1 << 70", "'one'", "1 // 0", "exit(9)", CANCELS],
@@ -90,6 +94,7 @@ async def test_a_row_for_which_fill_is_wrong(filling: Filling, wrong: str) -> No
     assert await filling.left() == 1
 
 
+@pytest.mark.slow
 async def test_sql_that_cannot_work_is_said_of_the_backfill(filling: Filling) -> None:
     """The message names the backfill, also before the first batch."""
     filling.widen(todo="wide IS NUL")
@@ -99,6 +104,7 @@ async def test_sql_that_cannot_work_is_said_of_the_backfill(filling: Filling) ->
         await plan(named(filling.project, "wide"), filling.database.access, filling.project)
 
 
+@pytest.mark.slow
 async def test_names_that_are_misspelt(filling: Filling) -> None:
     """A revision that no file has cannot be applied, and a table that never was has not gone."""
     filling.widen(after="0009")
@@ -109,6 +115,7 @@ async def test_names_that_are_misspelt(filling: Filling) -> None:
         await filling.run()
 
 
+@pytest.mark.slow
 async def test_a_row_whose_key_moves_during_a_lap(filling: Filling) -> None:
     """A lap that changed no row is not the end where a row lacks the change behind the walk."""
     filling.widen()
@@ -122,6 +129,7 @@ async def test_a_row_whose_key_moves_during_a_lap(filling: Filling) -> None:
     assert (result.is_complete, await filling.left()) == (True, 0)
 
 
+@pytest.mark.slow
 async def test_a_column_that_fill_reads_gets_another_type(filling: Filling) -> None:
     """The values are read as those of the new type, which is as long as the former one."""
     reads = FILLS.replace("async def", 'reads = ("size",)\nbatch_rows = (10, 10)\nasync def')
@@ -135,6 +143,7 @@ async def test_a_column_that_fill_reads_gets_another_type(filling: Filling) -> N
     assert await filling.left("wide = id % 1000") == 1000
 
 
+@pytest.mark.slow
 async def test_a_table_that_is_replaced_while_a_run_walks_it(filling: Filling) -> None:
     """The rows of the other table are left alone, but for those of the range at hand."""
     filling.widen(batch_rows=(10, 10))
@@ -151,6 +160,7 @@ async def test_a_table_that_is_replaced_while_a_run_walks_it(filling: Filling) -
     assert await filling.left() == 1001
 
 
+@pytest.mark.slow
 async def test_the_state_is_gone_while_it_is_paused(filling: Filling) -> None:
     """The run ends with an error; it does not wait for a resumption that it cannot see."""
     filling.widen(batch_rows=(10, 10))
@@ -177,6 +187,7 @@ async def test_the_state_is_gone_while_it_is_paused(filling: Filling) -> None:
         await run
 
 
+@pytest.mark.slow
 async def test_a_pause_that_comes_after_the_end(filling: Filling) -> None:
     """A backfill that has ended stays complete."""
     filling.widen()

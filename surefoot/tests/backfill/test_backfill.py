@@ -41,6 +41,7 @@ async def fill(self, rows):
 """
 
 
+@pytest.mark.slow
 async def test_every_row_gets_its_value(filling: Filling) -> None:
     """One lap changes them, and a look behind it finds that nothing is left."""
     filling.widen()
@@ -51,6 +52,7 @@ async def test_every_row_gets_its_value(filling: Filling) -> None:
     assert [(each.lap, each.changed) for each in laps] == [(1, 1000)]
 
 
+@pytest.mark.slow
 async def test_a_second_run_writes_nothing(filling: Filling) -> None:
     """No row has another version after it."""
     filling.widen()
@@ -60,6 +62,7 @@ async def test_a_second_run_writes_nothing(filling: Filling) -> None:
     assert await filling.connection.fetch("SELECT id, xmin::text, ctid::text FROM files") == before
 
 
+@pytest.mark.slow
 async def test_a_row_that_comes_later(filling: Filling) -> None:
     """A complete backfill is run again where rows lack the change, and only they are changed."""
     filling.widen()
@@ -71,6 +74,7 @@ async def test_a_row_that_comes_later(filling: Filling) -> None:
     assert result.progress.changed == 1002
 
 
+@pytest.mark.slow
 async def test_values_of_python(filling: Filling) -> None:
     """`fill` gets rows and gives values; calls run beside each other up to the limit."""
     filling.write(
@@ -100,6 +104,7 @@ async def test_values_of_python(filling: Filling) -> None:
     assert await filling.left("wide IS DISTINCT FROM size + id") == 0
 
 
+@pytest.mark.slow
 async def test_a_row_that_changes_while_python_works(filling: Filling) -> None:
     """Its value is made of what the row holds in the end, and the writer's change is kept."""
     filling.write("wide", CHANGED_MEANWHILE.format(filling.database.url, CHANGE))
@@ -109,6 +114,7 @@ async def test_a_row_that_changes_while_python_works(filling: Filling) -> None:
     assert await filling.left("wide = -7") == 100
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("change", ["VACUUM FULL files", "CLUSTER files USING files_pkey"])
 async def test_rows_that_move_while_python_works(filling: Filling, change: str) -> None:
     """Another row of the same version may be where one was."""
@@ -119,6 +125,7 @@ async def test_rows_that_move_while_python_works(filling: Filling, change: str) 
     assert await filling.left("wide IS DISTINCT FROM size") == 0
 
 
+@pytest.mark.slow
 async def test_rows_that_are_locked_are_done_later(filling: Filling) -> None:
     """The batch skips them, and the changes of the other session are kept."""
     filling.widen()
@@ -137,6 +144,7 @@ async def test_rows_that_are_locked_are_done_later(filling: Filling) -> None:
     assert await filling.left("wide = 77 AND id BETWEEN 100 AND 199") == 100
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("table", "key", "column"),
     [
@@ -194,6 +202,7 @@ async def test_keys(
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_key_whose_first_column_has_one_value(filling: Filling) -> None:
     """A batch of a large table is found by the index all the same."""
     await filling.connection.execute(
@@ -207,6 +216,7 @@ async def test_a_key_whose_first_column_has_one_value(filling: Filling) -> None:
     assert (result.is_complete, result.changed, await filling.left()) == (True, 30_000, 0)
 
 
+@pytest.mark.slow
 async def test_a_batch_is_not_compiled(filling: Filling) -> None:
     """That takes longer than the batch."""
     name = await filling.connection.fetchval("SELECT current_database()")
@@ -216,6 +226,7 @@ async def test_a_batch_is_not_compiled(filling: Filling) -> None:
     assert await filling.left("wide = 1") == 1000
 
 
+@pytest.mark.slow
 async def test_a_statement_of_its_own(filling: Filling) -> None:
     """`batch` has the keys of rows that no other session can change meanwhile."""
     filling.widen(
@@ -228,6 +239,7 @@ async def test_a_statement_of_its_own(filling: Filling) -> None:
     assert (result.is_complete, await filling.left("true")) == (True, 500)
 
 
+@pytest.mark.slow
 async def test_a_row_that_cannot_be_changed(filling: Filling) -> None:
     """The others are changed; it is kept with its error, without its values, and tried again."""
     await filling.connection.execute(
@@ -241,6 +253,7 @@ async def test_a_row_that_cannot_be_changed(filling: Filling) -> None:
     assert [(place, code) for place, code, _ in await state.failures(9)] == [(["500"], "23514")]
 
 
+@pytest.mark.slow
 async def test_a_filter_that_never_becomes_false(filling: Filling) -> None:
     """It is found while the first batches run, not after hours."""
     filling.widen(todo="size >= 0")
@@ -256,6 +269,7 @@ async def test_too_early(filling: Filling) -> None:
         await filling.run()
 
 
+@pytest.mark.slow
 async def test_an_edited_class(filling: Filling) -> None:
     """A run that has begun goes on with the same class, or not at all."""
     filling.widen(batch_rows=(10, 10))
@@ -265,6 +279,7 @@ async def test_an_edited_class(filling: Filling) -> None:
         await filling.run()
 
 
+@pytest.mark.slow
 async def test_a_range_is_split_in_the_middle_of_a_batch(filling: Filling) -> None:
     """The batch waits for whoever splits, keeps how far it came, and ends at the new end."""
     await filling.connection.execute(
@@ -294,6 +309,7 @@ async def test_a_range_is_split_in_the_middle_of_a_batch(filling: Filling) -> No
     assert (result.is_complete, result.changed, await filling.left()) == (True, 1000, 0)
 
 
+@pytest.mark.slow
 async def test_workers_share_one_range(filling: Filling) -> None:
     """A worker without work takes half of what another has left."""
     filling.write(
@@ -321,6 +337,7 @@ async def test_workers_share_one_range(filling: Filling) -> None:
     assert await filling.connection.fetchval("SELECT max(wide) FROM files") == 4
 
 
+@pytest.mark.slow
 async def test_a_statement_that_cannot_work(filling: Filling) -> None:
     """It stops at once, and says what the server says; nothing is changed."""
     filling.widen(sets={"wide": "no_such_function(size)"})
@@ -362,6 +379,7 @@ async def test_a_role_that_may_not_write(filling: Filling) -> None:
         await filling.connection.execute("DROP OWNED BY poor_filler; DROP ROLE poor_filler")
 
 
+@pytest.mark.slow
 async def test_values_of_python_for_a_partitioned_table(
     tmp_path: Path, databases: Databases
 ) -> None:
@@ -388,6 +406,7 @@ async def test_values_of_python_for_a_partitioned_table(
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_python_that_leaves_rows_as_they_are(filling: Filling) -> None:
     """Where no row gets a value there is no progress, and the run says so."""
     filling.write(
@@ -407,6 +426,7 @@ async def test_python_that_leaves_rows_as_they_are(filling: Filling) -> None:
     assert await filling.left() == 1
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("is_python", [False, True])
 async def test_a_row_that_a_trigger_leaves_as_it_is(filling: Filling, is_python: bool) -> None:
     """No batch changes it, and laps do not follow each other without an end."""
@@ -424,6 +444,7 @@ async def test_a_row_that_a_trigger_leaves_as_it_is(filling: Filling, is_python:
     assert await filling.left() == 1
 
 
+@pytest.mark.slow
 async def test_a_range_that_is_not_where_a_batch_begins(filling: Filling) -> None:
     """Two sessions that walk one range, after a lease was lost, do not set it back."""
     filling.widen(batch_rows=(10, 10))

@@ -26,6 +26,7 @@ async def fill(self, rows):
 """
 
 
+@pytest.mark.slow
 async def test_from_the_plan_to_its_end(filling: Filling, launcher: Launcher) -> None:
     """Plan and dry run change nothing; the run does, and says so."""
     filling.widen()
@@ -43,6 +44,7 @@ async def test_from_the_plan_to_its_end(filling: Filling, launcher: Launcher) ->
     assert listed.out.splitlines()[1].split() == ["wide", "files", "0001", "1,000", "complete"]
 
 
+@pytest.mark.slow
 async def test_events_as_json(filling: Filling, launcher: Launcher) -> None:
     """One object a line, the last one about the end."""
     filling.widen()
@@ -74,6 +76,7 @@ async def test_on_a_terminal_it_is_drawn(filling: Filling) -> None:
     assert "walked" not in terminal.now
 
 
+@pytest.mark.slow
 async def test_a_signal_and_a_second_run(filling: Filling, launcher: Launcher) -> None:
     """The batch at hand ends, the exit code is that of the signal, and the rest is done later."""
     filling.write("wide", SLOW)
@@ -95,6 +98,7 @@ async def test_a_signal_and_a_second_run(filling: Filling, launcher: Launcher) -
     assert f"this run changed {left} rows" in done.err
 
 
+@pytest.mark.slow
 async def test_paused_and_resumed_from_another_terminal(
     filling: Filling, launcher: Launcher
 ) -> None:
@@ -119,6 +123,7 @@ async def test_paused_and_resumed_from_another_terminal(
     assert (ended.code, await filling.left()) == (0, 0), ended.err
 
 
+@pytest.mark.slow
 async def test_cancelled_while_it_runs(filling: Filling, launcher: Launcher) -> None:
     """Its sessions end, and what they changed stays."""
     filling.write("wide", SLOW)
@@ -135,6 +140,7 @@ async def test_cancelled_while_it_runs(filling: Filling, launcher: Launcher) -> 
     assert 0 < await filling.left() < 1000
 
 
+@pytest.mark.slow
 async def test_failed_rows_and_another_try(filling: Filling, launcher: Launcher) -> None:
     """They are shown with their errors, and tried again once the cause is gone."""
     await filling.connection.execute(
@@ -152,6 +158,7 @@ async def test_failed_rows_and_another_try(filling: Filling, launcher: Launcher)
     assert (again.code, await filling.left()) == (0, 0), again.err
 
 
+@pytest.mark.slow
 async def test_a_refused_run_changes_nothing(filling: Filling, launcher: Launcher) -> None:
     """Neither parameters of a paused backfill nor the schema of a database without one."""
     filling.widen()
@@ -172,6 +179,7 @@ async def test_a_refused_run_changes_nothing(filling: Filling, launcher: Launche
     assert (paused.code, await filling.connection.fetchval(state)) == (3, "{}"), paused.err
 
 
+@pytest.mark.slow
 async def test_two_that_write_the_same_column(filling: Filling, launcher: Launcher) -> None:
     """Also where each spells the table in its own way."""
     filling.widen()

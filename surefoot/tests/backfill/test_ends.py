@@ -24,6 +24,7 @@ def laps_of(filling: Filling) -> list[tuple[int, int]]:
     return [(each.lap, each.changed) for each in filling.told if isinstance(each, LapDone)]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("takes_too_long", [False, True])
 async def test_a_look_that_takes_long(
     filling: Filling, monkeypatch: pytest.MonkeyPatch, takes_too_long: bool
@@ -41,6 +42,7 @@ async def test_a_look_that_takes_long(
     )
 
 
+@pytest.mark.slow
 async def test_a_row_that_comes_behind_the_last_lap(
     filling: Filling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +63,7 @@ async def test_a_row_that_comes_behind_the_last_lap(
     assert laps_of(filling)[-1] == (3, 1)
 
 
+@pytest.mark.slow
 async def test_rows_that_came_after_an_end_with_failed_rows(filling: Filling) -> None:
     """They are changed, and the rows that failed wait to be tried again."""
     await filling.connection.execute("ALTER TABLE files ADD CHECK (wide < 999)")
@@ -78,6 +81,7 @@ async def test_rows_that_came_after_an_end_with_failed_rows(filling: Filling) ->
     assert laps_of(filling) == []
 
 
+@pytest.mark.slow
 async def test_the_last_line_of_a_run_that_was_stopped(filling: Filling) -> None:
     """It says the state that was seen, and `cancelled` where there is none."""
     filling.widen(batch_rows=(10, 10))
@@ -88,6 +92,7 @@ async def test_the_last_line_of_a_run_that_was_stopped(filling: Filling) -> None
     assert line.startswith("STOPPED  wide is running and not complete; this run changed ")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("revoked", "missing"),
     [
@@ -131,6 +136,7 @@ async def test_a_dry_run_needs_what_a_run_needs(
         await filling.connection.execute(gone)
 
 
+@pytest.mark.slow
 async def test_no_session_is_left_where_a_run_is_cancelled_as_it_begins(
     filling: Filling, monkeypatch: pytest.MonkeyPatch
 ) -> None:

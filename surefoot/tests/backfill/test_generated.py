@@ -105,6 +105,7 @@ async def begin(shop: Shop, *columns: str, rows: str) -> None:
     await shop.connection.execute(f"INSERT INTO orders {rows}")
 
 
+@pytest.mark.slow
 async def test_a_required_column(shop: Shop) -> None:
     """Its value is for a person to write; nothing runs before, and nothing says it is in order."""
     await begin(shop, rows="SELECT n FROM generate_series(1, 500) n")
@@ -262,6 +263,7 @@ async def test_a_column_that_was_optional(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_plain_tables_need_none(shop: Shop) -> None:
     """Their columns are required at once."""
     await begin(shop, 'Column("size", Integer)', rows="VALUES (1, 5)")

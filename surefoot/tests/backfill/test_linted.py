@@ -56,6 +56,7 @@ async def found(filling: Filling, name: str = "wide") -> Sequence[Finding]:
     return examine(TriedBackfill(path, path.read_text("utf-8"), trial))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("others", "expected"),
     [
@@ -95,6 +96,7 @@ async def test_what_is_seen_of_a_batch(
     assert await filling.connection.fetchval("SHOW enable_seqscan") == "on"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "index",
     ["CREATE INDEX ON prices (file)", "CREATE INDEX ON prices (file, price)"],
@@ -199,6 +201,7 @@ FOR EACH ROW EXECUTE FUNCTION enlarge()
 """)'''
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("more", "requires_code", "expected"),
     [
@@ -239,6 +242,7 @@ async def test_every_rule_on_backfills_has_a_case() -> None:
     assert {rule.id for rule in RULES} == {SCAN, WORKS, REPEATS, STEP}
 
 
+@pytest.mark.slow
 async def test_a_comment_allows_a_finding(filling: Filling, databases: Databases) -> None:
     """At its attribute."""
     filling.write(
@@ -258,6 +262,7 @@ async def test_a_comment_allows_a_finding(filling: Filling, databases: Databases
     assert of_backfills((await linted(filling, databases)).findings) == [REPEATS]
 
 
+@pytest.mark.slow
 async def test_the_command(filling: Filling, launcher: Launcher) -> None:
     """It tries backfills that no revision requires, and points at the line."""
     filling.widen(todo="size >= 0", sets={"size": "size + 1"})

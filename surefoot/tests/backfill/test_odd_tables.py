@@ -86,6 +86,7 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.sample(18)
 @pytest.mark.parametrize("case", TABLES)
 @pytest.mark.parametrize("workers", [1, 3])
 async def test_every_row(tmp_path: Path, databases: Databases, case: str, workers: int) -> None:

@@ -39,6 +39,7 @@ async def told(filling: Filling) -> Sequence[tuple[str, str | None, str | None]]
     return [(row.revision, row.reason, row.error) for row in rows if row.outcome == "backfill"]
 
 
+@pytest.mark.slow
 async def test_began_and_complete(filling: Filling) -> None:
     """Two rows; a run with nothing to do writes none, and one with rows says so again."""
     filling.widen()
@@ -59,6 +60,7 @@ async def test_began_and_complete(filling: Filling) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_failed_rows(filling: Filling) -> None:
     """Their number is the error of the row."""
     filling.widen()
@@ -87,6 +89,7 @@ async def test_paused_resumed_cancelled(filling: Filling) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_revisions_are_as_before(filling: Filling, launcher: Launcher) -> None:
     """For the start-up check, `current` and the next upgrade; an unfinished step stays so."""
     before = await rows_of(filling)
@@ -111,6 +114,7 @@ async def test_revisions_are_as_before(filling: Filling, launcher: Launcher) -> 
     assert unfinished([begun, Row("0001", "upgrade", "backfill", "backfill", "")]) == begun
 
 
+@pytest.mark.slow
 async def test_a_ledger_of_an_older_build(filling: Filling) -> None:
     """Its check does not allow the rows: it is widened."""
     await filling.connection.execute(
@@ -122,6 +126,7 @@ async def test_a_ledger_of_an_older_build(filling: Filling) -> None:
     assert len(await told(filling)) == 2
 
 
+@pytest.mark.slow
 async def test_without_a_ledger(filling: Filling) -> None:
     """Nothing is written, and nothing said."""
     await filling.connection.execute("DROP TABLE alembic_version_ledger")
@@ -131,6 +136,7 @@ async def test_without_a_ledger(filling: Filling) -> None:
     assert (gone, [each for each in filling.told if isinstance(each, Unrecorded)]) == (True, [])
 
 
+@pytest.mark.slow
 async def test_beside_an_upgrade(filling: Filling, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutex is held for too long: that is told. The next run writes how it ended, once."""
     monkeypatch.setattr(record, "WAIT_S", 0.5)
@@ -147,6 +153,7 @@ async def test_beside_an_upgrade(filling: Filling, monkeypatch: pytest.MonkeyPat
     assert await told(filling) == [("0001", "wide complete: 1,000 rows changed", None)]
 
 
+@pytest.mark.slow
 async def test_a_role_that_may_not_write_the_ledger(filling: Filling) -> None:
     """The rows of the table are changed, and the reason is told."""
     filling.widen()

@@ -49,6 +49,7 @@ def fill_again(filling: Filling) -> None:
     requiring(filling.chain, filling.chain.add("op.execute('SELECT 1')"), "again")
 
 
+@pytest.mark.slow
 async def test_refused_until_it_is_complete(contracting: Filling, launcher: Launcher) -> None:
     """Nothing is changed, and the message names the commands in their order."""
     url = contracting.database.url
@@ -62,6 +63,7 @@ async def test_refused_until_it_is_complete(contracting: Filling, launcher: Laun
     assert passed.code == 0, passed.err
 
 
+@pytest.mark.slow
 async def test_refused_where_rows_are_left(contracting: Filling, launcher: Launcher) -> None:
     """A backfill that was complete is not, once a row matches its filter again."""
     await contracting.run()
@@ -72,6 +74,7 @@ async def test_refused_where_rows_are_left(contracting: Filling, launcher: Launc
     assert (refused.code, "match its filter again" in refused.err) == (3, True), refused.err
 
 
+@pytest.mark.slow
 async def test_an_empty_table_needs_none(contracting: Filling, launcher: Launcher) -> None:
     """There is nothing to change."""
     await contracting.connection.execute("TRUNCATE files")
@@ -80,6 +83,7 @@ async def test_an_empty_table_needs_none(contracting: Filling, launcher: Launche
     assert passed.code == 0, passed.err
 
 
+@pytest.mark.slow
 async def test_a_table_that_is_not_there(contracting: Filling, launcher: Launcher) -> None:
     """It is no empty table: its name may be wrong."""
     contracting.widen(table="filez")
@@ -88,6 +92,7 @@ async def test_a_table_that_is_not_there(contracting: Filling, launcher: Launche
     assert (refused.code, "there is no table filez" in refused.err) == (3, True), refused.err
 
 
+@pytest.mark.slow
 async def test_rows_that_the_role_does_not_see(contracting: Filling, launcher: Launcher) -> None:
     """A table that shows no row is not taken for an empty one."""
     await contracting.connection.execute(
@@ -104,6 +109,7 @@ async def test_rows_that_the_role_does_not_see(contracting: Filling, launcher: L
         await contracting.connection.execute(gone)
 
 
+@pytest.mark.slow
 async def test_a_fresh_database(
     contracting: Filling, launcher: Launcher, databases: Databases
 ) -> None:
@@ -113,6 +119,7 @@ async def test_a_fresh_database(
     assert passed.code == 0, passed.err
 
 
+@pytest.mark.slow
 async def test_rows_and_both_revisions_pending(
     contracting: Filling, launcher: Launcher, databases: Databases
 ) -> None:
@@ -130,6 +137,7 @@ async def test_rows_and_both_revisions_pending(
     assert "`surefoot upgrade 0003`, then `surefoot backfill run again" in refused.err
 
 
+@pytest.mark.slow
 async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> None:
     """Expand, fill and contract; also where the expand revision is pending."""
     url = contracting.database.url
@@ -143,6 +151,7 @@ async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> N
     assert await contracting.left("wide IS NULL OR again IS NULL") == 0
 
 
+@pytest.mark.slow
 async def test_a_name_that_is_wrong(filling: Filling, launcher: Launcher) -> None:
     """The nearest is named."""
     filling.widen()
@@ -159,6 +168,7 @@ async def test_the_lock_has_the_code(contracting: Filling) -> None:
         await contracting.run()
 
 
+@pytest.mark.slow
 async def test_lint_sees_the_rows_as_they_will_be(contracting: Filling, launcher: Launcher) -> None:
     """On the scratch database the backfill runs before the revision that requires it."""
     contracting.chain.add(
@@ -170,6 +180,7 @@ async def test_lint_sees_the_rows_as_they_will_be(contracting: Filling, launcher
     assert "on the scratch database" not in linted.err, linted.err
 
 
+@pytest.mark.slow
 async def test_lint_sees_that_the_sql_is_wrong(filling: Filling, launcher: Launcher) -> None:
     """Also where the scratch table has no rows."""
     filling.widen(sets={"wide": "sise"})

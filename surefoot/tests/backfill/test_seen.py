@@ -71,6 +71,7 @@ async def test_none_has_begun(filling: Filling) -> None:
     assert (backfills, text_of(page), samples, ready["backfills"]) == ([], "", {}, [])
 
 
+@pytest.mark.slow
 async def test_one_that_runs(filling: Filling) -> None:
     """A bar with a label, rows, rate, time left, and the command that pauses it."""
     filling.widen(batch_rows=(10, 10))
@@ -115,6 +116,7 @@ async def test_one_that_runs(filling: Filling) -> None:
     assert samples["surefoot_backfill_waits", "wide"] == 0
 
 
+@pytest.mark.slow
 async def test_interrupted_paused_and_complete(filling: Filling) -> None:
     """Each names the next command; those that are complete are folded away."""
     filling.widen(batch_rows=(10, 10))
@@ -140,6 +142,7 @@ async def test_interrupted_paused_and_complete(filling: Filling) -> None:
     assert samples["surefoot_backfill_state", "wide", "complete"] == 1
 
 
+@pytest.mark.slow
 async def test_a_process_that_was_killed(filling: Filling, launcher: Launcher) -> None:
     """Its sessions end with it: the backfill is interrupted."""
     filling.widen(batch_rows=(10, 10))
@@ -159,6 +162,7 @@ async def test_a_process_that_was_killed(filling: Filling, launcher: Launcher) -
     assert (found.state, found.sessions, found.processes) == ("interrupted", [], 0)
 
 
+@pytest.mark.slow
 async def test_rows_that_failed(filling: Filling) -> None:
     """They need attention."""
     filling.widen()
@@ -174,6 +178,7 @@ async def test_rows_that_failed(filling: Filling) -> None:
     assert samples["surefoot_backfill_rows_failed", "wide"] == 2
 
 
+@pytest.mark.slow
 async def test_why_no_batch_begins(filling: Filling, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that waits keeps the reason in the database, where everybody reads it."""
     filling.widen(batch_rows=(10, 10))
@@ -201,6 +206,7 @@ async def test_why_no_batch_begins(filling: Filling, monkeypatch: pytest.MonkeyP
     assert (found.state, found.waits, found.as_json()["held"]) == ("interrupted", None, None)
 
 
+@pytest.mark.slow
 async def test_tables_that_may_not_be_read(filling: Filling) -> None:
     """That part of the page says so; the watch does not know, and the service is ready."""
     filling.widen()

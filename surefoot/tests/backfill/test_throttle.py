@@ -164,6 +164,7 @@ async def test_a_vacuum_at_work(files: Connection, empty_database: Database) -> 
                 await work
 
 
+@pytest.mark.slow
 async def test_the_rate_of_wal(files: Connection) -> None:
     """From two looks, once they are far enough apart."""
     lookout = Lookout("files", replace(NOTHING, wal_bytes_per_s=0))
@@ -176,6 +177,7 @@ async def test_the_rate_of_wal(files: Connection) -> None:
     assert wal_rate(QUIET, replace(QUIET, at_s=12.0, wal_bytes=7)) == 3.5
 
 
+@pytest.mark.slow
 async def test_an_archiver_that_fails(private_server: PrivateServer) -> None:
     """It is told, and how many files wait; a role that may not count them is told that."""
     options = {"archive_mode": "on", "archive_command": "false", "wal_level": "replica"}
@@ -198,6 +200,7 @@ async def test_an_archiver_that_fails(private_server: PrivateServer) -> None:
         assert (off.reason, off.untold) == (None, [])
 
 
+@pytest.mark.slow
 async def test_a_standby_behind(private_server: PrivateServer) -> None:
     """It is named by its application_name, with bytes or with seconds."""
     primary = private_server(**REPLICATING)
@@ -225,6 +228,7 @@ async def test_a_standby_behind(private_server: PrivateServer) -> None:
             ]
 
 
+@pytest.mark.slow
 async def test_a_slot_behind(private_server: PrivateServer) -> None:
     """It is named; one that has lost its WAL as well, and what to do."""
     options = {"wal_level": "logical", "max_slot_wal_keep_size": "16MB", "max_wal_size": "32MB"}
@@ -336,6 +340,7 @@ def service() -> Iterator[str]:
         server.server_close()
 
 
+@pytest.mark.slow
 async def test_a_service_that_is_slow(files: Connection) -> None:
     """By a URL or a statement; an error counts, and the session goes on after it."""
     with service() as url:

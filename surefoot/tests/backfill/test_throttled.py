@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from harness.backfills import Filling
 from surefoot import Limits
 from surefoot.backfill.events import Held
@@ -13,6 +15,7 @@ from surefoot.backfill.run import run
 from surefoot.connect.throttle import Throttle
 
 
+@pytest.mark.slow
 async def test_it_waits_for_a_slow_service(filling: Filling) -> None:
     """The probe says that it is slow; once it is not, the rest is done."""
     await filling.connection.execute(

@@ -54,6 +54,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     meters.shutdown()
 
 
+@pytest.mark.slow
 async def test_a_run(filling: Filling, told: Told) -> None:
     """Its laps are events, and its rows are counted as they are changed."""
     filling.widen()

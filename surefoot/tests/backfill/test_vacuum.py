@@ -67,6 +67,7 @@ async def seen(filling: Filling, kind: type[object], count: int) -> None:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("table", ["files", "files_1"])
 async def test_dead_rows_go_within_a_lap(filling: Filling, table: str) -> None:
     """Those of a partition, too."""
@@ -87,6 +88,7 @@ async def test_dead_rows_go_within_a_lap(filling: Filling, table: str) -> None:
     assert vacuumed == table
 
 
+@pytest.mark.slow
 async def test_rows_that_an_old_transaction_sees_are_not_vacuumed_again(filling: Filling) -> None:
     """They would stay dead however often the table is read."""
     old = await asyncpg.connect(filling.database.url)
@@ -102,6 +104,7 @@ async def test_rows_that_an_old_transaction_sees_are_not_vacuumed_again(filling:
         await old.close()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("throttle", [Throttle(dead_part=None), Throttle()])
 async def test_it_is_not_vacuumed_below_the_threshold(filling: Filling, throttle: Throttle) -> None:
     """Or where none is set."""
@@ -135,6 +138,7 @@ async def ended(filling: Filling, pid: int) -> None:
     await seen(filling, Walked, 3)
 
 
+@pytest.mark.slow
 async def test_the_session_that_looks_is_lost_while_it_vacuums(filling: Filling) -> None:
     """Another one looks, and the batches go on."""
     async with vacuuming(filling) as pid:
@@ -145,6 +149,7 @@ async def test_the_session_that_looks_is_lost_while_it_vacuums(filling: Filling)
         await ended(filling, pid)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
 async def test_a_vacuum_is_ended_from_outside(filling: Filling, end: str) -> None:
     """It is told, and the batches go on."""
@@ -154,6 +159,7 @@ async def test_a_vacuum_is_ended_from_outside(filling: Filling, end: str) -> Non
         await ended(filling, pid)
 
 
+@pytest.mark.slow
 async def test_a_partition_is_dropped_while_another_one_is_vacuumed(filling: Filling) -> None:
     """That is no reason to end."""
     await filling.connection.execute(
@@ -173,6 +179,7 @@ async def test_a_partition_is_dropped_while_another_one_is_vacuumed(filling: Fil
         await seen(filling, Walked, 3)
 
 
+@pytest.mark.slow
 async def test_a_session_that_waits_for_the_table_ends_the_vacuum(filling: Filling) -> None:
     """As it ends an autovacuum."""
     async with vacuuming(filling):
@@ -180,6 +187,7 @@ async def test_a_session_that_waits_for_the_table_ends_the_vacuum(filling: Filli
         assert await filling.connection.fetchval(AT_WORK) is None
 
 
+@pytest.mark.slow
 async def test_a_role_that_may_not_vacuum(filling: Filling) -> None:
     """The server only warns; so the run does not say that it was vacuumed."""
     await filling.connection.execute(

@@ -52,6 +52,7 @@ def test_users_that_come_and_go_always_get_a_server(state_dir: Path) -> None:
         time.sleep(0.09)  # about when the supervisor looks for users
 
 
+@pytest.mark.slow
 async def test_data_is_kept_between_runs(state_dir: Path) -> None:
     """Commits are there when the next command starts the server."""
     with EmbeddedServer(state_dir).use() as running:
@@ -71,6 +72,7 @@ async def test_the_database_is_made_again_after_it_was_dropped(state_dir: Path) 
             assert await value(again.url(), "SELECT current_user") == "surefoot"
 
 
+@pytest.mark.slow
 async def test_no_port_is_open(state_dir: Path) -> None:
     """Only who can enter the socket's folder can connect."""
     with quick(state_dir).use() as running:
@@ -91,6 +93,7 @@ async def test_the_development_server_survives_a_crash_of_the_machine(state_dir:
         assert await value(running.url(), "SHOW full_page_writes") == "on"
 
 
+@pytest.mark.slow
 def test_a_pinned_server_stays_without_users_until_it_is_stopped(state_dir: Path) -> None:
     """start() keeps it; stop() ends it, and says whether there was one."""
     server = quick(state_dir)
@@ -104,6 +107,7 @@ def test_a_pinned_server_stays_without_users_until_it_is_stopped(state_dir: Path
     assert server.stop() is False
 
 
+@pytest.mark.slow
 def test_stop_refuses_while_others_use_the_server(state_dir: Path) -> None:
     """The refusal names them and changes nothing; with now=True they lose it."""
     server = quick(state_dir)

@@ -25,6 +25,7 @@ def test_a_killed_user_leaves_no_server(state_dir: Path) -> None:
     assert eventually(lambda: not is_running(postgres) and not is_running(supervisor))
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_takes_the_server_along_and_the_next_start_mends_it(
     state_dir: Path,
 ) -> None:
@@ -38,6 +39,7 @@ def test_a_killed_supervisor_takes_the_server_along_and_the_next_start_mends_it(
             assert not is_running(postgres)
 
 
+@pytest.mark.slow
 def test_a_killed_server_ends_its_supervisor_and_the_next_start_mends_it(state_dir: Path) -> None:
     """A command that comes the moment after the kill waits for the new server."""
     with user(state_dir, durable=True) as left:
@@ -60,6 +62,7 @@ def test_a_terminated_supervisor_stops_the_server_properly(state_dir: Path) -> N
     assert not (state_dir / "data" / "postmaster.pid").exists()
 
 
+@pytest.mark.slow
 async def test_committed_data_survives_all_kills_at_once(state_dir: Path) -> None:
     """Client, supervisor and server killed together: the next start recovers."""
     killed = User(state_dir, durable=True)

@@ -55,6 +55,7 @@ def test_a_socket_folder_that_is_open_to_others_is_refused(empty_state_dir: Path
         socket_folder.rmdir()
 
 
+@pytest.mark.slow
 def test_a_removed_state_folder_ends_its_server(state_dir: Path) -> None:
     """`rm -rf` of the folder stops it."""
     state = quick(state_dir).start()
@@ -97,6 +98,7 @@ def test_a_named_folder_without_the_programs_is_a_clear_error(state_dir: Path) -
     assert str(missing.value) == (f"{state_dir.parent} lacks initdb and postgres")
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_shows_its_log(state_dir: Path) -> None:
     """The reason stands in the error, not only in a file."""
     server = EmbeddedServer(state_dir, durable=False, options={"no_such_setting": "1"})

@@ -39,6 +39,7 @@ async def catalog(made: AsyncEngine) -> Catalog:
         return await connection.run_sync(snapshot)
 
 
+@pytest.mark.slow
 async def test_a_copy_has_the_same_catalog(
     database: Database, connection: AsyncConnection, empty: AsyncEngine
 ) -> None:

@@ -69,6 +69,7 @@ async def test_one_of_many_applies_the_last_three(
     assert [tuple(row) for row in rows] == [(f"t{n}", 1) for n in range(1, 6)]
 
 
+@pytest.mark.slow
 async def test_nothing_to_do_takes_no_lock(
     counted: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -125,6 +125,7 @@ async def test_a_signal_ends_the_pause_between_two_attempts(
     await check_left(empty_database, watcher, "applied", "measured", "failed")
 
 
+@pytest.mark.slow
 async def test_a_signal_cancels_an_index_build(
     chain: Chain,
     launcher: Launcher,
@@ -168,6 +169,7 @@ async def test_a_cancelled_task_cancels_the_statement(
     assert await watcher.fetchval("SELECT to_regclass('half') IS NULL")
 
 
+@pytest.mark.slow
 async def test_a_timeout_around_an_upgrade_is_a_cancellation(
     sleepy: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -33,6 +33,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("body", "state", "said"), MOMENTS.values(), ids=MOMENTS)
 async def test_a_run_whose_session_was_ended_stops_before_its_next_commit(
     chain: Chain,
@@ -76,6 +77,7 @@ async def test_a_run_whose_session_was_ended_stops_before_its_next_commit(
     assert "OK  2 applied" in again.err
 
 
+@pytest.mark.slow
 async def test_a_run_whose_session_was_ended_in_an_index_build_goes_on(
     chain: Chain,
     launcher: Launcher,

@@ -60,6 +60,7 @@ async def test_the_attempt_after_the_blocker_has_gone_succeeds(
     ) == (failing + 1)
 
 
+@pytest.mark.slow
 async def test_each_attempt_begins_with_the_module_as_it_is_loaded(
     blocked: Chain, launcher: Launcher, empty_database: Database, blocker: asyncpg.Connection
 ) -> None:
@@ -109,6 +110,7 @@ async def test_autovacuum_gives_way(
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_the_session_is_as_it_was(
     blocked: Chain, empty_database: Database, blocker: asyncpg.Connection
 ) -> None:

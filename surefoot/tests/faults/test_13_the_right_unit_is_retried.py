@@ -62,6 +62,7 @@ async def test_a_lock_timeout_in_a_transaction_repeats_the_revision(
     assert "BLOCKED [lock-blocked]  0003 did not get its lock in time; nothing of it" in result.err
 
 
+@pytest.mark.slow
 async def test_a_lock_timeout_outside_a_transaction_repeats_the_step(
     chain: Chain,
     launcher: Launcher,

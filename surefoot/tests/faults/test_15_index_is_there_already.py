@@ -45,6 +45,7 @@ async def found(watcher: asyncpg.Connection) -> tuple[object, ...]:
 WANTED = 'CREATE INDEX "T id" ON public.t USING btree (a) WHERE (b > 0)'
 
 
+@pytest.mark.slow
 async def test_an_invalid_one_is_rebuilt(
     indexed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -57,6 +58,7 @@ async def test_an_invalid_one_is_rebuilt(
     assert await found(watcher) == (True, WANTED)
 
 
+@pytest.mark.slow
 async def test_the_same_one_is_left_alone(
     indexed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -69,6 +71,7 @@ async def test_the_same_one_is_left_alone(
     assert await watcher.fetchval("SELECT '\"T id\"'::regclass::oid") == before
 
 
+@pytest.mark.slow
 async def test_a_session_that_ends_in_the_comparison_is_said_to_have_ended(
     indexed: Chain,
     launcher: Launcher,
@@ -93,6 +96,7 @@ async def test_a_session_that_ends_in_the_comparison_is_said_to_have_ended(
         assert (await upgrade(Target.of(made, indexed.ini))).after == ("0002",)
 
 
+@pytest.mark.slow
 async def test_a_comparison_that_was_interrupted_is_repeated_in_the_same_session(
     indexed: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -38,6 +38,7 @@ async def nothing_happened(result: Result, watcher: asyncpg.Connection) -> None:
     assert await watcher.fetchval("SELECT count(*) FROM alembic_version_ledger") == 4
 
 
+@pytest.mark.sample(2)
 async def test_an_edited_revision_is_refused(
     changed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -57,6 +58,7 @@ async def test_an_edited_revision_is_refused(
     await nothing_happened(result, watcher)
 
 
+@pytest.mark.slow
 async def test_an_edited_downgrade_counts_too(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -69,6 +71,7 @@ async def test_an_edited_downgrade_counts_too(
     await nothing_happened(result, watcher)
 
 
+@pytest.mark.slow
 async def test_an_edited_file_that_the_lock_does_not_know_is_refused(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -104,6 +107,7 @@ async def test_a_deleted_revision_is_refused(
     await nothing_happened(result, watcher)
 
 
+@pytest.mark.slow
 async def test_the_newest_revision_deleted_is_a_newer_database(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -129,6 +133,7 @@ async def test_an_edit_is_refused_under_a_newer_database_too(
     await nothing_happened(result, watcher)
 
 
+@pytest.mark.sample(2)
 async def test_a_revision_before_an_applied_one_is_refused(
     changed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -194,6 +199,7 @@ async def test_what_does_not_run_does_not_matter(
     assert "OK  1 applied" in result.err
 
 
+@pytest.mark.slow
 async def test_a_ledger_that_was_edited_by_hand_is_refused(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -44,6 +44,7 @@ async def recorded(url: str) -> list[tuple[str, str]]:
     return [tuple(row) for row in rows]
 
 
+@pytest.mark.slow
 async def test_an_extension_that_a_server_lacks(
     small: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -181,6 +182,7 @@ async def test_a_standby(small: Chain, launcher: Launcher, private_server: Priva
     assert await recorded(url) == [("0001", "applied"), ("0001", "measured")]
 
 
+@pytest.mark.slow
 async def test_a_database_that_is_not_there(
     small: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -214,6 +216,7 @@ async def test_a_database_of_another_project(
     assert await watcher.fetchval("SELECT to_regclass('alembic_version_ledger') IS NULL")
 
 
+@pytest.mark.slow
 async def test_a_role_that_may_read_the_version_table_alone_is_told_what_it_lacks(
     small: Chain, launcher: Launcher, empty_database: Database, role: str
 ) -> None:

@@ -44,6 +44,7 @@ async def test_an_upgrade_is_refused(
     assert [row[0] for row in names] == ["theirs"]
 
 
+@pytest.mark.slow
 async def test_a_lost_revision_table_is_refused(
     small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -92,6 +93,7 @@ async def test_an_emptied_revision_table_without_a_ledger_is_refused_too(
     assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
 
 
+@pytest.mark.slow
 async def test_tables_of_somebody_else_are_adopted_at_base(
     small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

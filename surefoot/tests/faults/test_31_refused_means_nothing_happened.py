@@ -103,6 +103,7 @@ BODIES = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("sql", [(), ("--sql",)], ids=["online", "offline"])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 async def test_a_function_of_which_a_call_runs_nothing_is_refused(
@@ -187,6 +188,7 @@ async def test_an_id_on_which_alembic_does_not_agree_is_refused(
     assert await state(chain, watcher) == found
 
 
+@pytest.mark.sample(11)
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -270,6 +272,7 @@ async def test_a_revision_without_a_source_is_refused(
     assert await state(chain, watcher) == before
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", [".#0002_change.py", "__init__.py"])
 async def test_a_file_that_alembic_ignores_is_ignored(
     chain: Chain, launcher: Launcher, empty_database: Database, name: str

@@ -156,6 +156,7 @@ async def test_a_ledger_without_a_row_gets_what_the_revision_table_has(
     assert again.code == 0, again.err
 
 
+@pytest.mark.slow
 async def test_a_ledger_that_was_dropped_is_created_again(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -184,6 +185,7 @@ async def test_a_ledger_that_was_dropped_is_created_again(
     ]
 
 
+@pytest.mark.slow
 async def test_both_tables_left_out_of_a_dump_are_refused(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -283,6 +285,7 @@ async def test_a_revision_that_was_inserted_and_applied_by_hand_is_adopted(
     assert "at head 0003. Nothing to do" in result.err
 
 
+@pytest.mark.slow
 async def test_a_purging_stamp_that_is_true_is_one_transaction(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -311,6 +314,7 @@ async def test_a_row_too_many_above_the_ledger_is_told_as_such(
     assert ADOPT in result.err
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("revision", ["0003", "0002"])
 async def test_a_stamp_beside_a_row_too_many_is_refused(
     applied: Chain,
@@ -336,6 +340,7 @@ async def test_a_stamp_beside_a_row_too_many_is_refused(
     assert "at head 0003. Nothing to do" in result.err
 
 
+@pytest.mark.slow
 async def test_after_a_downgrade_to_base_it_was_migrated(
     applied: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -358,6 +363,7 @@ async def test_after_a_downgrade_to_base_it_was_migrated(
     )
 
 
+@pytest.mark.slow
 async def test_a_check_that_says_no_has_its_exit_code(
     applied: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -373,6 +379,7 @@ async def test_a_check_that_says_no_has_its_exit_code(
         assert result.err.startswith("ERROR [database-behind]  database ")
 
 
+@pytest.mark.slow
 async def test_commands_that_look_see_the_contradiction_that_a_run_refuses(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -395,6 +402,7 @@ async def test_commands_that_look_see_the_contradiction_that_a_run_refuses(
             await look(project, empty_database.access)
 
 
+@pytest.mark.slow
 async def test_the_history_of_a_database_that_is_ahead(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -414,6 +422,7 @@ async def test_the_history_of_a_database_that_is_ahead(
     assert result.out.splitlines()[0] == "unknown  0002  expand    Change 0002"
 
 
+@pytest.mark.slow
 async def test_an_edited_file_is_seen_at_head(
     applied: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

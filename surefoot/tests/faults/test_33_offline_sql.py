@@ -122,6 +122,7 @@ async def test_branches_that_merge_are_written_as_they_are_run(
     assert (done.code, done.out) == (0, "5 (head) (mergepoint)\n"), done.err
 
 
+@pytest.mark.slow
 async def test_a_downgrade_and_a_stamp_are_recorded_too(
     three: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -221,6 +222,7 @@ async def test_a_script_that_was_stopped_goes_on_where_the_database_is(
     ]
 
 
+@pytest.mark.slow
 async def test_a_step_outside_a_transaction_runs_in_its_turn_only(
     three: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -162,6 +162,7 @@ async def test_beside_a_lock_that_others_wait_for_no_statement_is_patient(
     assert result.code == 0, result.err
 
 
+@pytest.mark.slow
 async def test_a_statement_that_nobody_waits_for_is_patient(
     chain: Chain,
     launcher: Launcher,

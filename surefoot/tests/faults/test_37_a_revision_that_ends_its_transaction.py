@@ -214,6 +214,7 @@ async def test_a_prepared_transaction_that_the_role_may_not_end_is_not_called_ro
     await watcher.close()
 
 
+@pytest.mark.slow
 async def test_only_the_revisions_that_run_are_judged(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -29,6 +29,7 @@ def verdicts(chain: Chain) -> list[str | None]:
     return [revision.verdict for revision in read_lock(chain.lock_path)]
 
 
+@pytest.mark.slow
 async def test_a_verdict_is_of_what_was_tried(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -73,6 +74,7 @@ Environment(metadata="sample.models:metadata", database=of_production).run()
 """
 
 
+@pytest.mark.slow
 async def test_a_lock_is_written_and_a_schema_adopted_beside_production(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -375,6 +375,7 @@ async def test_a_downgrade_that_loses_data_is_refused(
     assert await value(another.url, STATE) == before
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("options", [{}, {"reason": "they are in the archive"}])
 async def test_the_python_of_a_revision_runs_once(
     another: Database, applied: str, chain: Chain, tmp_path: Path, options: dict[str, Any]
@@ -553,6 +554,7 @@ async def test_losses_of_an_earlier_attempt_do_not_count(
     assert await value(another.url, "SELECT last_value FROM attempts") == 2
 
 
+@pytest.mark.slow
 async def test_a_chain_with_every_kind_of_step_loses_nothing_upwards(
     empty_database: Database, chain: Chain
 ) -> None:

@@ -133,6 +133,7 @@ async def test_a_dot_in_a_name_hides_no_object(project: Project) -> None:
     assert difference(found, await project.catalog()) != []
 
 
+@pytest.mark.slow
 async def test_models_with_long_names_equal_their_database(project: Project) -> None:
     """A table of 31 characters, one of 63, and the keys between them."""
     models = new_metadata()
@@ -177,6 +178,7 @@ CREATE VIEW days AS SELECT day, E'\\\\x' AS "order" FROM held WHERE span > '1 mo
 """
 
 
+@pytest.mark.slow
 async def test_settings_change_no_definition(databases: Databases) -> None:
     """Of a database that was made under them, and of one that got them later."""
     plain, others = await databases.empty(), await databases.empty()
@@ -250,6 +252,7 @@ REWRITTEN = (
 )
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("expression", REWRITTEN)
 async def test_an_expression_that_was_read_again_is_the_same(
     project: Project, expression: str

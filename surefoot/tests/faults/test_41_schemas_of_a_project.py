@@ -57,6 +57,7 @@ def revise(chain: Chain, prefix: str) -> None:
     )
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("path", "home"), [("app", None), ("public", "app")])
 async def test_alembic_check_compares_the_schemas_that_the_project_names(
     chain: Chain,
@@ -196,6 +197,7 @@ async def test_the_tests_of_a_chain_compare_its_schemas(
     }
 
 
+@pytest.mark.slow
 async def test_a_fingerprint_of_another_method_is_not_comparable(
     chain: Chain, empty_database: Database
 ) -> None:

@@ -83,6 +83,7 @@ async def test_a_revision_leaves_the_session_as_it_was(
     assert ("application_name", "of the caller") in set(map(tuple, rows))
 
 
+@pytest.mark.slow
 async def test_rows_that_were_not_counted_are_still_known_to_be_so(
     target: Target, chain: Chain
 ) -> None:

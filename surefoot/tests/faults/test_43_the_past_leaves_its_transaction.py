@@ -137,6 +137,7 @@ while bind.execute(sa.text(
 """
 
 
+@pytest.mark.slow
 async def test_a_loop_in_batches_goes_on(
     past: Past, watcher: asyncpg.Connection, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ async def test_a_loop_in_batches_goes_on(
     assert await watcher.fetchval("SELECT count(*) FROM t WHERE id > 0") == 0
 
 
+@pytest.mark.slow
 async def test_a_file_that_sends_something_else_does_not_go_on(
     past: Past, watcher: asyncpg.Connection
 ) -> None:
@@ -167,6 +169,7 @@ async def test_a_file_that_sends_something_else_does_not_go_on(
     assert await names(watcher) == ["a", "a_id", "t"]
 
 
+@pytest.mark.slow
 async def test_an_index_that_failed_is_built_again(past: Past, watcher: asyncpg.Connection) -> None:
     """A failed build is no change that is kept, and it leaves an invalid index."""
     past.add(
@@ -184,6 +187,7 @@ async def test_an_index_that_failed_is_built_again(past: Past, watcher: asyncpg.
     assert await watcher.fetchval("SELECT count(*) FROM t") == 1
 
 
+@pytest.mark.slow
 async def test_settings_of_the_session_are_sent_again(
     past: Past, watcher: asyncpg.Connection, tmp_path: Path
 ) -> None:
@@ -211,6 +215,7 @@ op.execute('CREATE TABLE b (id int)')
 """
 
 
+@pytest.mark.slow
 async def test_a_commit_that_failed_has_kept_nothing(
     past: Past, watcher: asyncpg.Connection
 ) -> None:
@@ -247,6 +252,7 @@ async def test_it_does_not_go_on_where_that_is_not_known(
     assert await watcher.fetchval("SELECT count(*) FROM t") == rows
 
 
+@pytest.mark.slow
 async def test_a_query_that_writes_fails_the_second_time(
     past: Past, watcher: asyncpg.Connection, tmp_path: Path
 ) -> None:
@@ -263,6 +269,7 @@ async def test_a_query_that_writes_fails_the_second_time(
     assert await names(watcher) == ["a", "a_id", "t"]
 
 
+@pytest.mark.slow
 async def test_a_kill_outside_of_a_transaction_is_not_known(
     past: Past, watcher: asyncpg.Connection
 ) -> None:
@@ -279,6 +286,7 @@ async def test_a_kill_outside_of_a_transaction_is_not_known(
     assert await watcher.fetchval("SELECT count(*) FROM t") == 0
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -298,6 +306,7 @@ async def test_nothing_of_it_may_be_out_of_sight(
     assert await names(watcher) == ["t"]
 
 
+@pytest.mark.slow
 async def test_a_lock_that_is_not_free_is_tried_again(
     past: Past, watcher: asyncpg.Connection
 ) -> None:
@@ -316,6 +325,7 @@ async def test_a_lock_that_is_not_free_is_tried_again(
     assert await names(watcher) == ["a", "a_id", "b", "t"]
 
 
+@pytest.mark.slow
 async def test_a_downgrade_leaves_its_transaction_too(
     past: Past, watcher: asyncpg.Connection
 ) -> None:
@@ -341,6 +351,7 @@ async def test_a_new_revision_may_not(past: Past, watcher: asyncpg.Connection) -
     assert await names(watcher) == []
 
 
+@pytest.mark.slow
 async def test_the_baseline_is_written_by_lock(past: Past, watcher: asyncpg.Connection) -> None:
     """All that there is, or up to a revision; no rule judges it."""
     past.chain.add(f"{FIRST}\n{BLOCK}")

@@ -38,6 +38,7 @@ async def rows(watcher: asyncpg.Connection) -> list[tuple[str, str, str]]:
     return [tuple(row) for row in await watcher.fetch(ROWS)]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("goal", ["head", "heads", "0005", "0003"])
 async def test_it_is_adopted_at_head(
     plain: Chain,
@@ -64,6 +65,7 @@ async def test_it_is_adopted_at_head(
     assert verified.code == 0, verified.err
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("at_head", [True, False], ids=["at head", "two before"])
 async def test_two_at_once_adopt_it_once(
     plain: Chain,
@@ -96,6 +98,7 @@ async def test_an_empty_one_has_nothing_to_adopt(
     await databases.drop(made)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("at_head", [True, False], ids=["at head", "two before"])
 async def test_a_role_that_may_not_make_the_ledger_is_refused(
     plain: Chain,

@@ -61,6 +61,7 @@ async def together(watcher: asyncpg.Connection) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 async def test_an_empty_database_gets_all_in_one_transaction(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -94,6 +95,7 @@ async def test_beside_somebody_else_each_commits_by_itself(
     assert await together(watcher) == [1, 1, 1]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("given", "expected"), [("None", [3]), ("lambda **_: None", [1, 1, 1])])
 async def test_a_function_of_the_project_hears_of_each(
     chain: Chain,
@@ -125,6 +127,7 @@ async def test_a_step_outside_the_transaction_ends_it(
     )
 
 
+@pytest.mark.slow
 async def test_a_step_outside_the_transaction_may_be_the_first_in_one(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -137,6 +140,7 @@ async def test_a_step_outside_the_transaction_may_be_the_first_in_one(
     assert await together(watcher) == [1, 1, 1, 2]
 
 
+@pytest.mark.slow
 async def test_steps_outside_a_transaction_follow_one_another(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -150,6 +154,7 @@ async def test_steps_outside_a_transaction_follow_one_another(
     assert await together(watcher) == [1, 1, 1, 2, 1]
 
 
+@pytest.mark.slow
 async def test_a_revision_that_needs_the_commit_before_it_gets_that(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -170,6 +175,7 @@ op.execute("CREATE TABLE b (id int REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
 """
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(
     ("bodies", "kept"),
     [
@@ -208,6 +214,7 @@ LEAVES = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("sql", LEAVES.values(), ids=LEAVES)
 async def test_a_commit_of_its_own_does_not_keep_what_is_not_recorded(
     chain: Chain,
@@ -249,6 +256,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("sets", "shown"), SETTINGS.values(), ids=SETTINGS)
 async def test_a_setting_does_not_reach_the_revision_behind(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection, sets: str, shown: str
@@ -263,6 +271,7 @@ async def test_a_setting_does_not_reach_the_revision_behind(
     assert await watcher.fetchval("SELECT value FROM seen") == expected
 
 
+@pytest.mark.slow
 async def test_it_ends_before_it_has_too_many_locks(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -303,6 +312,7 @@ async def test_a_second_run_does_not_get_it(
     assert await together(watcher) == [2, 1, 1]
 
 
+@pytest.mark.slow
 async def test_killed_in_the_middle_it_leaves_nothing(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

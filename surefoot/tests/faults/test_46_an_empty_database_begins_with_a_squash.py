@@ -183,6 +183,7 @@ def small(chain: Chain) -> Chain:
     return chain
 
 
+@pytest.mark.slow
 async def test_every_kind_of_object_and_row(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -208,6 +209,7 @@ async def test_every_kind_of_object_and_row(
     assert rows[0] == rows[1]
 
 
+@pytest.mark.slow
 async def test_steps_outside_a_transaction(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -225,6 +227,7 @@ async def test_steps_outside_a_transaction(
     assert (await state_of(by_squash)).differs(await state_of(by_revisions)) == ""
 
 
+@pytest.mark.slow
 async def test_the_ledger_says_so(small: Chain, launcher: Launcher, databases: Databases) -> None:
     """Its rows are those of one transaction, and verify, drift and the lock agree with it."""
     await squash(small, launcher, await databases.empty())
@@ -248,6 +251,7 @@ async def test_the_ledger_says_so(small: Chain, launcher: Launcher, databases: D
     assert (checked.code, "squashed.sql stands for 3 of them" in checked.err) == (0, True)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("encoding", "kept"), [("UTF8", "for 日本"), ("LATIN1", "for \\u65e5\\u672c")]
 )
@@ -274,6 +278,7 @@ async def test_the_ledger_keeps_the_reason(
         psql(made, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("limits", "options", "count", "expected"),
     [
@@ -308,6 +313,7 @@ async def test_what_commits_together(
     assert [*transactions.values()] == expected
 
 
+@pytest.mark.slow
 async def test_down_and_up_again(small: Chain, launcher: Launcher, databases: Databases) -> None:
     """A downgrade runs the files; an empty database begins with the squash again."""
     await squash(small, launcher, await databases.empty(), "0002")
@@ -325,6 +331,7 @@ async def test_down_and_up_again(small: Chain, launcher: Launcher, databases: Da
     assert (await state_of(made)).differs(at_head) == ""
 
 
+@pytest.mark.slow
 async def test_who_does_not_begin_with_it(
     small: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -344,6 +351,7 @@ async def test_who_does_not_begin_with_it(
     assert (result.code, "SQUASH" in result.err) == (0, False), result.err
 
 
+@pytest.mark.slow
 async def test_another_schema_for_new_objects(
     small: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -357,6 +365,7 @@ async def test_another_schema_for_new_objects(
     psql(made, "SELECT n FROM mine.t")
 
 
+@pytest.mark.slow
 async def test_constants_with_a_time_zone(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -377,6 +386,7 @@ async def test_constants_with_a_time_zone(
         assert ("SQUASH" in result.err) == begins, result.err
 
 
+@pytest.mark.slow
 async def test_an_edited_file_is_refused(
     small: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -396,6 +406,7 @@ async def test_an_edited_file_is_refused(
     assert (result.code, "APPLY" in result.err) == (0, True), result.err
 
 
+@pytest.mark.slow
 async def test_a_changed_revision_is_refused(
     small: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -419,6 +430,7 @@ async def test_a_changed_revision_is_refused(
     assert (result.code, "2 revisions as one" in result.err) == (0, True), result.err
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("to", ["0002", "0003"], ids=["then revisions", "and is done"])
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 async def test_killed_in_the_middle(
@@ -475,6 +487,7 @@ async def _names(watcher: asyncpg.Connection[asyncpg.Record]) -> list[str]:
     return [row[0] for row in found]
 
 
+@pytest.mark.slow
 async def test_two_at_once(small: Chain, launcher: Launcher, databases: Databases) -> None:
     """One begins with it, and the other has nothing to do."""
     await squash(small, launcher, await databases.empty())
@@ -486,6 +499,7 @@ async def test_two_at_once(small: Chain, launcher: Launcher, databases: Database
     assert len(told(await state_of(made))) == 3
 
 
+@pytest.mark.slow
 async def test_branches(chain: Chain, launcher: Launcher, databases: Databases) -> None:
     """A merge is squashed with its branches; one that nothing merges runs behind it."""
     for identifier, down in (("1", ""), ("2a", "1"), ("2b", "1")):
@@ -507,6 +521,7 @@ async def test_branches(chain: Chain, launcher: Launcher, databases: Databases) 
     assert (found.heads, found.differs(expected)) == (expected.heads, "")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("sql", "reason"),
     {
@@ -555,6 +570,7 @@ async def test_a_revision_that_there_is_not(
     )
 
 
+@pytest.mark.slow
 async def test_the_commands_of_a_project(
     tmp_path: Path, launcher: Launcher, databases: Databases
 ) -> None:
@@ -576,6 +592,7 @@ async def test_the_commands_of_a_project(
         assert result.code == 0, result.out
 
 
+@pytest.mark.slow
 async def test_a_branch_that_another_one_depends_on(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -595,6 +612,7 @@ async def test_a_branch_that_another_one_depends_on(
     assert (found.heads, found.differs(expected)) == (expected.heads, "")
 
 
+@pytest.mark.slow
 async def test_a_lost_connection(chain: Chain, launcher: Launcher, databases: Databases) -> None:
     """It is the error of any run."""
     chain.add(executed(WAITS))
@@ -613,6 +631,7 @@ async def test_a_lost_connection(chain: Chain, launcher: Launcher, databases: Da
     assert (await state_of(made)).heads == ()
 
 
+@pytest.mark.slow
 async def test_a_first_look_loads_no_other_library(
     small: Chain, launcher: Launcher, databases: Databases
 ) -> None:
@@ -623,6 +642,7 @@ async def test_a_first_look_loads_no_other_library(
     assert ("SQUASH" in result.stderr, result.stdout) == (True, "set()\n"), result.stderr
 
 
+@pytest.mark.slow
 async def test_roles_cannot_be_squashed(small: Chain) -> None:
     """A dump of a database has none, also on a server of our own."""
     small.add(executed("CREATE ROLE surefoot_reader"))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+import pytest
 
 from harness.databases import Database
 from harness.runs import Chain, Launcher, Result
@@ -23,6 +24,7 @@ def told(result: Result) -> Sequence[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_run_is_told_event_by_event(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -47,6 +49,7 @@ async def test_a_run_is_told_event_by_event(
     assert (back[-1]["event"], back[-1]["after"]) == ("report", ["0001"])
 
 
+@pytest.mark.slow
 async def test_who_blocks_is_an_event(
     blocked_chain: Chain,
     launcher: Launcher,

@@ -37,6 +37,7 @@ def unlocked(chain: Chain) -> Chain:
     return chain
 
 
+@pytest.mark.slow
 async def test_every_command_of_alembic_works(
     unlocked: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -75,6 +76,7 @@ async def test_a_preview_works(
     assert (done.code, "0 errors" in done.err + done.out) == (0, True), done.err
 
 
+@pytest.mark.slow
 async def test_no_revision_is_no_chain(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -89,6 +91,7 @@ async def test_no_revision_is_no_chain(
     assert "lock-file-missing" not in first.err
 
 
+@pytest.mark.slow
 async def test_an_edited_revision_is_refused_all_the_same(
     unlocked: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -134,6 +137,7 @@ async def test_lock_judges_every_revision(
     assert checked.code == 0, checked.err
 
 
+@pytest.mark.slow
 async def test_a_service_starts(
     unlocked: Chain,
     launcher: Launcher,

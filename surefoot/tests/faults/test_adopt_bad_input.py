@@ -107,6 +107,7 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("files", "code", "said"), PROJECTS.values(), ids=PROJECTS)
 def test_a_project_that_cannot_be_adopted(
     files: dict[str, str | None], code: int, said: str, tmp_path: Path

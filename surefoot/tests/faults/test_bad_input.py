@@ -167,6 +167,7 @@ async def test_a_chain_that_is_none_is_refused(
     assert there == {"base": 0, "0001": 1, "0003": 3}[start]
 
 
+@pytest.mark.slow
 async def test_a_revision_that_fails_names_the_command_that_ran_it(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -175,6 +175,7 @@ async def test_all_heads_are_the_goal(
     assert await at(empty_database) == HEADS
 
 
+@pytest.mark.slow
 async def test_sql_of_a_range_does_the_same(
     branches: Chain, launcher: Launcher, empty_database: Database, databases: Databases
 ) -> None:

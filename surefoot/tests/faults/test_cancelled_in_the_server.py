@@ -124,6 +124,7 @@ async def test_the_mutex_is_given_back_by_a_second_try(
         assert await value(empty_database.url, f"SELECT pg_try_advisory_lock({number})")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("of", ["BEGIN", "COMMIT"])
 async def test_a_cancelled_revision_fails_and_is_recorded(
     chain: Chain, canceller: Canceller, empty_database: Database, of: str
@@ -148,6 +149,7 @@ async def test_a_cancelled_revision_fails_and_is_recorded(
         assert (await upgrade(target)).after == ("0002",)
 
 
+@pytest.mark.slow
 async def test_a_look_that_was_cancelled_is_told_in_words(
     chain: Chain,
     launcher: Launcher,

@@ -39,6 +39,7 @@ def configured(chain: Chain, *lines: str) -> None:
     chain.ini.write_text("\n".join(["[alembic]", *lines, *kept[1:], ""]), "utf-8")
 
 
+@pytest.mark.slow
 async def test_several_folders_are_one_chain(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -93,6 +94,7 @@ async def test_revisions_in_folders_far_apart_are_judged(
     assert f"{far.name}/0003_change.py:12\n" in linted.out
 
 
+@pytest.mark.slow
 async def test_a_file_is_imported_where_its_revision_runs(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -135,6 +137,7 @@ async def test_a_module_that_is_not_as_its_file_was_read_does_not_run(
     assert not await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^t[12]$'")
 
 
+@pytest.mark.slow
 async def test_a_name_is_free(
     chain: Chain, launcher: Launcher, empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +172,7 @@ async def test_a_name_is_free(
     assert "[revision-edited]  0002_add_x_to changed after it was applied" in refused.err
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("program", ["alembic", "surefoot"])
 async def test_a_baseline_that_no_file_has_is_seen_at_head(
     chain: Chain, launcher: Launcher, empty_database: Database, program: str
@@ -188,6 +192,7 @@ async def test_a_baseline_that_no_file_has_is_seen_at_head(
     assert "the baseline names 0099, which no file has" in done.err
 
 
+@pytest.mark.slow
 async def test_a_chain_of_hashes_gets_a_hash(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -200,6 +205,7 @@ async def test_a_chain_of_hashes_gets_a_hash(
     assert newest != "121699507575"
 
 
+@pytest.mark.slow
 async def test_the_columns_of_the_ledger_are_aligned(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

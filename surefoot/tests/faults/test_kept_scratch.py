@@ -54,6 +54,7 @@ async def has(chain: Chain, *ids: str) -> tuple[str, ...]:
     return found
 
 
+@pytest.mark.slow
 async def test_the_next_one_begins_where_the_last_one_was(chain: Chain, cache: Path) -> None:
     """Until the code of one of its revisions is another one."""
     chain.add("op.execute('CREATE TABLE t (n int)')")
@@ -79,6 +80,7 @@ async def test_the_next_one_begins_where_the_last_one_was(chain: Chain, cache: P
     assert await has(chain, "0003") == ()
 
 
+@pytest.mark.slow
 async def test_of_a_new_revision_no_other_file_is_imported(chain: Chain, cache: Path) -> None:
     """The database has run them, and their text tells their order."""
     told = chain.folder / "imported"
@@ -122,6 +124,7 @@ async def test_a_large_database_is_not_kept(
     assert await has(chain, "0001") == ()
 
 
+@pytest.mark.slow
 async def test_nothing_is_kept_where_nothing_can_be_written(
     chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

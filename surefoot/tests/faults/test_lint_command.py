@@ -104,6 +104,7 @@ async def test_staged_files_are_linted_before_a_commit(
     assert (both.code, "one of them" in both.err) == (2, True)
 
 
+@pytest.mark.slow
 async def test_a_suppression_is_shown_with_its_scope(
     service: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -266,6 +267,7 @@ async def test_lint_and_plan_stop_at_a_lock_that_no_run_accepts(
     assert said.code == 0, said.err
 
 
+@pytest.mark.slow
 async def test_lint_leaves_the_past_alone_unless_it_is_named(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

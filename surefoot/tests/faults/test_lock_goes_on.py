@@ -100,6 +100,7 @@ async def test_only_what_is_not_known_is_looked_at(chain: Chain, empty_database:
     assert [r.fingerprint for r in kept[-1]] == [r.fingerprint for r in found]
 
 
+@pytest.mark.slow
 async def test_what_is_taken_as_it_is_runs_and_is_not_judged(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -144,6 +145,7 @@ async def test_an_interrupted_lock_is_kept(
     assert not lacking(read_lock(lock))
 
 
+@pytest.mark.slow
 async def test_dates_mean_the_same_wherever_a_revision_runs(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -117,6 +117,7 @@ def project(chain: Chain, launcher: Launcher, empty_database: Database) -> Proje
     return Project(chain, launcher, empty_database)
 
 
+@pytest.mark.slow
 async def test_a_database_of_another_branch_is_taken_back(project: Project) -> None:
     """By the files that applied its revisions, though this branch has another file of that id."""
     project.repository.add("rank", "rank")
@@ -227,6 +228,7 @@ async def test_a_database_of_others_is_refused(project: Project, why: str) -> No
         assert await project.at() == "0001"
 
 
+@pytest.mark.slow
 async def test_the_newest_revision_is_written_again(project: Project) -> None:
     """Under its title, from the models as they are; what a hand wrote is kept."""
     project.model("start", "rank")
@@ -269,6 +271,7 @@ async def test_the_newest_revision_is_written_again(project: Project) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_the_last_revision_is_dropped(project: Project) -> None:
     """From the database, the folder and the lock, and not a second time what main has."""
     project.repository.add("rank", "rank")
@@ -307,6 +310,7 @@ async def test_copies_outlast_a_worktree(project: Project, tmp_path: Path) -> No
     assert kept == project.repository.read("0002_rank.py")
 
 
+@pytest.mark.slow
 async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -> None:
     """At head and with the seeds; the old one stays where any of it fails."""
     await project.up()

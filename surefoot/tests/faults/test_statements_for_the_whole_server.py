@@ -73,6 +73,7 @@ def lint(chain: Chain, database: Database, server: Server | None) -> Result:
     return forks().start("surefoot", "lint", env=env, cwd=chain.folder).wait()
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("statement", "catalog"), STATEMENTS.values(), ids=STATEMENTS)
 async def test_what_the_whole_server_shares_is_refused_on_a_named_one(
     watcher: asyncpg.Connection, server: Server, roles: str, statement: str, catalog: str

@@ -43,6 +43,7 @@ def timeless(text: str) -> list[str]:
     return re.sub(r" {2,}", "  ", when).splitlines()
 
 
+@pytest.mark.slow
 async def test_a_database_at_head(sample: Chain, database: Database) -> None:
     """The newest revisions are shown, and --all shows all."""
     result = await status(sample, database, "--exit-code")
@@ -103,6 +104,7 @@ async def test_one_document_says_the_same(sample: Chain, database: Database) -> 
     assert (found["headline"]["state"], found["not_looked_at"]) == ("behind", {})
 
 
+@pytest.mark.slow
 async def test_drift_is_said_beside_what_is_pending(sample: Chain, database: Database) -> None:
     """At head it is the state itself."""
     await execute(database.url, "DROP INDEX ix_jobs_queue")
@@ -116,6 +118,7 @@ async def test_drift_is_said_beside_what_is_pending(sample: Chain, database: Dat
     assert behind.out.startswith(f"PENDING  {database.name}: 1 of 9 revisions pending, drift\n")
 
 
+@pytest.mark.slow
 async def test_an_empty_database_and_one_with_tables_of_others(
     sample: Chain, empty_database: Database
 ) -> None:
@@ -165,6 +168,7 @@ async def test_plain_alembic_has_left_no_times(chain: Chain, empty_database: Dat
     )
 
 
+@pytest.mark.slow
 async def test_a_revision_that_failed(
     chain: Chain, empty_database: Database, launcher: Launcher
 ) -> None:
@@ -201,6 +205,7 @@ CONTRADICTIONS: Mapping[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("case", CONTRADICTIONS)
 async def test_tables_that_contradict_each_other(
     chain: Chain, empty_database: Database, launcher: Launcher, case: str
@@ -221,6 +226,7 @@ async def test_tables_that_contradict_each_other(
     assert (await status(chain, empty_database)).code == 0
 
 
+@pytest.mark.slow
 async def test_a_database_of_a_newer_build(
     chain: Chain, empty_database: Database, launcher: Launcher
 ) -> None:
@@ -248,6 +254,7 @@ async def test_a_database_that_does_not_answer(chain: Chain) -> None:
     assert result.err.startswith("ERROR [database-unreachable]  database 'nothing' at 127.0.0.1:1")
 
 
+@pytest.mark.slow
 async def test_a_role_that_may_read_both_tables_is_enough(
     sample: Chain, database: Database
 ) -> None:
@@ -259,6 +266,7 @@ async def test_a_role_that_may_read_both_tables_is_enough(
     await execute(database.url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.slow
 async def test_an_edited_file_without_its_lock(chain: Chain, empty_database: Database) -> None:
     """The files count, and the lock is said to be outdated."""
     chain.add(LATER.format("a"))

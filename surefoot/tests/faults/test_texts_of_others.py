@@ -41,6 +41,7 @@ async def test_secrets_in_the_error_of_a_revision_are_masked_everywhere(
     assert recorded.count("***") == 2
 
 
+@pytest.mark.slow
 async def test_controls_and_overrides_of_the_direction_are_escaped(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -63,6 +64,7 @@ async def test_controls_and_overrides_of_the_direction_are_escaped(
     assert "\\x1b[31m\\x00\\u202etxt" in await watcher.fetchval(ERROR)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP", "KOI8R"])
 async def test_a_text_that_the_encoding_of_the_database_lacks_is_recorded(
     chain: Chain, launcher: Launcher, server: Server, empty_database: Database, encoding: str

@@ -160,6 +160,7 @@ async def test_after_a_merge_driver_has_taken_both_sides(
     is_behind(repository)
 
 
+@pytest.mark.slow
 async def test_two_heads_name_the_command(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -251,6 +252,7 @@ async def test_one_name_for_two_revisions(
     assert chain.lock_path.read_bytes() == before
 
 
+@pytest.mark.slow
 async def test_two_revisions_with_one_code(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -296,6 +298,7 @@ async def test_a_released_revision_is_refused(
     assert (refused.code, "0002_theirs is released: main has it" in refused.err) == (3, True)
 
 
+@pytest.mark.slow
 async def test_a_file_with_a_byte_order_mark(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

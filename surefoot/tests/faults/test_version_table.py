@@ -40,6 +40,7 @@ Environment(
 """
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("table", ELSEWHERE, ids=["another name", "another schema"])
 async def test_everything_finds_the_version_table_where_it_is(
     chain: Chain,
@@ -116,6 +117,7 @@ async def test_two_projects_in_one_database_have_theirs_apart() -> None:
         assert len({getattr(table, of) for table in tables}) == len(tables)
 
 
+@pytest.mark.slow
 async def test_a_table_that_says_something_else_after_the_run_is_told_with_what_was_done(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

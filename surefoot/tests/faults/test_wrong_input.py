@@ -189,6 +189,7 @@ async def test_nobody_takes_tables_that_cannot_be_read_for_base(
     assert result.err.startswith(f"REFUSED [{UNREADABLE[name]}]  "), result.err
 
 
+@pytest.mark.slow
 async def test_a_row_too_many_goes_as_the_help_says(
     chain: Chain, empty_database: Database, server: Server
 ) -> None:

@@ -81,6 +81,7 @@ async def test_the_work_of_a_downgrade_is_advice(bench: Bench, tmp_path: Path) -
     assert lines == [f"    op.execute({down!r})" for _, down, rule in CASES if rule]
 
 
+@pytest.mark.slow
 async def test_what_a_downgrade_leaves_is_found(bench: Bench, tmp_path: Path) -> None:
     """The next upgrade would fail, unless it asks whether that is there."""
     made = (

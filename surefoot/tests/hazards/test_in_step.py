@@ -35,11 +35,13 @@ async def found(bench: Bench, folder: Path, *bodies: str) -> set[tuple[str, str]
     return {(f.path.name[-4:-3], f.rule) for f in result.findings if f.rule != "require-downgrade"}
 
 
+@pytest.mark.slow
 async def test_two_columns_in_step_break_no_rule(bench: Bench, tmp_path: Path) -> None:
     """From the first revision to the last, with rows changed between them."""
     assert await found(bench, tmp_path, KEPT, FILLED, STOPPED + SWAPPED) == set()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("bodies", "expected"),
     [

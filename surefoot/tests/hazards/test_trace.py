@@ -126,6 +126,7 @@ async def test_what_a_revision_reads_and_writes_is_its_own(bench: Bench, tmp_pat
     assert found == [(1000, 0), (0, 1), (1, 0)]
 
 
+@pytest.mark.slow
 async def test_queries_of_the_library_are_not_traced(bench: Bench, tmp_path: Path) -> None:
     """An operation looks its index up; a query of the revision itself is a statement of it."""
     paths = [tmp_path / "1.py", tmp_path / "2.py"]
@@ -166,6 +167,7 @@ async def test_what_ran_before_a_failure_is_judged(bench: Bench, revision: Path)
     assert [s.error for s in linted.trace.statements] == [None, "42703"]
 
 
+@pytest.mark.slow
 async def test_rows_in_the_way_do_not_hide_what_follows(bench: Bench, revision: Path) -> None:
     """Rows were made up; a revision that they stop is run once more without them."""
     write(
@@ -178,6 +180,7 @@ async def test_rows_in_the_way_do_not_hide_what_follows(bench: Bench, revision: 
     assert [f.rule for f in linted.findings] == ["require-concurrent-index", "avoid-type-change"]
 
 
+@pytest.mark.slow
 async def test_a_temporary_table_is_nobodys(bench: Bench, revision: Path) -> None:
     """No other session sees the change."""
     write(
@@ -192,6 +195,7 @@ async def test_a_temporary_table_is_nobodys(bench: Bench, revision: Path) -> Non
     assert linted.trace.failure is None
 
 
+@pytest.mark.slow
 async def test_several_hazards_of_one_block_are_all_found(bench: Bench, revision: Path) -> None:
     """A DO block is one statement, whatever it does."""
     write(
@@ -222,6 +226,7 @@ async def test_what_is_harmless_is_not_found(bench: Bench, tmp_path: Path) -> No
     assert len(linted.trace.statements) == sum(map(len, HARMLESS))
 
 
+@pytest.mark.slow
 async def test_the_second_half_of_detaching_a_partition_is_seen(bench: Bench) -> None:
     """It locks the partition's readers out, once everybody who began before has ended."""
     (good,) = (case for case in cases() if case.name == "require-concurrent-detach/good")
@@ -230,6 +235,7 @@ async def test_the_second_half_of_detaching_a_partition_is_seen(bench: Bench) ->
     assert not detach.transactional
 
 
+@pytest.mark.slow
 async def test_the_revisions_before_are_run_in_the_same_time_zone(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -248,6 +254,7 @@ async def test_the_revisions_before_are_run_in_the_same_time_zone(
     assert linted.trace.failure is None
 
 
+@pytest.mark.slow
 async def test_each_statement_of_a_text_is_traced(bench: Bench, tmp_path: Path) -> None:
     """Also one whose values are sent as literals; what was only tried, or not sent, is none."""
     body = (

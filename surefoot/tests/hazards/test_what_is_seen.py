@@ -83,6 +83,7 @@ async def linted(bench: Bench, folder: Path, *texts: str) -> Linted:
     return await bench.lint(paths)
 
 
+@pytest.mark.slow
 async def test_a_statement_is_seen_in_its_line_however_it_is_sent(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ async def test_a_statement_is_seen_in_its_line_however_it_is_sent(
     }
 
 
+@pytest.mark.slow
 async def test_every_message_of_the_driver_is_a_statement(bench: Bench, tmp_path: Path) -> None:
     """Also those that have no text of their own, and those of a coroutine."""
     work = (
@@ -158,6 +160,7 @@ async def test_a_revision_that_is_refused_says_why(bench: Bench, tmp_path: Path)
     assert "for an index use op.create_index_concurrently(…)" in stopped.consequence
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("error", ["22P02", "23503"])
 async def test_a_revision_that_fails_with_rows_and_without_is_run_twice(
     bench: Bench, tmp_path: Path, error: str
@@ -174,6 +177,7 @@ async def test_a_revision_that_fails_with_rows_and_without_is_run_twice(
     assert consequences[1].endswith("0001 before it was not")
 
 
+@pytest.mark.slow
 async def test_through_a_link_lines_are_seen_as_well(bench: Bench, tmp_path: Path) -> None:
     """The folder of a project may be reached by another name."""
     chain = bench.chain([])
@@ -195,6 +199,7 @@ async def test_through_a_link_lines_are_seen_as_well(bench: Bench, tmp_path: Pat
     assert result.trace.lines["0001"] == {FIRST}
 
 
+@pytest.mark.slow
 async def test_lines_that_did_not_run_are_named(bench: Bench, tmp_path: Path) -> None:
     """Lines without a call, a `raise` and the downgrade are not reported."""
     result = await linted(
@@ -453,6 +458,7 @@ async def test_lint_and_plan_tell_the_same_locks(
     assert all(each in (measured(statement) or "") for each in told)
 
 
+@pytest.mark.slow
 async def test_a_sequence_that_a_parameter_sets_is_named(bench: Bench, tmp_path: Path) -> None:
     """Neither its name nor the number is in the text of the statement."""
     result = await linted(
@@ -480,6 +486,7 @@ COPIED: Mapping[str, bool] = {
 }
 
 
+@pytest.mark.slow
 async def test_rows_copied_from_a_table_are_many(bench: Bench, tmp_path: Path) -> None:
     """The target may have any number of them."""
     result = await linted(bench, tmp_path, *(f'op.execute("{sql}")' for sql in COPIED))
@@ -505,6 +512,7 @@ NUMBERED: Mapping[str, bool] = {
 }
 
 
+@pytest.mark.slow
 async def test_numbers_that_a_sequence_does_not_know_are_found(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -516,6 +524,7 @@ async def test_numbers_that_a_sequence_does_not_know_are_found(
     assert found == {f"{n:04}" for n, again in enumerate(NUMBERED.values(), start=1) if again}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(PG_MAJOR < 18, reason="NOT ENFORCED is of PostgreSQL 18")
 async def test_a_key_that_is_enforced_again_is_validated_under_its_lock(
     bench: Bench, tmp_path: Path

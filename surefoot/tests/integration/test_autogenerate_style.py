@@ -94,6 +94,7 @@ def given(project: Project, *values: str) -> None:
     project.config.cmd_opts = Namespace(x=list(values), autogenerate=True)
 
 
+@pytest.mark.slow
 async def test_the_plain_style_is_one_revision(project: Project) -> None:
     """Of two tables, with what goes and what comes; the file says who asked for it."""
     await project.create(before())
@@ -124,6 +125,7 @@ async def test_a_value_that_must_be_committed_stays_apart(project: Project) -> N
     await project.check(wanted)
 
 
+@pytest.mark.slow
 async def test_a_small_table_is_changed_plainly(project: Project, target: Database) -> None:
     """One that every database that was asked has few rows of, or not at all."""
     project.configure(database=target.url, targets={"eu": target.url})
@@ -161,6 +163,7 @@ async def test_a_table_that_a_target_has_otherwise_is_not_small(
     assert "Plain form" not in text
 
 
+@pytest.mark.slow
 async def test_a_column_of_a_small_table_goes_later(project: Project, target: Database) -> None:
     """The release that runs may read it, however few rows there are."""
     project.configure(database=target.url, targets={"eu": target.url})
@@ -172,6 +175,7 @@ async def test_a_column_of_a_small_table_goes_later(project: Project, target: Da
     assert 'phase = "contract"' in dropped.read_text("utf-8")
 
 
+@pytest.mark.slow
 async def test_a_database_that_does_not_answer_says_nothing(
     project: Project, target: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +195,7 @@ async def test_a_database_that_does_not_answer_says_nothing(
         await project.revise(models("small", more=indexed), "Again")
 
 
+@pytest.mark.slow
 async def test_rows_that_are_hidden_are_not_counted(project: Project, databases: Databases) -> None:
     """A policy, or a missing right, would make a large table small."""
     database = await databases.empty()
@@ -212,6 +217,7 @@ async def test_rows_that_are_hidden_are_not_counted(project: Project, databases:
     await databases.drop(database)
 
 
+@pytest.mark.slow
 async def test_the_project_s_settings_decide(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +265,7 @@ async def test_without_autogenerate_they_are_refused(project: Project, value: st
         await project.run(command.revision, "Empty", metadata=models())
 
 
+@pytest.mark.slow
 async def test_a_table_that_is_not_released_is_changed_plainly(
     project: Project, tmp_path: Path
 ) -> None:

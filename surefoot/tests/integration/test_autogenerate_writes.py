@@ -124,6 +124,7 @@ def downgrade() -> None:
 '''
 
 
+@pytest.mark.slow
 async def test_the_whole_files(project: Project) -> None:
     """Docstring, imports, id, phase and both bodies, as a person would have written them."""
     await project.create(things())
@@ -161,6 +162,7 @@ async def test_a_revision_needs_a_message(project: Project) -> None:
     assert project.text() == ""
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("there", "expected"),
     [
@@ -197,6 +199,7 @@ async def test_an_id_that_was_given_is_kept(project: Project) -> None:
     assert 'revision = "abc"\n' in path.read_text("utf-8")
 
 
+@pytest.mark.slow
 async def test_branch_labels_and_dependencies_stand_there_when_set(project: Project) -> None:
     """And only then."""
     (path,) = await project.revise(things(), "Begin", branch_label="main")
@@ -219,6 +222,7 @@ async def test_a_message_may_hold_anything(project: Project) -> None:
     assert " ".join(title.split()) == message.replace('"""', "'''").strip() + "."
 
 
+@pytest.mark.slow
 async def test_values_of_an_enum_get_a_revision_before_the_one_that_may_use_them(
     project: Project,
 ) -> None:
@@ -297,6 +301,7 @@ async def test_a_grant_that_the_models_make_too_is_named_where_they_do_not_decid
     ) in _formatted(project, path)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -337,6 +342,7 @@ async def test_a_table_gives_its_privileges_to_its_columns(
     )
 
 
+@pytest.mark.slow
 async def test_a_table_leaves_its_parent_in_a_contract_revision(project: Project) -> None:
     """The running release reads its rows by the parent; it reads more by one that is new."""
 
@@ -383,6 +389,7 @@ async def test_a_column_in_the_place_of_another_has_its_privileges(
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_a_column_that_no_row_can_have_is_added_without_its_demand(project: Project) -> None:
     """NOT NULL without a default comes once the rows have a value, and nobody invents one."""
     await project.create(things())
@@ -409,6 +416,7 @@ async def test_a_column_that_no_row_can_have_is_added_without_its_demand(project
     await project.check(metadata)
 
 
+@pytest.mark.slow
 async def test_a_default_that_differs_by_row_is_set_after_its_column(project: Project) -> None:
     """Whether it does is PostgreSQL's to say, and the function's that the models make."""
     await project.create(things())
@@ -497,6 +505,7 @@ async def test_keys_of_reflected_models_are_added(project: Project) -> None:
     await project.check(reflected)
 
 
+@pytest.mark.slow
 async def test_what_goes_goes_in_contract_revisions_of_its_own(project: Project) -> None:
     """First what a release can do without noticing, then columns, then each table."""
     old = things(Column("size", Integer, nullable=False), Index(None, "size"))
@@ -699,6 +708,7 @@ async def test_null_is_forbidden_as_the_server_can(
         assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_a_not_null_that_was_never_proven_is_proven(project: Project) -> None:
     """A NOT VALID one of PostgreSQL 18 is validated: without it the column would accept null."""
     wanted = things(Column("n", Integer, nullable=False))
@@ -915,6 +925,7 @@ async def test_a_revision_without_that_permission_says_what_was_not_compared(
     )
 
 
+@pytest.mark.slow
 async def test_a_schema_of_another_role_is_left_out(
     with_far: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -1187,6 +1198,7 @@ def named(prefix: str, *more: Any) -> MetaData:
     return metadata
 
 
+@pytest.mark.slow
 async def test_names_of_constraints_and_indexes_are_renamed(project: Project) -> None:
     """Of every kind, without a scan and without a moment in which they are missing."""
     await project.create(named("old"))
@@ -1207,6 +1219,7 @@ async def test_names_of_constraints_and_indexes_are_renamed(project: Project) ->
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_a_name_is_never_guessed(project: Project) -> None:
     """Of two that are equal nobody knows which one it was; a name may be taken."""
     twice = [Index("one", "a"), Index("two", "a"), CheckConstraint("b > 0", name="c")]
@@ -1225,6 +1238,7 @@ async def test_a_name_is_never_guessed(project: Project) -> None:
     await project.check(wanted)
 
 
+@pytest.mark.slow
 async def test_an_inherited_check_is_renamed_with_its_parent_s(project: Project) -> None:
     """PostgreSQL renames both, and refuses the child's alone."""
 
@@ -1248,6 +1262,7 @@ async def test_an_inherited_check_is_renamed_with_its_parent_s(project: Project)
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_a_dropped_table_is_asked_about_twice(
     project: Project,
     tmp_path: Path,
@@ -1276,6 +1291,7 @@ async def test_a_dropped_table_is_asked_about_twice(
         assert f"No model has the table {name}. If its model is only not imported" in said
 
 
+@pytest.mark.slow
 async def test_a_wider_key_tells_its_online_steps(project: Project) -> None:
     """With the columns that refer to it; a table that is changed plainly needs none."""
 
@@ -1306,6 +1322,7 @@ async def test_a_wider_key_tells_its_online_steps(project: Project) -> None:
     assert "a trigger" not in project.text()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("declared", [False, True])
 async def test_an_extension_that_the_models_need_is_created_first(
     project: Project, declared: bool
@@ -1344,6 +1361,7 @@ class Mail(UserDefinedType[str]):
         return "far.citext"
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("searched", [True, False], ids=["searched", "not searched"])
 @pytest.mark.parametrize("schemas", [True, False], ids=["schemas", "one schema"])
 async def test_an_extension_stays_in_the_schema_that_an_event_names(
@@ -1378,6 +1396,7 @@ async def test_an_extension_stays_in_the_schema_that_an_event_names(
     await project.execute("RESET search_path")
 
 
+@pytest.mark.slow
 async def test_tables_in_the_schema_of_an_extension_are_compared(with_far: Project) -> None:
     """Its types are found there while the models are created in an empty one."""
     await with_far.execute("DROP EXTENSION IF EXISTS citext", "CREATE EXTENSION citext SCHEMA far")
@@ -1407,6 +1426,7 @@ async def test_an_extension_that_no_server_has_is_no_guess(project: Project) -> 
         await project.revise(wanted, "Begin")
 
 
+@pytest.mark.slow
 async def test_a_domain_in_an_array_has_its_constraints_from_the_beginning(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -1430,6 +1450,7 @@ async def test_a_domain_in_an_array_has_its_constraints_from_the_beginning(
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_a_type_that_several_metadata_share_is_created_once(project: Project) -> None:
     """Each declares it; it has one definition."""
 
@@ -1453,6 +1474,7 @@ async def test_a_type_that_several_metadata_share_is_created_once(project: Proje
     await project.downgrade()
 
 
+@pytest.mark.slow
 async def test_a_type_of_another_schema_stays_as_it_is(project: Project) -> None:
     """It is compared with the tables of its schema; the models need it where it is."""
     await project.execute("DROP SCHEMA IF EXISTS far CASCADE", "CREATE SCHEMA far")
@@ -1482,6 +1504,7 @@ async def with_far(project: Project) -> AsyncIterator[Project]:
     await project.execute("DROP SCHEMA IF EXISTS far CASCADE")
 
 
+@pytest.mark.slow
 async def test_a_schema_that_only_an_event_names_is_created(with_far: Project) -> None:
     """No table and no type of the models names it; one that the project leaves out is refused."""
     await with_far.execute("DROP SCHEMA far")
@@ -1511,6 +1534,7 @@ def logs(schema: str | None, *more: Any) -> MetaData:
     return metadata
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("old", "new"), [(None, "far"), ("far", None)], ids=["to a schema", "from a schema"]
 )
@@ -1542,6 +1566,7 @@ async def test_a_table_moves_to_another_schema(
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_a_moved_table_changes_otherwise_too(with_far: Project) -> None:
     """In the schema where it is then; an index that was named after the old one is renamed."""
     await with_far.create(logs("far"))
@@ -1673,6 +1698,7 @@ async def test_a_table_of_another_schema_changes_in_online_steps(with_far: Proje
     await with_far.check(wanted)
 
 
+@pytest.mark.slow
 async def test_a_schema_that_the_models_need_is_created_first(project: Project) -> None:
     """By a revision of its own; the downgrade drops it when it is empty."""
     project.configure(options={"include_schemas": True})
@@ -1686,6 +1712,7 @@ async def test_a_schema_that_the_models_need_is_created_first(project: Project) 
     await project.connection.rollback()
 
 
+@pytest.mark.slow
 async def test_a_table_and_a_column_of_another_schema_are_renamed(with_far: Project) -> None:
     """Where that is declared, by names with the schema; the question has them so."""
     await with_far.create(orders("far", Column("code", Text)))
@@ -1707,6 +1734,7 @@ async def test_a_table_and_a_column_of_another_schema_are_renamed(with_far: Proj
     await with_far.upgrade()
 
 
+@pytest.mark.slow
 async def test_the_filters_are_asked_for_tables_of_another_schema(with_far: Project) -> None:
     """By the names that Alembic has; a table of the default schema is another one."""
 
@@ -1723,6 +1751,7 @@ async def test_the_filters_are_asked_for_tables_of_another_schema(with_far: Proj
     await with_far.check(models)
 
 
+@pytest.mark.slow
 async def test_privileges_come_back_with_what_was_dropped(project: Project) -> None:
     """Of a table, its column and its sequence, of a function and of a column."""
     await project.execute("DROP ROLE IF EXISTS reader", "CREATE ROLE reader")

@@ -105,6 +105,7 @@ async def servers(connection: AsyncConnection) -> AsyncIterator[None]:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("servers")
 async def test_what_only_revisions_made_is_left_alone(
     project: Project, capsys: pytest.CaptureFixture[str]
@@ -120,6 +121,7 @@ async def test_what_only_revisions_made_is_left_alone(
     assert capsys.readouterr().err == SAID
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("servers")
 async def test_a_change_under_them_keeps_them(project: Project) -> None:
     """Views on a retyped column are made again as they were; there and back nothing else moves."""
@@ -137,6 +139,7 @@ async def test_a_change_under_them_keeps_them(project: Project) -> None:
     assert difference(before, await project.catalog()) == [], project.text()
 
 
+@pytest.mark.slow
 async def test_what_needs_a_column_that_goes_goes_with_it(project: Project) -> None:
     """PostgreSQL drops no column under a view, and the revision says that both go."""
     await project.create(things(Column("size", BigInteger)))
@@ -154,6 +157,7 @@ async def test_what_needs_a_column_that_goes_goes_with_it(project: Project) -> N
     assert difference(before, await project.catalog()) == []
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("manages", [(), tuple(MANAGED)], ids=["nothing", "everything"])
 async def test_columns_in_step_are_of_revisions(project: Project, manages: tuple[str, ...]) -> None:
     """Whatever the models decide; trigger and function go with the column that goes."""
@@ -194,6 +198,7 @@ def moved(*items: Any) -> MetaData:
     return metadata
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")  # the tables refer to each other
 async def test_names_that_no_model_gives_are_those_of_the_database(project: Project) -> None:
     """Constraints and the sequence of a column keep the names of a table that was renamed."""
@@ -239,6 +244,7 @@ DROPPED = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.usefixtures("servers")
 @pytest.mark.parametrize("name", [*MANAGED])
 async def test_a_kind_that_is_managed_is_compared(project: Project, name: str) -> None:
@@ -257,6 +263,7 @@ def test_a_kind_that_does_not_exist_is_refused() -> None:
         managed(["view"])
 
 
+@pytest.mark.slow
 async def test_a_claimed_object_is_created_replaced_and_dropped(project: Project) -> None:
     """One that the models stop claiming is dropped where the project manages its kind."""
 
@@ -282,6 +289,7 @@ async def test_a_claimed_object_is_created_replaced_and_dropped(project: Project
     assert "numbers" not in text
 
 
+@pytest.mark.slow
 async def test_models_may_need_what_only_revisions_made(project: Project) -> None:
     """A type with `create_type=False`, a function and a sequence in defaults are no refusal."""
     await project.execute(
@@ -307,6 +315,7 @@ async def test_models_may_need_what_only_revisions_made(project: Project) -> Non
     await project.check(metadata)
 
 
+@pytest.mark.slow
 async def test_a_type_goes_with_its_column(project: Project) -> None:
     """An enum that a model's column used is no longer needed, unless something else uses it."""
     await project.create(things(Column("mood", Enum("good", "bad", name="mood"))))
@@ -322,6 +331,7 @@ async def test_a_type_goes_with_its_column(project: Project) -> None:
     await project.check(things())
 
 
+@pytest.mark.slow
 async def test_a_table_without_a_model_is_dropped_as_alembic_does(project: Project) -> None:
     """With its triggers and statistics; a partitioned, an unlogged and an inheriting one, too."""
     metadata = things()
@@ -381,6 +391,7 @@ def granted(role: str, *grants: str, view: str = "id") -> MetaData:
     return metadata
 
 
+@pytest.mark.slow
 async def test_privileges_are_granted_where_the_models_decide_them(
     project: Project, reader: str
 ) -> None:

@@ -55,6 +55,7 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("change", PARAMETERS)
 async def test_a_change_by_hand_is_found_and_brought_back(
     changed: Database, untouched: Untouched, change: str
@@ -81,6 +82,7 @@ async def repair(database: Database, found: Iterable[Deviation]) -> None:
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_not_null_that_was_never_proven_is_proven(
     changed: Database, untouched: Untouched
 ) -> None:
@@ -107,6 +109,7 @@ async def test_a_not_null_that_was_never_proven_is_proven(
     assert kept.repair.note == "it is validated already; nothing has to be repaired"
 
 
+@pytest.mark.slow
 async def test_owners_and_privileges_are_given_back(
     changed: Database, untouched: Untouched
 ) -> None:

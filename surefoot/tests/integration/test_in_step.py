@@ -97,6 +97,7 @@ async def test_a_backfill_fills_the_new_column_alone(connection: AsyncConnection
     assert written == [("1.25", "1"), ("7.00", "7"), ("7.00", "7")]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "columns",
     [
@@ -165,6 +166,7 @@ TYPES = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", TYPES)
 async def test_columns_of_any_type(connection: AsyncConnection, name: str) -> None:
     """A value is assigned to the other type as PL/pgSQL assigns, by its text where need be."""

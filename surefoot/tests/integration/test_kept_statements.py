@@ -355,6 +355,7 @@ async def test_a_session_without_its_statements_parses_them(served: AsyncEngine)
         assert await connection.scalar(SIZE) == 1
 
 
+@pytest.mark.sample(2)
 @pytest.mark.skipif(pooler.PROGRAM is None, reason="PgBouncer is not installed")
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 async def test_nothing_is_kept_behind_a_pooler(empty_database: Database, mode: str) -> None:

@@ -191,6 +191,7 @@ async def test_a_column_that_comes_is_filled_in_every_second_row(
     assert await connection.fetchval("SELECT (count(b), count(c)) = (10, 10) FROM t") is True
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("change", CHANGES)
 async def test_what_is_lost_is_named(connection: asyncpg.Connection, change: str) -> None:
     """Rows and values; what was renamed, moved or dropped by name is not."""

@@ -74,6 +74,7 @@ def settled(text: str) -> str:
     return re.sub(r"[\d.]+ MB", "N MB", text)
 
 
+@pytest.mark.slow
 async def test_a_plan_is_written_as_reviewed(planned: Forecast) -> None:
     """It has for a reviewer: locks, rows, time, who waits, undo, the safe form and the SQL."""
     text = markdown(planned) + "\n"

@@ -65,6 +65,7 @@ def things(*items: Any) -> MetaData:
 # -- process_revision_directives -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_hook_numbers_the_revision(project: Project) -> None:
     """Its id is kept, and further revisions of the same change follow it."""
 
@@ -141,6 +142,7 @@ async def test_hooks_see_alembic_s_operations(project: Project) -> None:
     assert len(made) == 1
 
 
+@pytest.mark.slow
 async def test_a_rewriter_s_operations_are_written(project: Project) -> None:
     """Alembic's recipes: another order of columns, one operation more, no table is dropped."""
     writer = Rewriter()
@@ -184,6 +186,7 @@ async def test_a_rewriter_s_operations_are_written(project: Project) -> None:
     assert difference(start, await project.catalog()) == []
 
 
+@pytest.mark.slow
 async def test_hooks_are_asked_by_check(project: Project) -> None:
     """A difference that a hook removes is none."""
 
@@ -199,6 +202,7 @@ async def test_hooks_are_asked_by_check(project: Project) -> None:
         await project.check(things(Column("size", BigInteger)))
 
 
+@pytest.mark.slow
 async def test_a_hook_s_own_operation_is_written(project: Project) -> None:
     """In its place, there and back."""
 
@@ -223,6 +227,7 @@ async def test_a_hook_s_own_operation_is_written(project: Project) -> None:
 # -- filters and comparisons -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_filters_are_asked_as_alembic_asks_them(project: Project) -> None:
     """Tables, columns, indexes, keys: of which side the object is, and whether both have it."""
     asked: list[tuple[Any, ...]] = []
@@ -281,6 +286,7 @@ async def test_names_are_filtered_for_every_kind(project: Project) -> None:
     } <= {*asked}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("answer", [False, True, None])
 async def test_types_and_defaults_are_compared_by_the_project(
     project: Project, answer: bool | None
@@ -314,6 +320,7 @@ async def test_types_and_defaults_are_compared_by_the_project(
         await project.check(metadata)
 
 
+@pytest.mark.slow
 async def test_types_are_written_as_the_project_renders_them(project: Project) -> None:
     """With the import that it asks for; False leaves the type to PostgreSQL."""
 
@@ -373,6 +380,7 @@ async def test_plugins_and_template_arguments_join(project: Project, tmp_path: P
         await project.revise(things(), "Page")
 
 
+@pytest.mark.slow
 async def test_on_version_apply_is_called_in_the_transaction(
     project: Project, connection: AsyncConnection
 ) -> None:

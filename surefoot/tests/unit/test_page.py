@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import pytest
+
 from surefoot.chain.revisions import Revision
 from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.glance import Glance
@@ -45,6 +47,7 @@ def test_what_a_database_says_is_text() -> None:
     assert html.count("&lt;script&gt;") >= 6
 
 
+@pytest.mark.slow
 def test_a_long_chain_shows_what_is_recent_and_folds_the_rest() -> None:
     """Pending revisions are always shown, with a few that come before."""
     html = render(seen_of(3000, 2990))

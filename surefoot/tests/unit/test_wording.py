@@ -126,6 +126,7 @@ def _texts(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
                 yield node.lineno, found[1], found[2]
 
 
+@pytest.mark.slow
 def test_no_message_writes_a_number_by_itself() -> None:
     """`1 revisions`, `0.5 s` and `3 MB` come from this one module."""
     assert [

@@ -55,6 +55,7 @@ async def mounted(
             yield client
 
 
+@pytest.mark.slow
 async def test_without_an_authorizer_everybody_is_let_in(database: Database) -> None:
     """Each route answers, with links that stay below the prefix and metrics named by default."""
     async with mounted(database, None) as client:

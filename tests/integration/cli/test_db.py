@@ -75,6 +75,7 @@ def test_stop_refuses_while_another_process_uses_the_server(
         assert quick(state_dir).status().running is None
 
 
+@pytest.mark.slow
 async def test_url_prints_the_embedded_server_s(vegafs: Vegafs, state_dir: Path) -> None:
     """Alone on stdout, so that a shell can take it; it works as long as the server is kept."""
     vegafs("start")
@@ -92,6 +93,7 @@ def test_url_masks_the_password_unless_told_otherwise(vegafs: Vegafs) -> None:
     assert vegafs("url", "--show-password", DATABASE_URL=url).out == f"{url}\n"
 
 
+@pytest.mark.slow
 def test_psql_runs_on_the_embedded_server(vegafs: Vegafs, state_dir: Path) -> None:
     """It is started for psql, and ends after it."""
     done = vegafs("psql", "-At", "-c", "SELECT current_user, current_database()")

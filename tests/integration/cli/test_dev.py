@@ -94,6 +94,7 @@ def test_from_nothing_to_a_first_scan(state: Path, tmp_path: Path) -> None:
         shutil.rmtree(state, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_without_volumes_it_offers_usr_and_home(empty_database: Database, tmp_path: Path) -> None:
     """And replaces a key file that is not in force in this database."""
     (tmp_path / "development-key").write_text("vegafs_of_another_database\n")

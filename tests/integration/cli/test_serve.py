@@ -54,6 +54,7 @@ def end(service: Served) -> tuple[int, str]:
     return code, "\n".join(service.said)
 
 
+@pytest.mark.slow
 async def test_at_head_it_serves_until_it_is_told_to_stop(database: Database) -> None:
     """One line says where, one that it stopped; the exit code is 0."""
     with served(DATABASE_URL=database.url) as service:
@@ -68,6 +69,7 @@ async def test_at_head_it_serves_until_it_is_told_to_stop(database: Database) ->
     assert service.said == [f"OK  serving on {url}, documented at {url}/docs", "OK  stopped"]
 
 
+@pytest.mark.slow
 async def test_the_log_as_json(database: Database) -> None:
     """One object a line, also of what the command announces and of each request."""
     arguments = ("serve", "--log-format", "json", "--access-log")
@@ -109,6 +111,7 @@ async def test_an_error_that_ends_it_is_in_the_log(empty_database: Database, for
         assert "[never-migrated]" in said
 
 
+@pytest.mark.slow
 async def test_the_level_of_the_log(database: Database) -> None:
     """Its own messages from there on; requests only where they are asked for."""
     with served("serve", "--log-level", "warning", DATABASE_URL=database.url) as service:
@@ -125,6 +128,7 @@ async def test_the_level_of_the_log(database: Database) -> None:
     assert any('"GET /livez HTTP/1.1" 200' in line for line in service.said), service.said
 
 
+@pytest.mark.slow
 async def test_with_migrate_it_brings_the_database_to_head_first(
     empty_database: Database,
 ) -> None:
@@ -195,6 +199,7 @@ async def test_with_migrate_it_does_not_serve_on_a_database_that_nobody_knows(
         )
 
 
+@pytest.mark.slow
 async def test_a_failing_migration_keeps_it_down(database: Database) -> None:
     """With that error's message and exit code."""
     await execute(database, f"{NO_LEDGER}; UPDATE alembic_version SET version_num = '0006'")
@@ -266,6 +271,7 @@ async def test_stopped_before_it_serves_it_says_so(
     await blocker.close()
 
 
+@pytest.mark.slow
 async def test_a_request_that_is_under_way_is_answered_before_it_stops(
     database: Database,
 ) -> None:
@@ -291,6 +297,7 @@ async def test_a_request_that_is_under_way_is_answered_before_it_stops(
     await blocker.close()
 
 
+@pytest.mark.slow
 async def test_its_worker_puts_its_job_back_when_it_is_stopped(
     database: Database, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ async def test_a_password_of_reserved_characters_logs_in(guarded: Path) -> None:
             assert await scalar(made, "SELECT current_user") == "guarded"
 
 
+@pytest.mark.slow
 async def test_a_wrong_password_is_in_no_text_of_the_failure(guarded: Path) -> None:
     """Neither the exception, nor its causes, nor the engine shows it."""
     url = f"postgresql://guarded:S3cret@/vegafs_dev?host={guarded}"

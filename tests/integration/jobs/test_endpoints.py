@@ -85,6 +85,7 @@ async def test_a_folder_is_named_absolutely_or_below_a_volume(
     }
 
 
+@pytest.mark.slow
 async def test_of_many_requests_for_the_same_work_one_is_queued(
     database: Database, root: Path
 ) -> None:

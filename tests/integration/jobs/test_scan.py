@@ -226,6 +226,7 @@ async def test_a_name_that_a_folder_lists_twice_is_written_once(
     assert set(await scanner.files()) == {"a", "b"}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("path", ["gone", ""])
 async def test_a_folder_that_is_gone_fails_the_job_at_once(
     scanner: Scanner, root: Path, path: str
@@ -281,6 +282,7 @@ async def test_an_empty_volume_is_scanned_and_summarized(scanner: Scanner) -> No
     }
 
 
+@pytest.mark.slow
 async def test_overlapping_scans_do_not_lock_each_other_out(
     scanner: Scanner, root: Path, database: Database
 ) -> None:

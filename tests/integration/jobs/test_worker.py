@@ -144,6 +144,7 @@ async def test_a_worker_leaves_what_is_not_for_it(office: Office) -> None:
     assert not await office.worker(nothing).work_once()
 
 
+@pytest.mark.slow
 async def test_a_running_job_is_held_and_shows_progress(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

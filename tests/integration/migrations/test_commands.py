@@ -50,6 +50,7 @@ def apply(database: Database, *arguments: str, cwd: Path = ROOT) -> Result:
     return result
 
 
+@pytest.mark.slow
 async def test_upgrade_head_applies_all_and_then_nothing(empty_database: Database) -> None:
     """The first run lists each revision, the second says that there is nothing to do."""
     first = apply(empty_database, "upgrade", "head")
@@ -67,6 +68,7 @@ async def test_upgrade_head_applies_all_and_then_nothing(empty_database: Databas
     assert second.out == ""
 
 
+@pytest.mark.slow
 async def test_upgrade_to_an_id_and_by_a_step(empty_database: Database) -> None:
     """`upgrade 0002` stops there; `upgrade +1` goes one further; `+2` two."""
     name = empty_database.name
@@ -83,6 +85,7 @@ async def test_upgrade_to_an_id_and_by_a_step(empty_database: Database) -> None:
     assert apply(empty_database, "current").out == "0005\n"
 
 
+@pytest.mark.slow
 async def test_downgrade_by_a_step_to_an_id_and_to_base(database: Database) -> None:
     """Each revision is undone in reverse; base leaves nothing but the revision table."""
     name = database.name
@@ -98,6 +101,7 @@ async def test_downgrade_by_a_step_to_an_id_and_to_base(database: Database) -> N
     assert await tables(database) == BOOKKEEPING
 
 
+@pytest.mark.slow
 async def test_current_says_where_the_database_is(empty_database: Database) -> None:
     """The id is the answer; what follows from it is said beside it."""
     name = empty_database.name
@@ -118,6 +122,7 @@ async def test_current_says_where_the_database_is(empty_database: Database) -> N
     assert (at_head.out, at_head.err) == (f"{HEAD} (head)\n", "")
 
 
+@pytest.mark.slow
 async def test_history_shows_what_is_applied_and_what_is_pending(empty_database: Database) -> None:
     """Newest first, each with its state, its phase and its title."""
     apply(empty_database, "upgrade", IDS[-3])
@@ -153,6 +158,7 @@ def test_heads_and_show_need_no_database() -> None:
     assert "Locks: SHARE ROW EXCLUSIVE" in shown.out
 
 
+@pytest.mark.slow
 async def test_stamp_head_leaves_the_schema_untouched(database: Database) -> None:
     """A restored schema that lost its revision table is told where it is; nothing else changes."""
     psql(
@@ -265,6 +271,7 @@ async def test_offline_sql_gives_the_same_schema(
     }
 
 
+@pytest.mark.slow
 async def test_passwords_never_appear(database: Database) -> None:
     """Neither in offline SQL nor in an error nor in what a failing login says."""
     secret = "s3cr%41t"

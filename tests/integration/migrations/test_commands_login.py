@@ -20,6 +20,7 @@ def test_a_password_of_reserved_characters_passes_through_alembic(guarded: Path)
     assert run_alembic("current", url=url).code == 0
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_one_message(guarded: Path) -> None:
     """Who was refused where and why, and nothing of the password."""
     url = f"postgresql://guarded:S3cret@/vegafs_dev?host={guarded}"

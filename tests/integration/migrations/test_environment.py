@@ -153,6 +153,7 @@ async def test_a_script_can_upgrade(empty_database: Database) -> None:
     assert (process.returncode, out.decode(), err.decode()) == (0, "14\n", "")
 
 
+@pytest.mark.slow
 async def test_errors_reach_a_caller_as_exceptions(empty_database: Database) -> None:
     """A library raises; only a command prints and exits."""
     engine = create_engine(settings_of(empty_database.url), "migrate")

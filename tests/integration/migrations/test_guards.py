@@ -36,6 +36,7 @@ def production(database: Database, *command: str, **settings: str) -> Result:
     )
 
 
+@pytest.mark.slow
 def test_a_downgrade_that_drops_data_says_which_and_how_much(database: Database) -> None:
     """Nothing is changed, and the command that does it anyway is named."""
     assert run("alembic", "downgrade", "0008", DATABASE_URL=database.url).code == 0
@@ -57,6 +58,7 @@ def test_a_downgrade_that_drops_nothing_needs_no_leave(database: Database) -> No
     assert result.code == 0, result.err
 
 
+@pytest.mark.slow
 def test_dropping_wants_a_backup_or_a_name(database: Database) -> None:
     """Missing, failing and succeeding; what it printed is in the ledger."""
     assert run("alembic", "downgrade", "0008", DATABASE_URL=database.url).code == 0

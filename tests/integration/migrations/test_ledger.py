@@ -27,6 +27,7 @@ async def rows_of(database: Database) -> tuple[Row, ...]:
     return rows
 
 
+@pytest.mark.slow
 async def test_a_row_says_what_was_done_by_whom_and_how_long_it_took(
     empty_database: Database,
 ) -> None:
@@ -74,6 +75,7 @@ async def test_a_database_of_an_ordinary_alembic_is_adopted(database: Database) 
     ]
 
 
+@pytest.mark.slow
 async def test_a_run_that_changed_something_ends_with_the_fingerprint(
     empty_database: Database,
 ) -> None:
@@ -91,6 +93,7 @@ async def test_a_run_that_changed_something_ends_with_the_fingerprint(
     ]
 
 
+@pytest.mark.slow
 async def test_a_ledger_of_an_earlier_build_is_widened(database: Database) -> None:
     """Its check did not know that a run is measured."""
     psql(
@@ -109,6 +112,7 @@ async def test_a_ledger_of_an_earlier_build_is_widened(database: Database) -> No
     assert outcomes[-4:] == ["applied", "measured", "applied", "measured"]
 
 
+@pytest.mark.slow
 async def test_what_is_in_the_way_of_the_measure_ends_no_run(empty_database: Database) -> None:
     """Everything is applied by then; the run says so, and that the schema was not measured."""
     engine = create_engine(settings_of(empty_database.url), "migrate")
@@ -154,6 +158,7 @@ async def test_the_ledger_is_append_only(database: Database, statement: str) -> 
     await engine.dispose()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("edit", "row"),
     [
@@ -179,6 +184,7 @@ def test_an_edit_behind_its_back_is_found(database: Database, edit: str, row: in
         assert result.err.startswith(message)
 
 
+@pytest.mark.slow
 def test_vegafs_ledger_prints_it(database: Database, empty_database: Database) -> None:
     """For people a line a row, as JSON all of it; an empty one says so."""
     told = run("vegafs", "ledger", "--last", "2", DATABASE_URL=database.url)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.databases import Database, Databases
 from harness.states import state_of
 from tests.support.project import ROOT
@@ -36,6 +38,7 @@ def run(copy: Path, *command: str, url: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 async def test_a_new_database_begins_with_it(tmp_path: Path, databases: Databases) -> None:
     """Schema and rows are those of the revisions, and all checks pass."""
     for name in ("app", "alembic"):

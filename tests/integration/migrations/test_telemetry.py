@@ -135,6 +135,7 @@ async def test_a_lock_that_was_not_had_is_an_event(
     assert retries.attributes["surefoot.unit"] == HEAD
 
 
+@pytest.mark.slow
 async def test_waiting_for_the_mutex_is_a_span(
     target: Target, told: Told, database: Database
 ) -> None:

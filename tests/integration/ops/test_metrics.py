@@ -102,6 +102,7 @@ async def test_what_was_not_looked_at_is_not_a_number(client: httpx.AsyncClient)
     assert found["vegafs_schema_drifted"] == found["vegafs_schema_failed_revisions"] == 0
 
 
+@pytest.mark.slow
 async def test_a_change_by_hand_is_seen_in_the_figures(
     client: httpx.AsyncClient, database: Database
 ) -> None:
@@ -137,6 +138,7 @@ async def test_a_run_that_failed_is_seen_in_the_figures(
     assert found["vegafs_schema_oldest_pending_seconds"] == 0
 
 
+@pytest.mark.slow
 async def test_a_run_at_work_has_not_failed(database: Database) -> None:
     """Its revision may be tried again, and a step that has begun may end."""
     await fail(database)
