@@ -68,6 +68,13 @@ def size(count: float) -> str:
     return f"{count:.0f} B"
 
 
+def listed(names: Iterable[str], between: str = ", ", *, most: int = 6) -> str:
+    """`0001, 0002`; of many the first ones and the number of the others: `…, 0006 and 15 more`."""
+    found = list(names)
+    shown = between.join(found[:most])
+    return shown if len(found) <= most else f"{shown} and {len(found) - most:,} more"
+
+
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name that is most like a misspelt one; None where no one is near.
 

@@ -17,7 +17,7 @@ from surefoot.backfill.files import named
 from surefoot.backfill.trial import tried
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.chosen_backfills import of_revisions
-from surefoot.linting.lint import Linted
+from surefoot.linting.judging import Linted
 from surefoot.rules.backfills import RULES, TriedBackfill, examine
 from surefoot.rules.findings import Finding
 from surefoot.version_table import VersionTable

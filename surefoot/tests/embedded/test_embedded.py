@@ -14,7 +14,7 @@ from harness.processes import User, eventually, is_running, quick, user
 from harness.server import LIBRARY
 from surefoot import Database, Limits
 from surefoot.embedded import EmbeddedServer
-from surefoot.errors import DatabaseUrlMissing, ServerInUse
+from surefoot.errors import DatabaseUrlMissing, EmbeddedServerMissing, ServerInUse
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -164,6 +164,15 @@ def test_production_does_not_start_a_server(empty_state_dir: Path) -> None:
     assert str(missing.value).endswith(
         " is not set, and the embedded server is for development only"
     )
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(production=True)])
+def test_a_url_and_no_server_of_its_own(limits: Limits) -> None:
+    """A command for the embedded server does not say that no URL is set."""
+    with pytest.raises(EmbeddedServerMissing) as missing:
+        Database("postgresql://db.example.org/shop", limits=limits).embedded_server()
+    assert str(missing.value).endswith(" is set")
+    assert "is not set" not in missing.value.render()
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from harness.databases import Database, Databases, connect, engine
 from harness.runs import Chain
 from hazards.cases import HERE, Case
 from surefoot.chain.revisions import read_revisions
-from surefoot.linting.lint import Linted, lint
+from surefoot.linting.judging import Linted
+from surefoot.linting.lint import lint
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
 from surefoot.trace.sample_rows import seed

@@ -13,7 +13,7 @@ from hazards.bench import Bench, found
 from hazards.cases import Case, cases
 from hazards.disguises import DISGUISES, disguised
 from hazards.measure import measured, traced
-from surefoot.linting.lint import Linted
+from surefoot.linting.judging import Linted
 from surefoot.rules.registry import RULES
 
 CASES = list(cases())

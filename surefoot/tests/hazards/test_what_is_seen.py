@@ -11,7 +11,8 @@ import pytest
 from harness.server import PG_MAJOR
 from hazards.bench import FILE, FIRST, Bench, found
 from surefoot.chain.revisions import read_revisions
-from surefoot.linting.lint import Linted, lint
+from surefoot.linting.judging import Linted
+from surefoot.linting.lint import lint
 from surefoot.planning.statements import planned
 from surefoot.planning.statistics import Statistics
 from surefoot.rules.findings import measured
@@ -158,6 +159,21 @@ async def test_a_revision_that_is_refused_says_why(bench: Bench, tmp_path: Path)
     (stopped,) = (f for f in result.findings if f.rule == "require-complete-trace")
     assert "unseen: 0001 ends its transaction by itself" in stopped.consequence
     assert "for an index use op.create_index_concurrently(…)" in stopped.consequence
+
+
+async def test_revisions_before_one_that_is_refused_are_tried(bench: Bench, tmp_path: Path) -> None:
+    """The refusal hides what is behind it, and nothing else."""
+    block = "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')"
+    truncate = "op.execute('TRUNCATE results')"
+    result = await linted(bench, tmp_path, truncate, block, truncate)
+    assert [unit.complete for unit in result.units] == [True, False, False]
+    assert result.behind == {"0003": "0002"}
+    found = [(f.revision, f.rule) for f in result.findings if f.rule != "require-downgrade"]
+    assert found == [
+        ("0001", "avoid-truncate"),
+        ("0002", "require-complete-trace"),
+        ("0003", "require-complete-trace"),
+    ]
 
 
 @pytest.mark.sample(2)

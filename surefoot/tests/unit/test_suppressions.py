@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from surefoot.errors import CommitsByItself, LockFileStale, SurefootError, UpgradeFailed
-from surefoot.linting.lint import judged
+from surefoot.linting.judging import judged
 from surefoot.rules.findings import Finding, TracedRevision
 from surefoot.rules.suppressions import Suppression, comment, suppressions
 from surefoot.trace.trace import Trace

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.wording import counted, duration, plural, roughly, size, suggestion
+from surefoot.errors import LockFileStale
+from surefoot.wording import counted, duration, listed, plural, roughly, size, suggestion
 
 LIBRARY = Path(__file__).resolve().parents[2] / "src"
 SERVICE = Path(__file__).resolve().parents[3] / "app"
@@ -99,6 +100,16 @@ def test_a_duration_is_read_at_a_glance(seconds: float, said: str) -> None:
 def test_a_size_has_a_decimal_unit(count: float, said: str) -> None:
     """As disks and bills have it."""
     assert size(count) == said
+
+
+def test_a_long_list_has_an_end() -> None:
+    """The first ones and the number of the others."""
+    ids = [f"{n:04}" for n in range(1, 22)]
+    assert listed(ids[:2]) == "0001, 0002"
+    assert listed(ids, "; ", most=3) == "0001; 0002; 0003 and 18 more"
+    assert "0006 is not in it and 15 more" in str(
+        LockFileStale("revisions.lock", [f"{each} is not in it" for each in ids])
+    )
 
 
 def test_a_near_name_is_suggested() -> None:

@@ -23,7 +23,7 @@ from surefoot.connect.database import Database
 from surefoot.errors import SurefootError, UsageError
 from surefoot.ledger.glance import read
 from surefoot.linting.history import released
-from surefoot.linting.lint import Linted
+from surefoot.linting.judging import Linted
 from surefoot.project import Project
 from surefoot.remedies.planned import Planned
 from surefoot.remedies.rewriting import NotCertain, Text, rewritten

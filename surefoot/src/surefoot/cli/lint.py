@@ -24,15 +24,17 @@ from surefoot.linting.chain_lint import lint
 from surefoot.linting.chosen_backfills import of_revisions
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.history import changed_since, staged
-from surefoot.linting.lint import NOTHING, Linted
+from surefoot.linting.judging import Linted
+from surefoot.linting.lint import NOTHING
 from surefoot.linting.markdown import summary
 from surefoot.linting.settings import FAIL_ON, LintSettings, check_levels
 from surefoot.project import Project
 from surefoot.remedies.planned import Planned, planned, with_remedies
 from surefoot.remedies.steps import SafeForm
 from surefoot.rules.findings import Finding
+from surefoot.rules.gaps import INCOMPLETE
 from surefoot.scratch import Scratch
-from surefoot.wording import counted
+from surefoot.wording import counted, listed
 
 # How long lint waits for the database, whose version decides which rules apply.
 ANSWER_S = 2.0
@@ -200,13 +202,15 @@ async def _major(database: Database) -> int | None:
 def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
     """The findings as the answer, and what is known of them as narration."""
     count = sum(unit.complete for unit in linted.units)
+    # One line says of all revisions behind another one that they had not begun.
+    shown = [f for f in linted.findings if f.rule != INCOMPLETE or f.revision not in linted.behind]
     if json_:
         counts = {"revisions": count, "backfills": len(linted.backfills)}
         output.answer_json({"schema_version": 1, **counts, **_as_json(linted)})
     elif format_ is not None:
         output.answer(FORMATS[format_](linted.findings))
     else:
-        for finding in linted.findings:
+        for finding in shown:
             output.answer(f"{finding.render()}\n")
     for each in linted.suppressed:
         output.narrate(each.render())
@@ -218,9 +222,12 @@ def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
     tried += [counted(len(linted.backfills), "backfill")] if linted.backfills else []
     missed = len(linted.units) - count
     untried = f", {missed} not run to the end" if missed else ""
+    if linted.behind:
+        at = ", ".join(dict.fromkeys(linted.behind.values()))
+        output.narrate(f"behind {at} nothing was tried: {listed(linted.behind)}")
     if linted.mismatch:
         output.narrate(linted.mismatch)
-    output.narrate(f"{summary(linted.findings)} in {' and '.join(tried)}{untried}{said}")
+    output.narrate(f"{summary(shown)} in {' and '.join(tried)}{untried}{said}")
 
 
 def _as_json(linted: Linted) -> dict[str, Any]:

@@ -22,7 +22,12 @@ import asyncpg
 from surefoot.connect import driver
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
-from surefoot.errors import ConfigurationInvalid, DatabaseUrlInvalid, DatabaseUrlMissing
+from surefoot.errors import (
+    ConfigurationInvalid,
+    DatabaseUrlInvalid,
+    DatabaseUrlMissing,
+    EmbeddedServerMissing,
+)
 from surefoot.errors.names import setting
 
 if TYPE_CHECKING:
@@ -189,14 +194,16 @@ class Database:
     def embedded_server(self, narrate: Callable[[str], None] | None = None) -> EmbeddedServer:
         """The embedded server, running or not.
 
-        On failure: DatabaseUrlMissing, where the project has none; in production none has.
+        On failure: DatabaseUrlMissing or, where a URL names a database, EmbeddedServerMissing: the
+        project has none; in production none has.
         """
         from surefoot.embedded import EmbeddedServer  # noqa: PLC0415 - for who has no database
 
+        missing = EmbeddedServerMissing if self.is_named else DatabaseUrlMissing
         if self.limits.production:
-            raise DatabaseUrlMissing("the embedded server is for development only")
+            raise missing("the embedded server is for development only")
         if self.embedded is None:
-            raise DatabaseUrlMissing("the project has no embedded server")
+            raise missing("the project has no embedded server")
         return EmbeddedServer(
             self.embedded,
             bindir=self.pg_bindir,

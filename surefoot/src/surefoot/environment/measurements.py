@@ -9,7 +9,7 @@ from surefoot.autogenerate.allowances import allowances
 from surefoot.autogenerate.revision_text import RevisionTexts, unmeasured
 from surefoot.chain.revisions import Revision
 from surefoot.chain.whole_file import write_whole
-from surefoot.linting.lint import Linted, judged
+from surefoot.linting.judging import Linted, judged
 from surefoot.planning.estimate import worked_on
 from surefoot.planning.statistics import Statistics
 from surefoot.planning.undo import Undo, undos

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
 from surefoot.errors.names import command, goal, taken_back
-from surefoot.wording import counted
+from surefoot.wording import counted, listed
 
 
 class CheckFailed(SurefootError):
@@ -92,7 +92,7 @@ class LockFileStale(CheckFailed):
     def __init__(self, path: str, differences: Sequence[str]) -> None:
         self.path, self.differences = path, tuple(differences)
         super().__init__(
-            f"{path} does not match the revision files: {'; '.join(self.differences)}",
+            f"{path} does not match the revision files: {listed(self.differences, '; ')}",
             help=f"run `{command()} lock` and commit the file",
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import in_use, setting
+from surefoot.errors.names import command, in_use, setting
 from surefoot.wording import size, suggestion
 
 _EXAMPLE = "postgresql://user:password@host:5432/database"
@@ -46,6 +46,24 @@ class DatabaseUrlMissing(UsageError):
             f"{setting('database')} is not set, and {reason}",
             help=f"set {setting(f'database={_EXAMPLE}')}{more}",
         )
+
+
+class EmbeddedServerMissing(UsageError):
+    """A command is for the embedded server, and a URL names another database."""
+
+    reason: str
+    says = "{reason}, and {database} is set"
+    helps = "{shows}"
+
+    @property
+    def database(self) -> str:
+        """Where the URL of the database is set."""
+        return setting("database")
+
+    @property
+    def shows(self) -> str:
+        """The command that shows it."""
+        return f"`{command()} db url` shows it"
 
 
 class TargetUnknown(UsageError):

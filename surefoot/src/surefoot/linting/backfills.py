@@ -18,7 +18,7 @@ from surefoot.chain.backfills import backfill_paths
 from surefoot.chain.revisions import Revision, ancestors, up_to
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError
-from surefoot.linting.lint import Linted, Suppressed
+from surefoot.linting.judging import Linted, Suppressed
 from surefoot.project import Project
 from surefoot.rules.backfills import TriedBackfill, examine
 from surefoot.rules.suppressions import suppressions

@@ -13,7 +13,8 @@ from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
 from surefoot.linting.backfills import with_backfills
 from surefoot.linting.chosen_backfills import refuse_unknown
-from surefoot.linting.lint import NOTHING, Linted, chosen_of, judgement
+from surefoot.linting.judging import Linted, judgement
+from surefoot.linting.lint import NOTHING, chosen_of
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
 from surefoot.run.events import Listen, ignore

@@ -20,7 +20,7 @@ from surefoot.errors import DatabaseAhead, SurefootError, TableLocked
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.position import position
 from surefoot.linting.chain_lint import lint
-from surefoot.linting.lint import Linted, judgement
+from surefoot.linting.judging import Linted, judgement
 from surefoot.planning.backfills import RequiredBackfill, required_backfills
 from surefoot.planning.schema import Schema, make_schema, read_schema
 from surefoot.planning.statements import PlannedStatement, planned

@@ -12,7 +12,7 @@ from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.chain.revisions import Revision, up_to
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError
-from surefoot.linting.lint import Linted
+from surefoot.linting.judging import Linted
 from surefoot.project import Project
 from surefoot.remedies.steps import SafeForm, object_of, safe_form, without
 from surefoot.rules.findings import Finding, TracedRevision, finding

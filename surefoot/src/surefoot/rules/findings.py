@@ -52,9 +52,10 @@ class TracedRevision:
     remarks: Sequence[Remark] = ()
     # Whether it executed all its statements: not if it failed, or if the run did not reach it.
     complete: bool = True
-    # Why not, and the line where it stopped.
+    # Why not, the line where it stopped, and the revision before it at which the run stopped.
     stopped: str | None = None
     stopped_line: int = 1
+    behind: str | None = None
     # The statements of its downgrade, where that is judged, and why it has failed.
     back: Sequence[Statement] = ()
     back_stopped: str | None = None

@@ -228,4 +228,6 @@ RULES = (
         level="warning",
     ),
 )
+# The rule about a revision that was not run to its end.
+INCOMPLETE = RULES[0].id
 UNSEEN = frozenset(rule.id for rule in RULES if rule.level == "error")

@@ -59,9 +59,8 @@ class Trace:
 
     @property
     def stopped_at(self) -> str | None:
-        """The revision that failed; None where none did, or none had begun."""
-        # A refusal, unlike a revision that failed, is before all revisions.
-        if self.failure is None or isinstance(self.failure, Refused):
+        """The revision that failed or was refused; None where none did, or none had begun."""
+        if self.failure is None:
             return None
         return getattr(self.failure, "revision", None) or self.last
 
@@ -69,7 +68,10 @@ class Trace:
         """Those of the revisions, oldest first, that the run has applied."""
         if self.failure is None:
             return ids
-        return ids[: ids.index(self.stopped_at)] if self.stopped_at in ids else ()
+        before = ids[: ids.index(self.stopped_at)] if self.stopped_at in ids else ()
+        # A revision may be refused as it runs, or before any one does.
+        is_refused = isinstance(self.failure, Refused)
+        return [each for each in before if each in self.lines or not is_refused]
 
 
 async def trace(

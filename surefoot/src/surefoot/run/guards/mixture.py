@@ -28,21 +28,26 @@ def refuse_mixtures(revisions: Sequence[Revision], planned: Collection[str], com
         return
     for revision in revisions:
         if revision.id in planned and revision.path is not None:
-            refuse_mixture(revision.id, code_of(str(revision.path)), command)
+            found = mixture(revision.id, code_of(str(revision.path)), command)
+            if found is not None:
+                raise found
 
 
-def refuse_mixture(identifier: str, source: bytes, direction: str) -> None:
-    """On failure: MixedRevision, CommitsByItself."""
+def mixture(
+    identifier: str, source: bytes, direction: str
+) -> MixedRevision | CommitsByItself | None:
+    """The refusal of a revision, as its source shows it for a direction."""
     if not any(name in source for name in _OUTSIDE):
-        return
+        return None
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef) and node.name == direction:
             calls = _called(node)
             outside = [name for name in calls if name in NAMES]
             if "autocommit_block" in calls:
-                raise CommitsByItself(identifier)
+                return CommitsByItself(identifier)
             if outside and len(calls) > 1:
-                raise MixedRevision(identifier)
+                return MixedRevision(identifier)
+    return None
 
 
 def _called(function: ast.FunctionDef) -> list[str]:
