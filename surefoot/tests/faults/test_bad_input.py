@@ -167,6 +167,38 @@ async def test_a_chain_that_is_none_is_refused(
     assert there == {"base": 0, "0001": 1, "0003": 3}[start]
 
 
+COMMANDS = {
+    "revision --autogenerate": ("revision", "--autogenerate", "-m", "next"),
+    "revision": ("revision", "-m", "next"),
+    "merge": ("merge", "heads", "-m", "next"),
+    "check": ("check",),
+    "current": ("current",),
+    "history": ("history",),
+}
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("case", ["a missing predecessor", "a cycle"])
+async def test_a_chain_that_is_none_is_told_by_every_command(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    case: str,
+    arguments: tuple[str, ...],
+) -> None:
+    """Alembic itself ends with a KeyError, or names no file; no file is written."""
+    before, after, said = FILES[case]
+    for number in (1, 2, 3):
+        chain.add(f"op.execute('CREATE TABLE t{number} (id int)')")
+    path = chain.path("0003")
+    path.write_text(path.read_text().replace(before, after))
+    files = {*chain.versions.iterdir()}
+    result = await launcher.alembic(chain, *arguments, url=empty_database.url)
+    assert (result.code, result.out, result.err) == (2, "", said)
+    assert {*chain.versions.iterdir()} - {chain.versions / "__pycache__"} <= files
+
+
 @pytest.mark.slow
 async def test_a_revision_that_fails_names_the_command_that_ran_it(
     chain: Chain, launcher: Launcher, empty_database: Database

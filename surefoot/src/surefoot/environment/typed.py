@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from alembic import context
 from alembic.script import ScriptDirectory
+from alembic.script.revision import CycleDetected
 
 from surefoot.compat.alembic import command_name
 from surefoot.environment import fast_path
@@ -43,7 +47,7 @@ def _run(environment: Environment, config: Config) -> None:
 
         listen = config.attributes.get("listen") or (narrate if command_name(config) else ignore)
         listen(Warned("lock-file-missing", missing))
-    with rendered(config, project.locations):
+    with rendered(config, project.locations), _chain_told(project):
         if _has_nothing_to_do(environment, project, config):
             return
         if command_name(config) == "history":
@@ -52,6 +56,21 @@ def _run(environment: Environment, config: Config) -> None:
         from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without
 
         runner.run(environment, project)
+
+
+@contextmanager
+def _chain_told(project: Project) -> Iterator[None]:
+    """In the block, a chain that Alembic cannot link is told by the file that is wrong.
+
+    Alembic warns of a revision that no file has, and raises KeyError. On failure: RevisionsBroken.
+    """
+    warnings.filterwarnings("ignore", r"Revision \S+ referenced from ")
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error.__cause__ or error, (KeyError, CycleDetected)):
+            project.revisions()
+        raise
 
 
 def _has_nothing_to_do(environment: Environment, project: Project, config: Config) -> bool:
