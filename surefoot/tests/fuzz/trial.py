@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from fuzz import rows
 from fuzz.generator import FAR
 from fuzz.models import Model, metadata, renames
-from harness.generation import EMPTY, EXTENSIONS, Project, on_empty
+from harness.generation import EMPTY, EXTENSIONS, Project, leave_open, on_empty
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.measurements import completed
@@ -252,6 +252,8 @@ class Trial:
         async with scratch.begin() as other:
             for statement in (*_EMPTY, *self._place.statements()):
                 await other.exec_driver_sql(statement)
+        for path in self._project.backfills.glob("*.py"):
+            leave_open(path)
         self._project.lock()
         ini = self._project.versions.parent / "alembic.ini"
         ini.write_text(_INI, "utf-8")
