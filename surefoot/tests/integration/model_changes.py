@@ -1138,6 +1138,13 @@ def enum_of_an_inherited_column_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def identity_of_a_table_that_others_inherit_from_added(m: MetaData, new: bool) -> None:
+    numbered = [Column("id", Integer, Identity(start=100))] if new else []
+    Table("z_parent", m, Column("n", Text), *numbered)
+    ddl(m, "CREATE TABLE a_child (size integer) INHERITS (z_parent)")
+
+
+@change
 def constraint_that_is_not_valid_added(m: MetaData, new: bool) -> None:
     made = [ForeignKey("things.id", postgresql_not_valid=True)] if new else []
     things(m, Column("up", BigInteger, *made))

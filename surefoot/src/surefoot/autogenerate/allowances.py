@@ -24,7 +24,10 @@ _WINDOW = "check the size of the table, and run this while nobody uses it"
 _REASONS = {
     "avoid-stored-generated-column": "PostgreSQL can add a stored column only by a rewrite; "
     f"{_WINDOW}, or declare it virtual (PostgreSQL 18)",
-    "avoid-identity-column": f"adding the column numbers every row, which is a rewrite; {_WINDOW}",
+    **dict.fromkeys(
+        ("avoid-identity-column", "avoid-serial-column"),
+        f"adding the column numbers every row, which is a rewrite; {_WINDOW}",
+    ),
     "avoid-changing-persistence": f"PostgreSQL rewrites the table to log it or not; {_WINDOW}",
     "avoid-exclusion-constraint": "PostgreSQL builds its index only under ACCESS EXCLUSIVE, and "
     f"cannot use an existing one; {_WINDOW}",

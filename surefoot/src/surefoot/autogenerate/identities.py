@@ -11,7 +11,7 @@ from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.comparison import Comparison, short_name
 from surefoot.autogenerate.rendering import ContinueSequence, sql
-from surefoot.autogenerate.table_operations import alter_column
+from surefoot.autogenerate.table_operations import alter_column, identity_after, own_sequence
 from surefoot.catalog import Key, alterations, statements
 from surefoot.catalog.kinds import Column, Sequence
 from surefoot.quoting import literal, own_name, quoted
@@ -28,18 +28,18 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
     before, after = (each.one(Column, key) for each in (comparison.database, comparison.models))
     table, name = after.table, after.name
     known = comparison.exchanged_sequence(key)
-    own = f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})"
 
     def to(after: Column, before: Column) -> Operations:
         default = alter_column(before, replace(before, default=after.default), comparison.models)
         default = default if comparison.is_renumbered(key) else []
         if known is not None:
-            return _exchanged(known, own, before, after, default)
+            return _exchanged(known, before, after, default)
         altered = sql(alterations.identity(before, after))
         if before.identity is not None:
             return [altered, *default]
         # Existing rows keep their numbers: the sequence continues after the highest.
         again = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART"
+        own = own_sequence(after)
         return [*default, altered, ContinueSequence(own, again, quoted(table), quoted(name))]
 
     if _followed(before, after) != after.identity:
@@ -51,22 +51,20 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
 
 
 def _exchanged(
-    sequence: Sequence, own: str, before: Column, after: Column, default: Operations
+    sequence: Sequence, before: Column, after: Column, default: Operations
 ) -> Operations:
     """An identity in place of a default from a sequence, or the other way round."""
     key, its = Key("sequence", sequence.name), quoted(sequence.name)
     loose = replace(sequence, owned_by=None)
     if after.identity is not None:
-        ahead = f"SELECT setval({own}, last_value, true) FROM {its} WHERE is_called"  # noqa: S608 - names of a catalog, quoted
-        made, gone = alterations.identity(before, after), statements.drop(key, loose)
-        return [*default, *map(sql, (alterations.own(loose), made, ahead, gone))]
+        return [*default, sql(alterations.own(loose)), *identity_after(loose, before, after)]
     # Writers lock the table before its sequence too. That of the identity may have the name.
     former = quoted(short_name(f"{own_name(sequence.name)}_former"))
     steps = (
         f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)} SET GENERATED ALWAYS",
         f"ALTER SEQUENCE IF EXISTS {its} RENAME TO {former}",
         *statements.create(key, loose),
-        f"SELECT setval({literal(its)}, nextval({own}), false)",
+        f"SELECT setval({literal(its)}, nextval({own_sequence(after)}), false)",
         alterations.identity(before, after),
     )
     return [*map(sql, steps), *default, sql(alterations.own(sequence))]

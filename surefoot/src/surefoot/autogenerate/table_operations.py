@@ -1,6 +1,6 @@
 """The operations on tables and columns: calls, or SQL where a type has no code."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from alembic.operations import MigrateOperation
@@ -12,12 +12,13 @@ from surefoot.autogenerate.column_code import (
     type_code,
     type_of,
 )
-from surefoot.autogenerate.object_operations import inline_code
+from surefoot.autogenerate.comparison import short_name
+from surefoot.autogenerate.object_operations import create, drop, inline_code
 from surefoot.autogenerate.rendering import Call, Code, sql, text_code
 from surefoot.catalog import Catalog, Key, alterations, statements
-from surefoot.catalog.definitions import names, parse_key
-from surefoot.catalog.kinds import Column, Constraint, Table
-from surefoot.quoting import quoted, schema_of
+from surefoot.catalog.definitions import identity_parts, names, parse_key
+from surefoot.catalog.kinds import Column, Constraint, Sequence, Table
+from surefoot.quoting import literal, quoted, schema_of
 
 
 def columns_of(catalog: Catalog, table: str) -> list[Column]:
@@ -25,7 +26,7 @@ def columns_of(catalog: Catalog, table: str) -> list[Column]:
     return [each for each in found if each is not None]
 
 
-def serials(catalog: Catalog, table: str, inline: Sequence[Constraint]) -> set[Key | None]:
+def serials(catalog: Catalog, table: str, inline: Collection[Constraint]) -> set[Key | None]:
     """The sequences that a table brings along: of one column of its key, where it is a call."""
     columns, in_key = columns_of(catalog, table), key_columns(inline)
     found = {serial_sequence(each, catalog) for each in columns if each.name in in_key} - {None}
@@ -34,7 +35,7 @@ def serials(catalog: Catalog, table: str, inline: Sequence[Constraint]) -> set[K
 
 
 def create_table(
-    catalog: Catalog, name: str, inline: Sequence[Constraint]
+    catalog: Catalog, name: str, inline: Collection[Constraint]
 ) -> list[MigrateOperation]:
     table, parents = catalog.one(Table, Key("table", name)), catalog.parents(name)
     constraints = (Key("constraint", f"{name}.{each.name}") for each in inline)
@@ -84,7 +85,7 @@ def create_table(
     ]
 
 
-def key_columns(inline: Sequence[Constraint]) -> list[str]:
+def key_columns(inline: Collection[Constraint]) -> list[str]:
     keys = (parse_key(each.definition) for each in inline)
     return [name for key in keys if key and key.is_primary for name in names(key.columns)]
 
@@ -93,14 +94,49 @@ def add_column(column: Column, catalog: Catalog) -> list[MigrateOperation]:
     if column.identity and any(
         column.table in catalog.parents(key.name) for key, _ in catalog.each(Table)
     ):
-        # PostgreSQL adds no identity column to a table that others inherit from.
-        plain = replace(column, identity=None)
-        return [*add_column(plain, catalog), sql(alterations.identity(plain, column))]
+        return _add_numbered(column, catalog)
     made = column_code(column, catalog)
     if made is not None:
         return [Call("add_column", column.table, made)]
     comment = [sql(statements.comment(key_of(column), column))] if column.comment else []
     return [sql(f"ALTER TABLE {quoted(column.table)} ADD COLUMN {column_sql(column)}"), *comment]
+
+
+def _add_numbered(column: Column, catalog: Catalog) -> list[MigrateOperation]:
+    """Adds an identity column to a table that others inherit from.
+
+    PostgreSQL does not do that in one statement: a sequence numbers the rows first.
+    """
+    numbers = Sequence(
+        name=short_name(f"{column.table}_{column.name}_numbers"),
+        definition=f"AS {column.type} {identity_parts(column.identity or '')[1]}",
+        owned_by=None,
+        comment=None,
+    )
+    bare = replace(column, identity=None)
+    numbered = replace(bare, default=f"nextval({literal(quoted(numbers.name))}::regclass)")
+    return [
+        *create(Key("sequence", numbers.name), numbers),
+        *add_column(numbered, catalog),
+        *alter_column(numbered, bare, catalog),
+        *identity_after(numbers, bare, column),
+    ]
+
+
+def identity_after(sequence: Sequence, before: Column, after: Column) -> list[MigrateOperation]:
+    """Gives a column an identity that continues a sequence, which goes."""
+    key, its = Key("sequence", sequence.name), quoted(sequence.name)
+    own = own_sequence(after)
+    return [
+        sql(alterations.identity(before, after)),
+        sql(f"SELECT setval({own}, last_value, true) FROM {its} WHERE is_called"),  # noqa: S608 - names of a catalog, quoted
+        drop(key, sequence),
+    ]
+
+
+def own_sequence(column: Column) -> str:
+    """The sequence of an identity, as an expression."""
+    return f"pg_get_serial_sequence({literal(quoted(column.table))}, {literal(column.name)})"
 
 
 def drop_column(column: Column) -> Call:
