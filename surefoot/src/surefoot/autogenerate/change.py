@@ -21,6 +21,10 @@ REWRITE = (
 )
 
 
+# The key of operations that concern no known object.
+UNNAMED = Key("", "")
+
+
 class Stage(enum.IntEnum):
     """The order of changes in an upgrade."""
 
@@ -68,7 +72,7 @@ class Change(ops.OpContainer):
     """One change. `ops` does it, `undo` takes it back, both in the order in which they run.
 
     `action` is done to the object `key`: make, drop, change, or remake for an object that is
-    dropped and created again because of another one. A change of Alembic's operations has neither.
+    dropped and created again because of another one. Alembic's operations have no action.
     """
 
     # Whether it has its place among the revisions: it is not divided further.
@@ -89,7 +93,7 @@ class Change(ops.OpContainer):
         do: Sequence[MigrateOperation],
         undo: Sequence[MigrateOperation],
         action: str = "",
-        key: Key | None = None,
+        key: Key = UNNAMED,
     ) -> None:
         super().__init__(do)
         self.stage = stage

@@ -67,7 +67,7 @@ def enum_columns(comparison: Comparison, enum: Key) -> dict[Key, Column]:
     return {
         column: found
         for column, found in comparison.database.each(Column)
-        if enum in comparison.database.uses.get(column, ())
+        if enum in comparison.database.needs(column)
         and whole_name(found.type.removesuffix("[]")) == enum.name
         and not comparison.is_inherited(column)
     }

@@ -104,10 +104,10 @@ def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
 
 def _is_blocked(comparison: Comparison, key: Key) -> bool:
     """Whether a column that this one is made of gets another type."""
-    uses, diff = comparison.database.uses, comparison.diff
+    database, diff = comparison.database, comparison.diff
     return any(
-        used in diff.retyped or uses.get(used, frozenset()) & diff.replaced
-        for used in uses.get(key, ())
+        used in diff.retyped or database.needs(used) & diff.replaced
+        for used in database.needs(key)
         if used.kind == "column" and used in comparison.models.objects
     )
 
@@ -149,14 +149,13 @@ def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Colu
     found, expected = comparison.pair(key)
     state = replace(found, type=expected.type, collation=expected.collation)
     default = found.default if comparison.is_renumbered(key) else expected.default
-    uses = comparison.database.uses.get(key, frozenset())
     if state != found:
         in_one = not any(_using(comparison, *each) for each in ((found, state), (state, found)))
         if not in_one:
             yield Stage.TABLES, "default", replace(found, default=None)
         state = replace(state, default=default if in_one else None)
         yield Stage.TABLES, "retype", state
-    elif default != found.default and uses & comparison.diff.replaced:
+    elif default != found.default and comparison.database.needs(key) & comparison.diff.replaced:
         yield Stage.AWAY, "default", replace(found, default=None)
     state = replace(state, default=default)
     yield Stage.TABLES, "default", state

@@ -182,7 +182,7 @@ class Comparison:
             return None
         sides = self.database, self.models
         one, other = sides if self.database.one(Column, key).identity is None else sides[::-1]
-        found = (one.find(Sequence, each) for each in one.uses.get(key, ()))
+        found = (one.find(Sequence, each) for each in one.needs(key))
         return next(
             (
                 each
@@ -229,10 +229,8 @@ class Comparison:
         before, after = self.sides(key)
         return after or before
 
-    def table_of(self, key: Key | None) -> str | None:
+    def table_of(self, key: Key) -> str | None:
         """The table of an object, also of a column that has its temporary name."""
-        if key is None:
-            return None
         of_column = key.name.rpartition(".")[0] if key.kind == "column" else None
         return table_of(self.item(key)) or of_column
 

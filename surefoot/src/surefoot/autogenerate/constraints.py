@@ -17,8 +17,8 @@ from surefoot.catalog.kinds import Constraint
 from surefoot.quoting import own_name, quoted
 
 
-def constraint_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
-    constraint = comparison.models.find(Constraint, key)
+def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
+    key, constraint = change.key, comparison.models.find(Constraint, change.key)
     if change.action != "validate" and change.stage in (Stage.DROP, Stage.CLEAN):
         if not can_swap(key, comparison):
             yield change.at(Turn.MAIN, about=_without(constraint))
@@ -49,7 +49,7 @@ def constraint_parts(change: Change, key: Key, comparison: Comparison) -> Iterat
         else:
             yield change.at(Turn.REWRITE, key.name, f"Add {name}", REWRITE)
     else:
-        yield from _key(change, key, constraint, comparison)
+        yield from _key(change, constraint, comparison)
 
 
 def _without(found: Constraint | None) -> str:
@@ -59,10 +59,8 @@ def _without(found: Constraint | None) -> str:
     return f"Until {found.name} is created again, {found.table} accepts duplicate rows."
 
 
-def _key(
-    change: Change, key: Key, constraint: Constraint, comparison: Comparison
-) -> Iterator[Change]:
-    index, name = index_of_key(constraint), constraint.name
+def _key(change: Change, constraint: Constraint, comparison: Comparison) -> Iterator[Change]:
+    key, index, name = change.key, index_of_key(constraint), constraint.name
     if index is None:
         yield change
     elif can_swap(key, comparison):

@@ -22,7 +22,7 @@ _LOOSE = " NOT VALID"
 
 def checked_domain(comparison: Comparison, column: Key) -> bool:
     """Whether a new column has a domain with constraints by then, which null may break."""
-    for key in comparison.models.uses.get(column, ()):
+    for key in comparison.models.needs(column):
         domain = comparison.database.find(Domain, key)
         # A new one that is contained is created with its constraints.
         if domain is None and key.kind == "domain" and container(comparison, key):
@@ -36,7 +36,7 @@ def container(comparison: Comparison, domain: Key) -> str | None:
     """A column of an array, or of another type, that contains the domain."""
     for catalog in (comparison.models, comparison.database):
         for key in sorted(catalog.users_of(domain)):
-            needs, column = catalog.uses.get(key, ()), catalog.find(Column, key)
+            needs, column = catalog.needs(key), catalog.find(Column, key)
             if column and (column.type.endswith("[]") or any(n.kind == "type" for n in needs)):
                 return key.name
     return None
@@ -50,8 +50,9 @@ def tables_of(comparison: Comparison, domain: Key) -> list[str]:
     return sorted(table for table in tables if comparison.is_in_use(table))
 
 
-def domain_changes(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
+def domain_changes(change: Change, comparison: Comparison) -> Iterator[Change]:
     """A new or changed domain, step by step where columns use it."""
+    key = change.key
     after = comparison.models.one(Domain, key)
     before = comparison.database.one(Domain, key) if change.action == "change" else None
     used, held = tables_of(comparison, key), container(comparison, key)
@@ -98,7 +99,7 @@ def domain_changes(change: Change, key: Key, comparison: Comparison) -> Iterator
 def _to_fill(comparison: Comparison, domain: Key) -> Iterator[Draft]:
     """The columns that have the domain already, in tables whose rows are filled in batches."""
     for key, column in sorted(comparison.database.each(Column)):
-        has_it = domain in comparison.database.uses.get(key, ()) and not column.not_null
+        has_it = domain in comparison.database.needs(key) and not column.not_null
         stays = key in comparison.models.objects and not comparison.is_inherited(key)
         if has_it and stays and comparison.is_online(column.table):
             yield required(column.table, column.name, None)

@@ -59,7 +59,7 @@ class Filters:
         for key in self._left_out(models, database):
             if key in database.objects:
                 objects[key] = database.objects[key]
-                uses[key] = database.uses.get(key, frozenset())
+                uses[key] = database.needs(key)
             else:
                 for gone in {key, *models.users_of(key)}:
                     objects.pop(gone, None)

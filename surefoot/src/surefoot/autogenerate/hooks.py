@@ -247,7 +247,7 @@ def _complete(
         dropped = {
             change.key.name
             for change in planned.changes
-            if change.key and (change.action, change.key.kind) in _LOSES_DATA
+            if (change.action, change.key.kind) in _LOSES_DATA
         }
         doubts = [each.doubt() for each in doubtful if each.old in {*map(shown, dropped)}]
         doubts += map(doubt, sorted(comparison.gone_tables & dropped))

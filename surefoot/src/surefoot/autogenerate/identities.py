@@ -47,7 +47,7 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
         if known is not None:
             told = f"numbers of {key.name} {MISSING}"
             change.at(Turn.MAIN, about=f"One transaction locks the table and its sequence: {told}.")
-        yield from numbered(change, key)
+        yield from numbered(change)
 
 
 def _exchanged(
@@ -79,8 +79,9 @@ def _followed(before: Column, after: Column) -> str | None:
     return re.sub(rf"\bMINVALUE {-old - 1}\b", f"MINVALUE {-new - 1}", found)
 
 
-def numbered(change: Change, key: Key) -> Iterator[Change]:
+def numbered(change: Change) -> Iterator[Change]:
     """A sequence, and in another revision its first number, which may take a scan."""
+    key = change.key
     number = change.ops[-1] if change.ops else None
     if not isinstance(number, ContinueSequence):
         yield change

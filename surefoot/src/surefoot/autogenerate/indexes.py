@@ -67,7 +67,8 @@ def attached(stage: Stage, key: Key, constraint: Constraint, index: Index) -> Ch
     return Change(stage, do, undo, "attach", key)
 
 
-def index_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
+def index_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
+    key = change.key
     leaving = change.stage in (Stage.DROP, Stage.CLEAN)
     database, models = comparison.database, comparison.models
     item = (database if leaving else models).one(Index, key)
@@ -93,7 +94,7 @@ def index_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Ch
         gone = Change(change.stage, [drop_index(name)], [build(item)], "unbuild", key)
         again = key in models.objects
         about = f"Until {name} is built again, queries run without it." if again else ""
-        columns = [each for each in database.uses.get(key, ()) if each.kind == "column"]
+        columns = [each for each in database.needs(key) if each.kind == "column"]
         late = not again and any(each not in models.objects for each in columns)
         turn = Turn.LATE_UNINDEX if late else Turn.UNINDEX
         yield gone.at(turn, name, f"Drop {name}", about)
@@ -129,7 +130,7 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
 def can_swap(key: Key, comparison: Comparison) -> bool:
     """Whether both can exist at once: the columns below them stay as they are."""
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
-    uses = comparison.database.uses.get(key, frozenset())
+    uses = comparison.database.needs(key)
     if isinstance(before, Index) and isinstance(after, Index):
         is_primary, buildable = False, index_call(before) is not None
     elif isinstance(before, Constraint) and isinstance(after, Constraint):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.autogenerate.allowances import MISSING
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import UNNAMED, Change, Stage
 from surefoot.autogenerate.column_swap import enum_columns
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
@@ -39,18 +39,16 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
     made, held = set[str](), set[str]()
     for part in parts:
         key, leaves = part.key, part.stage in _LEAVES
-        tables = set() if key is None else set(_locked(part.action, key, comparison))
+        tables = set(_locked(part, comparison))
         broken = bool(held and tables - held - made)
-        works = key and not leaves and _works(part.action, key, comparison)
-        broken |= bool(works and held - {_SMALL})
+        broken |= not leaves and bool(held - {_SMALL}) and _works(part, comparison)
         # Its readers wait for the end, and it is filled meanwhile.
-        is_filled = key is not None and key.kind == "materialized view"
-        broken |= is_filled and not leaves and key in away
+        broken |= key.kind == "materialized view" and not leaves and key in away
         if broken and not away:
             revisions.append([])
             made, held, broken = set(), set(), False
         coming[key] -= 1
-        if key and leaves and coming[key] > 0:
+        if key != UNNAMED and leaves and coming[key] > 0:
             away.add(key)
         if broken and not any(MISSING in each.about for each in revisions[-1]):
             names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
@@ -59,7 +57,7 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
         away = {each for each in away if coming[each] > 0}
         revisions[-1].append(part)
         held |= tables
-        if key and key.kind in _RELATIONS:
+        if key.kind in _RELATIONS:
             if part.action in ("make", "remake") and not leaves:
                 made.add(key.name)
             elif part.action in ("drop", "remake"):
@@ -73,12 +71,12 @@ def _with_their_tables(parts: Sequence[Change], comparison: Comparison) -> list[
     places = {
         part.key.name: place
         for place, part in enumerate(parts)
-        if part.key and (part.key.kind, part.action) == ("table", "make")
+        if (part.key.kind, part.action) == ("table", "make")
     }
 
     def place(numbered: tuple[int, Change]) -> int:
         at, part = numbered
-        item = None if part.key is None else comparison.models.objects.get(part.key)
+        item = comparison.models.objects.get(part.key)
         alone = isinstance(item, Index) or (
             isinstance(item, Constraint) and item.validated and refers_to(item) is None
         )
@@ -88,10 +86,10 @@ def _with_their_tables(parts: Sequence[Change], comparison: Comparison) -> list[
     return [part for _, part in sorted(enumerate(parts), key=place)]
 
 
-def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
-    """The relations that an action locks against readers or writers; the small ones are one."""
+def _locked(part: Change, comparison: Comparison) -> Iterator[str]:
+    """The relations that a change locks against readers or writers; the small ones are one."""
     if not comparison.at_once:
-        for name in _relations(action, key, comparison):
+        for name in _relations(part.action, part.key, comparison):
             yield _SMALL if name in comparison.plain else name
 
 
@@ -121,8 +119,9 @@ def _relations(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
             yield other
 
 
-def _works(action: str, key: Key, comparison: Comparison) -> bool:
-    """Whether an action may read, write or index the rows of its table."""
+def _works(part: Change, comparison: Comparison) -> bool:
+    """Whether a change may read, write or index the rows of its table."""
+    action, key = part.action, part.key
     before, after = comparison.sides(key)
     if comparison.table_of(key) in comparison.new_tables:
         return False

@@ -186,7 +186,7 @@ def needs_tables(catalog: Catalog, key: Key) -> bool:
         return False
     words = set(re.findall(r"\w+", catalog.one(Routine, key).definition))
     tables = {each.name for each in catalog.objects if each.kind in ("table", *VIEWS)}
-    used = {each.kind for each in catalog.uses.get(key, ())}
+    used = {each.kind for each in catalog.needs(key)}
     return bool(words & tables or used & {"table", "column", *VIEWS})
 
 

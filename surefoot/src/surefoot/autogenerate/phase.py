@@ -27,16 +27,13 @@ _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "re
 def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
     """The phase, and of a contract what the running release has to do before."""
     # Of an object that is dropped and created again, the last one tells of both.
-    demands = {
-        each.key: _demand(each.action, each.key)
-        for each in changes
-        if each.key and _narrows(each.action, each.key, comparison)
-    }
+    demands = {each.key: _demand(each) for each in changes if _narrows(each, comparison)}
     told = f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
     return ("contract", told) if demands else ("expand", "")
 
 
-def _demand(action: str, key: Key) -> str:
+def _demand(change: Change) -> str:
+    action, key = change.action, change.key
     name = key.name if key.kind == "column" else f"the {key.kind} {key.name}"
     if action in ("drop", "unbuild"):
         return f"{_WITHOUT.get(key.kind, 'does not need')} {name}"
@@ -45,7 +42,8 @@ def _demand(action: str, key: Key) -> str:
     return f"works before and after the change of {name}"
 
 
-def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
+def _narrows(change: Change, comparison: Comparison) -> bool:
+    action, key = change.action, change.key
     kind, (before, after) = key.kind, comparison.sides(key)
     if action in ("grant", "revoke"):
         return action == "revoke" and before is not None
@@ -102,7 +100,7 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         return before is not None
     if action not in _BINDS or not refuses:
         return False
-    columns = {each for each in comparison.models.uses.get(key, ()) if each.kind == "column"}
+    columns = {each for each in comparison.models.needs(key) if each.kind == "column"}
     if isinstance(after, Constraint) and (referring := referring_columns(after)):
         columns = {Key("column", f"{after.table}.{name}") for name in referring}
     # The running release writes nothing to columns that it does not know.

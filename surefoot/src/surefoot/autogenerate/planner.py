@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from surefoot.autogenerate.allowances import MISSING
-from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
+from surefoot.autogenerate.change import REWRITE, UNNAMED, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import domain_changes
@@ -139,36 +139,36 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
 
     Tables, columns and enums are divided already.
     """
-    key, action = change.key, change.action
-    item = None if key is None else comparison.item(key)
-    if key is None or key.kind in ("table", "column", "enum") or change.is_placed:
+    key, action, item = change.key, change.action, comparison.item(change.key)
+    if key.kind in ("", "table", "column", "enum") or change.is_placed:
         yield change
     elif action == "rebuild":
         name = key.name.rpartition(".")[2]
         yield change.at(Turn.INDEX, name, f"Rebuild {name}")
     elif key.kind == "domain" and action in ("make", "change"):
-        yield from domain_changes(change, key, comparison)
+        yield from domain_changes(change, comparison)
     elif action in ("change", "comment", "grant", "revoke"):
         yield change
     elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
         # A foreign key goes before the key that it needs.
-        leaves_now = comparison.database.uses.get(key, frozenset()) & comparison.diff.recreated
+        leaves_now = comparison.database.needs(key) & comparison.diff.recreated
         yield change if leaves_now else _with_its_table(change, item)
     elif isinstance(item, Sequence) and action == "make":
         in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])
-        yield from numbered(change, key) if in_use else (change,)
+        yield from numbered(change) if in_use else (change,)
     elif key.kind == "index":
-        yield from index_parts(change, key, comparison)
+        yield from index_parts(change, comparison)
     elif key.kind == "constraint":
-        yield from constraint_parts(change, key, comparison)
-    elif _can_wait(change, key, comparison):
+        yield from constraint_parts(change, comparison)
+    elif _can_wait(change, comparison):
         yield change.at(Turn.CONTRACT)
     else:
         yield change
 
 
-def _can_wait(change: Change, key: Key, comparison: Comparison) -> bool:
+def _can_wait(change: Change, comparison: Comparison) -> bool:
     """Whether the dropped object blocks no other change."""
+    key = change.key
     return (
         (change.action, change.stage) == ("drop", Stage.DROP)
         and key not in comparison.models.objects
@@ -189,8 +189,8 @@ def _move_before_needs(parts: abc.Sequence[Change], comparison: Comparison) -> N
     """Moves a foreign key before the index that it needs, where both are dropped."""
     unindexed = {part.key for part in parts if part.turn is Turn.UNINDEX}
     for part in parts:
-        uses = comparison.database.uses.get(part.key, frozenset()) if part.key else frozenset()
-        if (part.turn, part.stage) == (Turn.MAIN, Stage.DROP) and uses & unindexed:
+        needs = comparison.database.needs(part.key)
+        if (part.turn, part.stage) == (Turn.MAIN, Stage.DROP) and needs & unindexed:
             part.turn = Turn.BEFORE
 
 
@@ -209,11 +209,9 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
     required = {part.key for part in parts if part.turn is Turn.PROMISE}
     for part in parts:
         key, turn, word = part.key, part.turn, part.action
-        if key is None:
-            continue
         constraint = comparison.models.find(Constraint, key)
         kind = None if constraint is None else constraint.type
-        uses = comparison.models.uses.get(key, frozenset())
+        uses = comparison.models.needs(key)
         late = word == "validate" and ready.get(key, turn) > turn
         # The columns that must be NOT NULL first: of a primary key, of an identity.
         of_key = uses if word == "attach" and kind == "primary key" else frozenset()
@@ -246,7 +244,7 @@ def _title(group: list[Change]) -> str:
 
 
 def _said(change: Change) -> str:
-    if change.key is None:
+    if change.key == UNNAMED:
         return "Change a table"
     kind = "" if change.key.kind in ("table", "column") else f"the {change.key.kind} "
     return f"{_VERBS.get(change.action, 'Change')} {kind}{change.key.name}"

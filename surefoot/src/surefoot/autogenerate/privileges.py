@@ -44,7 +44,7 @@ def privilege_changes(comparison: Comparison) -> Iterator[Change]:
 def grant_again(change: Change, comparison: Comparison) -> None:
     """Let the way back of a drop give the object, and its columns and sequences, what they had."""
     key = change.key
-    if key is None or change.action != "drop" or key in comparison.models.objects:
+    if change.action != "drop" or key in comparison.models.objects:
         return
     database, gone = comparison.database, [key]
     if key.kind == "table":

@@ -195,7 +195,7 @@ def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
     """The statements that give retyped columns and replaced enums their temporary names."""
     for key, column in models.each(Column):
         found = database.find(Column, key)
-        enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
+        enums = {used for used in models.needs(key) if is_replaced(database, models, used)}
         # One that is inherited is renamed with its parent's.
         of_parent = any(models.column(each, column.name) for each in models.parents(column.table))
         if found and not of_parent and (enums or found.type != column.type):

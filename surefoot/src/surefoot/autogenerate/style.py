@@ -116,7 +116,7 @@ def said(
     for each in plans:
         of: dict[Form, set[str]] = {}
         for change, tables in each:
-            domain = {change.key.name} if change.key and change.key.kind == "domain" else set()
+            domain = {change.key.name} if change.key.kind == "domain" else set()
             for table in sorted(tables & {*forms}):
                 if forms[table].is_plain or table in stepwise:
                     heirs = {*_heirs(table, comparison)}
@@ -149,16 +149,14 @@ def _changed(comparison: Comparison) -> frozenset[str]:
     return found & (comparison.kept_tables | comparison.gone_tables | sequences)
 
 
-def _tables(key: Key | None, comparison: Comparison) -> Iterator[str]:
+def _tables(key: Key, comparison: Comparison) -> Iterator[str]:
     """The table of an object; of a type those of its columns."""
-    if key is None:
-        return
     if key.kind in ("enum", "domain", "type"):
         users = comparison.users_of(key)
         yield from {each.name.rpartition(".")[0] for each in users if each.kind == "column"}
         return
     if key.kind == "materialized view":  # it reads them as it is created
-        uses = comparison.models.uses.get(key, frozenset())
+        uses = comparison.models.needs(key)
         yield from {each.name for each in uses if each.kind == "table"}
         yield from {each.name.rpartition(".")[0] for each in uses if each.kind == "column"}
     yield comparison.table_of(key) or key.name

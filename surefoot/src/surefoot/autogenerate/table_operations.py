@@ -39,7 +39,7 @@ def create_table(
 ) -> list[MigrateOperation]:
     table, parents = catalog.one(Table, Key("table", name)), catalog.parents(name)
     constraints = (Key("constraint", f"{name}.{each.name}") for each in inline)
-    needed = {used for each in constraints for used in catalog.uses.get(each, ())}
+    needed = {used for each in constraints for used in catalog.needs(each)}
     # A column that is declared again would not go or change along with that of the parent.
     inherited = [
         each

@@ -159,7 +159,7 @@ def _in_columns(key: Key, database: Catalog) -> bool:
 
 def parts(key: Key, database: Catalog) -> Iterator[Key]:
     """The types and sequences that an object needs."""
-    for need in database.uses.get(key, ()):
+    for need in database.needs(key):
         if need.kind in _PARTS:
             yield need
             yield from parts(need, database)
@@ -173,7 +173,7 @@ def _goes(key: Key, models: Catalog, database: Catalog, left: Collection[Key]) -
     if key.kind == "function" and _is_in_step(key, database):
         return not any(user in left for user in database.users_of(key))
     of = _relation(database.objects[key], database)
-    needs = (*database.uses.get(key, ()), *([of] if of else ()))
+    needs = (*database.needs(key), *([of] if of else ()))
     return any(
         need not in models.objects
         and need not in left

@@ -122,6 +122,10 @@ class Catalog:
             found |= wanted
         return frozenset(found)
 
+    def needs(self, key: Key) -> frozenset[Key]:
+        """The objects that an object needs directly."""
+        return self.uses.get(key, frozenset())
+
     def declarable(self) -> Catalog:
         """The first schema, without the attributes and kinds that no model declares."""
         return replace(

@@ -179,7 +179,7 @@ def _leaves(key: Key, table: Key, keys: Collection[Key], catalog: Catalog) -> bo
     """Whether a foreign key refers to another table that is created or dropped too."""
     return any(
         used in keys and table_of(catalog.objects[used]) not in (table.name, None)
-        for used in catalog.uses.get(key, ())
+        for used in catalog.needs(key)
     )
 
 

@@ -75,7 +75,7 @@ def _near(found: Catalog, target: Catalog, keys: set[Key]) -> tuple[Catalog, Cat
     """
     sides = found, target
     near = keys.union(*(side.users_of(*keys) for side in sides))
-    near.update(*(side.uses.get(key, ()) for side in sides for key in list(near)))
+    near.update(*(side.needs(key) for side in sides for key in list(near)))
     tables = {table_of(side.objects.get(key)) for side in sides for key in near} - {None}
 
     def part(side: Catalog) -> Catalog:
