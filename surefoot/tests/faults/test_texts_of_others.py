@@ -77,7 +77,11 @@ async def test_a_text_that_the_encoding_of_the_database_lacks_is_recorded(
     )
     url = empty_database.url.replace(empty_database.name, name)
     try:
-        chain.add("raise ValueError('\\u2713 \\u65e5\\u672c 1')")
+        # A long statement is cut, and has a sign for it.
+        chain.add(
+            "op.execute('SELECT ' + ', '.join('1' * 200))\n"
+            "raise ValueError('\\u2713 \\u65e5\\u672c 1')"
+        )
         result = await launcher.alembic(chain, "upgrade", "head", url=url)
         assert result.code == 4, result.err
         assert "ValueError: ✓ 日本 1" in result.err

@@ -11,6 +11,12 @@ from surefoot.run.sessions import MAX_QUERY, shape
         ("SELECT * FROM t WHERE a = 'it''s secret'", "SELECT * FROM t WHERE a = ?"),
         ("update t1 set a=42,\n  b = 1.5  where id=$1", "update t1 set a=?, b = ? where id=$1"),
         ("SELECT $tag$ secret 7 $tag$, $$x$$", "SELECT ?, ?"),
+        ("a -- don't\n= 'secret'", "a = ?"),
+        ("a /* it's 7 */ = 'secret' -- 'x", "a = ?"),
+        ("a = E'it\\'s secret' AND \"it's\" = 'secret'", 'a = ? AND "it\'s" = ?'),
+        ("a = 'a secret that is cut", "a = ?"),
+        ("DO $x1$ secret", "DO ?"),
+        ("f($1,$2) = t$1$b", "f($1,$2) = t$1$b"),
         ("", ""),
     ],
 )

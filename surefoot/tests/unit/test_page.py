@@ -76,6 +76,33 @@ def test_each_revision_opens_to_its_runs_and_its_file() -> None:
     assert "The ledger was not read." in render(unread)
 
 
+def test_a_run_has_its_statements_and_locks() -> None:
+    """As the ledger has them: what is there in another form is left out."""
+    details = {
+        "sent": [{"sql": f"SELECT {HOSTILE}", "duration_s": 1.5}],
+        "more_s": 0.25,
+        "locks": [
+            {"mode": "ACCESS EXCLUSIVE", "table": HOSTILE},
+            {"mode": "ACCESS EXCLUSIVE", "table": None},
+        ],
+        "more_locks": 3,
+    }
+    html = render(seen_of(2, 1, statements=3, details=details))
+    assert "<script" not in html
+    words = " ".join(re.sub(r"<[^>]+>", "", html).split())
+    assert "SELECT &lt;script&gt;" in words
+    assert "1.5 s 2 more statements, 0.2 s Locks at its commit: ACCESS EXCLUSIVE on &lt;" in words
+    assert "ACCESS EXCLUSIVE on what it dropped, and on 3 more tables." in words
+    free = render(seen_of(2, 1, statements=1, details={"sent": details["sent"], "locks": []}))
+    assert "It locked no table that was there before it." in free
+    unknown = render(seen_of(2, 1, statements=1, details={"sent": details["sent"]}))
+    assert 'class="sent"' in unknown
+    assert "Locks at its commit" not in unknown
+    assert "It locked" not in unknown
+    for other in ({"sent": 7}, {"locks": []}, {"sent": [{}]}, [1], "text"):
+        assert 'class="sent"' not in render(seen_of(2, 1, details=other))
+
+
 def test_headings_are_in_order_and_every_reference_leads_somewhere() -> None:
     """A page that is read aloud."""
     html = render(seen_of(3, 2))

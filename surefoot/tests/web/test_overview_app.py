@@ -98,6 +98,8 @@ async def test_a_revision_opens_to_its_file_and_its_runs(
     assert (run["what"], run["revision"]) == ("applied", first.id)
     assert run["statements"] > 0
     assert f"{run['statements']} statement" in page
+    assert len(run["details"]["statements"]) == run["statements"]
+    assert page.count('class="sent"') == len(build.revisions)
 
 
 async def test_the_authorizer_answers_strangers(database: Database) -> None:

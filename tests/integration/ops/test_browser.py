@@ -169,6 +169,7 @@ async def test_a_revision_opens_by_keyboard_and_without_a_script(
     told = " ".join((await opened.inner_text()).split())
     assert f"applied {HEAD}" in told
     assert re.search(r"took [\d.]+ s, \d+ statements? by \S+@\S+ as ", told)
+    assert await opened.locator("ol.sent > li").count() > 0
     assert f'revision = "{HEAD}"' in await opened.locator("pre").inner_text()
     boxes = [await part.bounding_box() for part in await opened.locator("*").all()]
     assert all(box["x"] + box["width"] <= viewport["width"] for box in boxes if box)

@@ -12,6 +12,8 @@ from surefoot.ledger.table import BACKFILL, Ledger, Row
 from surefoot.target import Target
 from surefoot.wording import counted, duration
 
+# More than any ledger has.
+_ALL = 2**62
 _HEADER = ("ID", "WHEN (UTC)", "OUTCOME", "DIRECTION", "REVISION", "TOOK", "BY")
 
 
@@ -77,4 +79,4 @@ def _rows(connection: Connection) -> tuple[Row, ...]:
     ledger = Ledger(project().version_table)
     if ledger.exists(connection):
         ledger.verify(connection)
-    return ledger.rows(connection)
+    return ledger.rows(connection, details=_ALL)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from surefoot.connect.failures import NOT_NULL_VIOLATION, column, sqlstate
 from surefoot.errors.disclosure import disclosed
-from surefoot.ledger.table import HASHED, Entry, Ledger
+from surefoot.ledger.details import LOCKS
+from surefoot.ledger.layout import hashed
+from surefoot.ledger.table import Entry, Ledger
 from surefoot.ledger.writer import actor, storable
 from surefoot.quoting import literal
 
@@ -56,7 +58,7 @@ FROM entry, pg_notify('{channel}', '')
 # The rows of one such statement. It looks through all of them for each.
 _AT_ONCE = 50
 # Of the columns that are no text.
-_TYPES = {"statements": "integer", "attempts": "integer"}
+_TYPES = {"statements": "integer", "attempts": "integer", "details": "jsonb"}
 # Who runs offline SQL is known when it runs.
 _OFFLINE_ACTOR = """jsonb_build_object('database_user', session_user, 'os_user', 'offline SQL',
     'host', coalesce(host(inet_client_addr()), 'local'),
@@ -85,10 +87,17 @@ def statements(
     within: str | None,
     moves: Sequence[str],
 ) -> list[str]:
-    """The statements that write rows and move the version table; they fail as `append_sql`."""
+    """The statements that write rows and move the version table; they fail as `append_sql`.
+
+    `within` is None where the revision has not done its work in the transaction that is open.
+    """
     return [
         append_sql(
-            ledger, *_stored(connection, entry), within=within, moves=() if number else moves
+            ledger,
+            *_stored(connection, entry),
+            within=within,
+            moves=() if number else moves,
+            with_locks=within is not None,
         )
         for number, entry in enumerate(entries)
     ]
@@ -122,13 +131,21 @@ def _by(connection: Connection, **actors: str) -> str:
 
 
 def _storable(connection: Connection, entry: Entry) -> Entry:
-    if entry.error is None and entry.reason is None:
-        return entry
     encoding: str = connection.info["ledger_encoding"]
-    error, reason = (
-        said and storable(disclosed(said), encoding) for said in (entry.error, entry.reason)
-    )
-    return replace(entry, error=error, reason=reason)
+    parts = (entry.error, entry.reason, entry.details)
+    error, reason, details = (_text_storable(part, encoding) for part in parts)
+    return replace(entry, error=error, reason=reason, details=details)
+
+
+def _text_storable(value: Any, encoding: str) -> Any:
+    """The value with each text in it as everybody may read it, and the database can store it."""
+    if isinstance(value, str):
+        return storable(disclosed(value), encoding)
+    if isinstance(value, list):
+        return [_text_storable(each, encoding) for each in value]
+    if isinstance(value, dict):
+        return {name: _text_storable(each, encoding) for name, each in value.items()}
+    return value
 
 
 def append_sql(
@@ -138,17 +155,21 @@ def append_sql(
     *,
     within: str | None = None,
     moves: Sequence[str] = (),
+    with_locks: bool = False,
 ) -> str:
     """The statement that appends a row; `by` is the SQL of who writes it.
 
     With `within` it fails in any other transaction than that of this id. `moves` are changes of the
-    version table, of a row each; it fails unless each finds its row.
+    version table, of a row each; it fails unless each finds its row. With `with_locks` the server
+    adds to the details the locks that the transaction holds.
     """
     given = _values(entry, by)
+    if with_locks and entry.details is not None:
+        given["details"] += f" || {_locks(ledger)}"
     return _APPEND.format(
         columns=", ".join(given),
         values=", ".join(f"{value} AS {name}" for name, value in given.items()),
-        hashed=HASHED.format(p="entry."),
+        hashed=hashed("entry."),
         **_checks(ledger, within, moves),
     )
 
@@ -171,18 +192,26 @@ def several_sql(
             columns=", ".join(given),
             given=", ".join(f"given.{name}" for name in given),
             rows=", ".join(values),
-            hashed=HASHED.format(p="next."),
+            hashed=hashed("next."),
             **_checks(ledger, within, moves if first == 0 else ()),
         )
 
 
 def _values(entry: Entry, by: str) -> dict[str, str]:
     """The columns of a row, without number, times and hashes, as SQL."""
+    columns = vars(entry)
+    if entry.details is not None:
+        columns = {**columns, "details": json.dumps(entry.details, ensure_ascii=False)}
     given = {
         name: f"CAST({literal(value)} AS {_TYPES.get(name, 'text')})"
-        for name, value in vars(entry).items()
+        for name, value in columns.items()
     }
     return {**given, "actor": by}
+
+
+def _locks(ledger: Ledger) -> str:
+    names = {f"{each}_name": literal(ledger.names[each]) for each in ("table", "version_table")}
+    return LOCKS.format(**names)
 
 
 def _checks(ledger: Ledger, within: str | None, moves: Sequence[str]) -> Mapping[str, str]:

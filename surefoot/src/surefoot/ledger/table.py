@@ -9,7 +9,6 @@ something ends with a `measured` row, which holds the fingerprint of the schema 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -18,6 +17,20 @@ from typing import TYPE_CHECKING, Any
 from surefoot.connect.failures import PERMISSION_MISSING, describe, sqlstate
 from surefoot.errors import LedgerAltered, LedgerEdited, PermissionMissing, RowsHidden
 from surefoot.ledger.digest import IN_FORCE, TELLING
+from surefoot.ledger.layout import (
+    ADDED_LATER,
+    COLUMNS,
+    CREATE,
+    EXTEND,
+    GUARD,
+    LACKS,
+    NARROW,
+    OUTCOMES,
+    TRIGGER,
+    TYPES_MADE,
+    hashed,
+    lacking,
+)
 from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
 
@@ -29,75 +42,9 @@ if TYPE_CHECKING:
 BACKFILL = "backfill"
 # The outcomes of a step that did not end well.
 BROKEN_OFF = ("failed", "started")
-_OUTCOMES = (
-    "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured', "
-    "'backfill')"
-)
-# One expression computes a hash and checks it. A column that was added later is the last:
-# concat_ws leaves NULL out, so the hashes of older rows stay the same.
-HASHED = """encode(sha256(convert_to(concat_ws(E'\\x1f', {p}id, {p}revision, {p}direction,
-    {p}phase, {p}outcome, {p}checksum,
-    extract(epoch FROM {p}started_at), extract(epoch FROM {p}finished_at),
-    {p}statements, {p}attempts, {p}actor::text, {p}build, coalesce({p}fingerprint, ''),
-    coalesce({p}error, ''), coalesce({p}reason, ''), {p}previous_sha256, {p}requires_code),
-    'UTF8')), 'hex')"""
-
-_CREATE = f"""
-CREATE TABLE {{table}} (
-    id bigint PRIMARY KEY,
-    revision text NOT NULL,
-    direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp')),
-    phase text NOT NULL,
-    outcome text NOT NULL CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES}),
-    checksum text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    finished_at timestamp with time zone NOT NULL,
-    duration_s double precision NOT NULL
-        GENERATED ALWAYS AS (extract(epoch FROM finished_at - started_at)) STORED,
-    statements integer NOT NULL,
-    attempts integer NOT NULL,
-    actor jsonb NOT NULL,
-    build text NOT NULL,
-    fingerprint text,
-    error text,
-    reason text,
-    requires_code text,
-    previous_sha256 text NOT NULL,
-    row_sha256 text NOT NULL
-)
-"""
-# Its columns by name and type.
-_COLUMN = re.compile(r"^    (\w+) ([a-z ]+?)(?: NOT NULL| PRIMARY|,|$)", re.MULTILINE)
-_TYPES_MADE = dict(_COLUMN.findall(_CREATE))
-_ADDED_LATER = ("requires_code",)
-# quote_all_identifiers quotes a type.
-_COLUMNS = """
-SELECT json_object_agg(attname, replace(format_type(atttypid, NULL), '"', '')) FROM pg_attribute
-WHERE attrelid = to_regclass({name}) AND attnum > 0 AND NOT attisdropped
-"""
-# The check of an older ledger allows fewer outcomes, and has the name that PostgreSQL gave it.
-_NARROW = """
-SELECT quote_ident(conname) FROM pg_constraint
-WHERE conrelid = CAST({name} AS regclass) AND contype = 'c'
-  AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%backfill%'
-"""
-_GUARD = """
-CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation';
-END
-$$
-"""
-_TRIGGER = """
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
-FOR EACH STATEMENT EXECUTE FUNCTION {function}()
-"""
-_READ = "SELECT * FROM {table} ORDER BY id"
-_LACKS = """
-SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass({name})
-                   AND attname = 'requires_code')
-"""
-_EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
+_READ = "SELECT {columns} FROM {table} ORDER BY id"
+# They are long: of so many of the newest rows.
+_DETAILS = "CASE WHEN id > (SELECT max(id) FROM {table}) - {newest} THEN details END AS details"
 _VERIFY = """
 SELECT min(id) FROM (
     SELECT id, row_sha256 IS DISTINCT FROM {hashed}
@@ -125,6 +72,8 @@ class Entry:
     reason: str | None = None
     # Of a contract revision: the oldest revision whose code still works after it.
     requires_code: str | None = None
+    # As `ledger.details` has them; read where they are asked for.
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +93,9 @@ class Row(Entry):
         return f"{user}@{host}"
 
 
+_READ_COLUMNS = tuple(field.name for field in fields(Row) if field.name != "details")
+
+
 class Ledger:
     """The ledger of one version table."""
 
@@ -155,16 +107,19 @@ class Ledger:
             "function": version_table.ledger_guard,
             "version_table": version_table.quoted,
         }
+        # The columns that the table of an older build was seen not to have.
+        self._lacking: frozenset[str] = frozenset()
 
     def exists(self, connection: Connection) -> bool:
         """Whether there is the table. On failure: LedgerAltered, where it has other columns."""
-        found = _asked(connection, _COLUMNS, self.names["table"])
+        found = _asked(connection, COLUMNS, self.names["table"])
+        self._lacking = lacking(found or {})
         if found is None:
             return False
         different = [
             f"{name} is {found[name]} and was {type_}" if name in found else f"{name} is missing"
-            for name, type_ in _TYPES_MADE.items()
-            if found.get(name) != type_ and (name in found or name not in _ADDED_LATER)
+            for name, type_ in TYPES_MADE.items()
+            if found.get(name) != type_ and (name in found or name not in ADDED_LATER)
         ]
         if different:
             raise LedgerAltered(self.name, different)
@@ -185,7 +140,7 @@ class Ledger:
             raise PermissionMissing(url.username or "", url.database or "", why) from error
 
     def creation(self) -> tuple[str, ...]:
-        return tuple(part.format(**self.names) for part in (_CREATE, _GUARD, _TRIGGER))
+        return tuple(part.format(**self.names) for part in (CREATE, GUARD, TRIGGER))
 
     def digest_in_force(self) -> str:
         """The SQL of one hash over the revisions in force and their checksums, ordered by id."""
@@ -193,28 +148,38 @@ class Ledger:
 
     def extend(self, connection: Connection) -> None:
         """Alter a table of an older build so that it can hold the rows of this one."""
-        if _asked(connection, _LACKS, self.names["table"]):
-            connection.exec_driver_sql(_EXTEND.format(**self.names))
-        if (narrow := _asked(connection, _NARROW, self.names["table"])) is not None:
+        if _asked(connection, LACKS, self.names["table"]):
+            connection.exec_driver_sql(EXTEND.format(**self.names))
+        self._lacking = frozenset()
+        if (narrow := _asked(connection, NARROW, self.names["table"])) is not None:
             connection.exec_driver_sql(
                 f"ALTER TABLE {self.names['table']} DROP CONSTRAINT {narrow}, "
-                f"ADD CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES})"
+                f"ADD CONSTRAINT outcome_known CHECK (outcome IN {OUTCOMES})"
             )
 
-    def read(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row, oldest first, of a table that `exists`. On failure: RowsHidden."""
-        rows = connection.exec_driver_sql(_READ.format(**self.names))
-        names, known = [*rows.keys()], {field.name for field in fields(Row)}
-        found = tuple(
-            Row(**{k: v for k, v in zip(names, row, strict=True) if k in known}) for row in rows
-        )
+    def extension(self) -> str:
+        """The same for the columns, as a statement of PL/pgSQL."""
+        lacks = LACKS.format(name=literal(self.names["table"])).strip()
+        return f"IF ({lacks}) THEN {EXTEND.format(**self.names)}; END IF;"
+
+    def read(self, connection: Connection, *, details: int = 0) -> tuple[Row, ...]:
+        """Every row, oldest first, of a table that `exists`; so many of the newest with details.
+
+        On failure: RowsHidden.
+        """
+        asked = {name: name for name in _READ_COLUMNS if name not in self._lacking}
+        if details and "details" not in self._lacking:
+            asked["details"] = _DETAILS.format(newest=details, **self.names)
+        query = _READ.format(columns=", ".join(asked.values()), **self.names)
+        rows = connection.exec_driver_sql(query)
+        found = tuple(Row(**dict(zip(asked, row, strict=True))) for row in rows)
         if not found:
             refuse_hidden(connection, self.names["table"])
         return found
 
-    def rows(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row; none where there is no ledger. On failure: LedgerAltered, RowsHidden."""
-        return self.read(connection) if self.exists(connection) else ()
+    def rows(self, connection: Connection, *, details: int = 0) -> tuple[Row, ...]:
+        """As `read`; none where there is no ledger. On failure: LedgerAltered, RowsHidden."""
+        return self.read(connection, details=details) if self.exists(connection) else ()
 
     def was_dropped(self, connection: Connection) -> bool:
         """Whether its function exists and the table does not."""
@@ -222,8 +187,11 @@ class Ledger:
         return not self.exists(connection) and bool(_asked(connection, known, guard))
 
     def verify(self, connection: Connection) -> None:
-        """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
-        query = _VERIFY.format(hashed=HASHED.format(p=""), **self.names)
+        """Compare every row with its hash, of a table that `exists`.
+
+        On failure: LedgerEdited names the first to differ.
+        """
+        query = _VERIFY.format(hashed=hashed("", without=self._lacking), **self.names)
         if (edited := connection.exec_driver_sql(query).scalar()) is not None:
             raise LedgerEdited(self.name, int(edited))
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from surefoot.ledger.agreement import Agreement
+from surefoot.ledger.details import Details
 from surefoot.ledger.services import Service
 from surefoot.ledger.table import Row
 from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
@@ -122,6 +123,8 @@ class HistoryRow:
     attempts: int
     error: str | None
     reason: str | None
+    # Of the newest rows.
+    details: Details | None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ from surefoot.version_table import VersionTable
 
 # With a silent server, closing the connection takes up to two seconds more.
 READ_S = 3.0
+# So many of the newest rows of the ledger are read with statements and locks.
+DETAILED = 100
 # A table that a migration has locked is not worth waiting for.
 _BOUNDS = (
     "SELECT set_config('lock_timeout', '200ms', true), "
@@ -51,7 +53,7 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
     until_s = time.monotonic() + timeout_s
     parts: dict[str, Callable[[Connection], Any]] = {
         "activity": partial(_activity, version_table=build.version_table),
-        "ledger": Ledger(build.version_table).rows,
+        "ledger": partial(Ledger(build.version_table).rows, details=DETAILED),
         "ledger_broken": partial(_ledger_broken, Ledger(build.version_table)),
         "services": lambda connection: living(connection, build.revisions),
         "backfills": partial(read_backfills, version_table=build.version_table),

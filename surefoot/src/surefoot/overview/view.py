@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from surefoot.ledger.details import Details
 from surefoot.ledger.services import intolerant
 from surefoot.ledger.table import BROKEN_OFF, Row, applied, steps, unfinished
 from surefoot.overview import model
@@ -177,9 +178,10 @@ def _history_row(row: Row) -> model.HistoryRow:
     same = {
         f.name: getattr(row, f.name)
         for f in fields(model.HistoryRow)
-        if f.name not in ("what", "by")
+        if f.name not in ("what", "by", "details")
     }
-    return model.HistoryRow(**same, what=what, by=f"{row.person} as {role}")
+    details = Details.of(row.details)
+    return model.HistoryRow(**same, what=what, by=f"{row.person} as {role}", details=details)
 
 
 def _services(

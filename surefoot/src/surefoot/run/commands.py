@@ -160,6 +160,7 @@ async def accept_checksum(
                 build=limits.build,
                 reason=reason,
             )
+            ledger.extend(connection)
             append(connection, ledger, entry)
             written = ledger.read(connection)[-1]
             connection.commit()

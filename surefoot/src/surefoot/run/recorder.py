@@ -8,6 +8,7 @@ from surefoot.chain.way_back import BASE, way_back
 from surefoot.run import events
 from surefoot.run.events import Listen
 from surefoot.run.report import AppliedRevision, PlannedRevision, Report
+from surefoot.run.sent import Sent
 
 
 class Recorder:
@@ -24,7 +25,7 @@ class Recorder:
         self.before: tuple[str, ...] = ()
         self.after: tuple[str, ...] = ()
         # Of the running revision, for its row in the ledger.
-        self.statements = 0
+        self.sent = Sent()
         self.attempts = 1
         self._squashed = 0  # so many of the steps were done by a squash
         self._is_ahead = self._is_adopted = False

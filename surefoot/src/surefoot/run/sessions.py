@@ -80,8 +80,20 @@ UNION ALL
 SELECT 'copying rows', CASE WHEN bytes_total > 0 THEN bytes_processed::float8 / bytes_total END
 FROM pg_stat_progress_copy WHERE pid = {pid}
 """
-_QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'", re.DOTALL)
-_NUMBER = re.compile(r"(?<![\w$])\d+(?:\.\d+)?\b")
+# In one pass: a quote in a comment begins no literal. One that is cut lasts to the end.
+_TOKENS = re.compile(
+    r"""
+    (?P<name>"(?:[^"]|"")*(?:"|\Z))
+  | (?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
+  | (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|\Z)
+  | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z)
+  | '(?:[^']|'')*(?:'|\Z)
+  | (?<![\w$])\d+(?:\.\d+)?\b
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+# More of a query says no more of its shape.
+_LOOKED_AT = 5000
 _SPACE = re.compile(r"\s+")
 MAX_QUERY = 120
 
@@ -177,5 +189,9 @@ def progress(connection: Connection, pid: int) -> StatementProgress | None:
 
 def shape(query: str) -> str:
     """A query without its literals, on one line, cut to MAX_QUERY characters."""
-    text = _SPACE.sub(" ", _NUMBER.sub("?", _QUOTED.sub("?", query))).strip()
+    text = _SPACE.sub(" ", _TOKENS.sub(_hidden, query[:_LOOKED_AT])).strip()
     return text if len(text) <= MAX_QUERY else text[: MAX_QUERY - 1] + "…"
+
+
+def _hidden(token: re.Match[str]) -> str:
+    return token["name"] or (" " if token["comment"] else "?")

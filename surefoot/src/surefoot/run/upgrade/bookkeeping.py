@@ -241,17 +241,18 @@ class Bookkeeping:
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None
     ) -> Entry:
         """The row about a revision of this run."""
-        revision = self._by_id.get(identifier)
+        revision, sent = self._by_id.get(identifier), self._run.recorder.sent
         return self._entry(
             revision,
             identifier,
             direction,
             outcome,
-            statements=self._run.recorder.statements,
+            statements=sent.count,
             attempts=self._run.recorder.attempts,
             error=error,
             reason=self._run.reason,
             requires_code=revision.requires_code if revision else None,
+            details=sent.details() if outcome in ("applied", "failed") else None,
         )
 
     def measure(self, heads: Sequence[str], direction: str) -> None:

@@ -32,6 +32,7 @@ from surefoot.run.guards.id_length import refuse_long_ids
 from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+from surefoot.run.sent import Sent
 from surefoot.run.upgrade.beginning import begin
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 from surefoot.run.upgrade.closing import Closing
@@ -275,6 +276,7 @@ class Migration:
                     self._retries.step(running.revision, "short", step.refuse)
                     self._transaction.step_begins()
                     self._bookkeeping.append(running.revision, running.direction, "started")
+                    self._recorder.sent = Sent()
                     self._retries.step(running.revision, step.lock_class, step.run)
                 except Exception as error:
                     failure = error

@@ -50,7 +50,8 @@ _PLACE = """
     END IF;"""
 _FIRST = """
     IF to_regclass({name}) IS NULL THEN{create};
-    END IF;"""
+    END IF;
+    {extension}"""
 _WIDTH = """
     IF (SELECT atttypmod - 4 FROM pg_attribute WHERE attrelid = to_regclass({name})
         AND attname = 'version_num') BETWEEN 0 AND {length} - 1
@@ -197,8 +198,8 @@ class OfflineScript:
             )
         adopted = [append_sql(self._ledger, self._entry(r.id, "upgrade", "adopted")) for r in known]
         create = ";".join([*self._ledger.creation(), *adopted])
-        name = literal(self._ledger.names["table"])
-        return _FIRST.format(name=name, create=create) + checks
+        name, extension = literal(self._ledger.names["table"]), self._ledger.extension()
+        return _FIRST.format(name=name, create=create, extension=extension) + checks
 
     def _append(
         self, ctx: MigrationContext, identifiers: Collection[str], direction: str, outcome: str

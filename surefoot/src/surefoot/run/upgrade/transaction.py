@@ -27,6 +27,7 @@ from surefoot.run.listeners import listening
 from surefoot.run.question import ask
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+from surefoot.run.sent import Sent
 from surefoot.run.upgrade.lock_timeout import LockTimeout
 from surefoot.run.upgrade.messages import Messages
 from surefoot.run.upgrade.outcome import NOTHING, in_words, outcome
@@ -56,7 +57,7 @@ class RevisionTransaction:
     def begin(self, past: PastRevision | None = None) -> None:
         """A revision, or another attempt, begins; one of the past may leave its transaction."""
         self._past = past
-        self._recorder.statements = 0
+        self._recorder.sent = Sent()
         self._run.observer.attempt_begins()
         if not self._stretch.rows:
             self.lock_timeout.reset()
@@ -85,7 +86,7 @@ class RevisionTransaction:
                 self._identity = guard(*timeout) if guard else ask(self._connection, *timeout, _ID)
             if self._past is not None:
                 self._past.begins()
-        self._recorder.statements, self._is_plain = 0, True
+        self._recorder.sent, self._is_plain = Sent(), True
 
     def kept(self, *, lost: bool = False) -> str:
         """The part of the running revision that is kept after it failed, in words for an error."""
@@ -147,7 +148,7 @@ class RevisionTransaction:
         On failure: MixedRevision, where it has run another statement before.
         """
         running = self._recorder.running
-        if running is None or self._recorder.statements or self.outside:
+        if running is None or self._recorder.sent.count or self.outside:
             raise MixedRevision(running.revision if running else "?")
         self.outside = True
         return running
@@ -158,7 +159,8 @@ class RevisionTransaction:
 
     def step_done(self) -> None:
         """The step outside the transaction is done."""
-        self._recorder.statements, self._stepped = 1, True
+        self._recorder.sent.only_step()
+        self._stepped = True
 
     def roll_back(self) -> None:
         """Roll back after an error, also where the connection is lost."""
@@ -244,12 +246,13 @@ class RevisionTransaction:
             limit.limit(wanted, cursor, is_local=not self.has_left)
         bound_s = limit.bound_s if wanted == "short" else None
         self._run.observer.statement_begins(bound_s, statement)
+        self._recorder.sent.begins(statement)
 
     def _statement_ends(self, _connection: Any, cursor: Any, *_: Any) -> None:
         if self._own:
             return
         self._run.observer.statement_ends()
-        self._recorder.statements += 1
+        self._recorder.sent.ends()
         running = self._recorder.running
         if self._past is not None:
             if self._past.ended(cursor.rowcount):
