@@ -99,6 +99,7 @@ def test_a_run_has_its_statements_and_locks() -> None:
     assert 'class="sent"' in unknown
     assert "Locks at its commit" not in unknown
     assert "It locked" not in unknown
+    other: object
     for other in ({"sent": 7}, {"locks": []}, {"sent": [{}]}, [1], "text"):
         assert 'class="sent"' not in render(seen_of(2, 1, details=other))
 

@@ -18,33 +18,32 @@ _MODES = (
     "ROW EXCLUSIVE",
     "ROW SHARE",
 )
-_BY_STRENGTH = ", ".join(
-    f"('{words.title().replace(' ', '')}Lock', '{words}', {strength})"
-    for strength, words in enumerate(_MODES)
-)
+_NAMES = [f"{words.title().replace(' ', '')}Lock" for words in _MODES]
 # The strongest lock that this transaction holds on each table and view that was there before it,
 # without those that only read. The row of a system column, or of the first one of a view, is as old
 # as its relation. A relation that is gone has no name.
 LOCKS = f"""(
     SELECT jsonb_build_object(
-        'locks', coalesce(jsonb_agg(jsonb_build_object('mode', words, 'table', name) ORDER BY n)
-                          FILTER (WHERE n <= {MOST}), '[]'),
+        'locks', coalesce(
+            jsonb_agg(jsonb_build_object('mode', (ARRAY{[*_MODES]})[strength], 'table', name)
+                      ORDER BY n) FILTER (WHERE n <= {MOST}), '[]'),
         'more_locks', count(*) FILTER (WHERE n > {MOST}))
     FROM (
-        SELECT name, (array_agg(words ORDER BY strength))[1] AS words,
-               row_number() OVER (ORDER BY min(strength), name) AS n
-        FROM pg_locks JOIN (VALUES {_BY_STRENGTH}) modes (mode, words, strength) USING (mode)
-        LEFT JOIN pg_class c ON c.oid = relation
-        CROSS JOIN LATERAL (SELECT c.oid::regclass::text AS name) named
-        WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384
-          AND relation IS DISTINCT FROM to_regclass({{table_name}})
-          AND relation IS DISTINCT FROM to_regclass({{version_table_name}})
-          AND (c.oid IS NULL OR relkind IN ('r', 'p', 'f', 'm', 'v') AND NOT EXISTS (
-                SELECT FROM pg_attribute a WHERE attrelid = c.oid
-                AND attnum = CASE relkind WHEN 'v' THEN 1 ELSE -6 END
-                AND a.xmin = pg_current_xact_id()::xid))
-        GROUP BY name
-    ) held)"""  # noqa: S608 - constants
+        SELECT name, min(place) AS strength, row_number() OVER (ORDER BY min(place), name) AS n
+        FROM (
+            SELECT CASE WHEN identity IS NOT NULL THEN relation::regclass::text END AS name,
+                   array_position(ARRAY{_NAMES}, mode) AS place
+            FROM pg_lock_status(), pg_identify_object('pg_class'::regclass, relation, 0)
+            WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+              AND relation >= 16384 AND relation IS DISTINCT FROM to_regclass({{table_name}})
+              AND relation IS DISTINCT FROM to_regclass({{version_table_name}})
+              AND (identity IS NULL
+                   OR type IN ('table', 'foreign table', 'materialized view', 'view') AND (
+                       SELECT a.xmin FROM pg_attribute a WHERE attrelid = relation
+                       AND attnum = CASE type WHEN 'view' THEN 1 ELSE -6 END
+                   ) IS DISTINCT FROM pg_current_xact_id()::xid)
+        ) held WHERE place > 0 GROUP BY name
+    ) kept)"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)

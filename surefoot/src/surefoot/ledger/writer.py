@@ -41,6 +41,8 @@ def actor(connection: Connection) -> dict[str, str]:
 
 def storable(text: str, encoding: str) -> str:
     """The text with escapes for the characters that the encoding of the database does not have."""
+    if text.isascii():
+        return text
     try:
         codec = codecs.lookup(_CODECS.get(encoding, encoding)).name
     except LookupError:  # one that Python does not have
