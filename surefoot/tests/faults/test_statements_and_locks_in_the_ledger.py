@@ -144,8 +144,20 @@ async def test_of_a_revision_that_failed(
     assert "locks" not in found
 
 
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "details = jsonb_set(details, '{locks}', '[]')",
+        "details = NULL",
+        "details = NULL, requires_code = details::text",
+    ],
+)
 async def test_they_are_in_the_hash_and_in_json(
-    begun: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+    begun: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    altered: str,
 ) -> None:
     """Whoever alters one of them by hand alters the row."""
     begun.add("op.execute('ALTER TABLE t ADD COLUMN n int')")
@@ -154,8 +166,8 @@ async def test_they_are_in_the_hash_and_in_json(
     (row,) = [each for each in json.loads(listed.out)["rows"] if each["revision"] == "0002"][:1]
     assert row["details"] == await kept(watcher, "0002")
     await watcher.execute(
-        f"ALTER TABLE {LEDGER} DISABLE TRIGGER append_only; UPDATE {LEDGER} SET details = "
-        "jsonb_set(details, '{locks}', '[]') WHERE revision = '0002' AND outcome = 'applied'"
+        f"ALTER TABLE {LEDGER} DISABLE TRIGGER append_only; UPDATE {LEDGER} SET {altered} "
+        "WHERE revision = '0002' AND outcome = 'applied'"
     )
     refused = await launcher.surefoot(begun, "ledger", url=empty_database.url)
     assert (refused.code, "ledger-edited" in refused.err) == (3, True), refused.err

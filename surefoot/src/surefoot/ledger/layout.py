@@ -81,7 +81,12 @@ FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 
 def hashed(prefix: str, without: Collection[str] = ()) -> str:
     """The SQL of a row's hash; columns that an older table lacks are NULL."""
-    later = "".join(f", {prefix}{name}::text" for name in ADDED_LATER if name not in without)
+    # With its name, so that a value moved from one column to another is not taken for it.
+    values = {
+        "requires_code": f"{prefix}requires_code",
+        "details": f"'details ' || {prefix}details::text",
+    }
+    later = "".join(f", {values[name]}" for name in ADDED_LATER if name not in without)
     return _HASHED.format(p=prefix, later=later)
 
 
