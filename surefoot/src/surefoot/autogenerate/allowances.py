@@ -9,16 +9,16 @@ import ast
 import re
 from collections.abc import Collection, Iterable
 
+from surefoot.rules import design
 from surefoot.rules.findings import Finding
 from surefoot.rules.registry import RULES
 from surefoot.rules.suppressions import comment
 
 # Rules about the design of a schema.
-_DESIGN = frozenset({
-    "avoid-char-column", "avoid-disabling-autovacuum", "avoid-domain-with-constraint",
-    "avoid-json-column", "avoid-length-limit", "avoid-narrowing-a-sequence", "avoid-serial-key",
-    "avoid-small-integer-key", "avoid-timestamp-without-time-zone", "require-index-for-foreign-key",
-})  # fmt: skip
+_DESIGN = {each.id for each in design.RULES} | {
+    "avoid-narrowing-a-sequence",
+    "require-index-for-foreign-key",
+}
 _WINDOW = "check the size of the table, and run this while nobody uses it"
 # Why a planned revision cannot keep a rule.
 _REASONS = {

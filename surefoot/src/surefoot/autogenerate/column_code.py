@@ -5,6 +5,8 @@ A type that SQLAlchemy does not know has no code: its column is written as SQL.
 
 import re
 
+from sqlalchemy.dialects import postgresql
+
 from surefoot.autogenerate.rendering import Code, code, escaped, text_code
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import identity_parts, is_name, is_whole_name, names, whole_name
@@ -21,12 +23,6 @@ _TYPES = {
 _TIMES = {"timestamp": "DateTime", "time": "Time"}
 _SIZED = ("character", "character varying", "numeric")
 _COLLATABLE = ("character", "character varying", "text")
-# Under their own name, in SQLAlchemy's module for PostgreSQL.
-_DIALECT = frozenset({
-    "cidr", "citext", "daterange", "hstore", "inet", "int4range", "int8range", "jsonb", "macaddr",
-    "macaddr8", "money", "numrange", "oid", "regclass", "tsquery", "tsrange", "tstzrange",
-    "tsvector",
-})  # fmt: skip
 HIGHEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 _OPTION = re.compile(r"(START|INCREMENT|MINVALUE|MAXVALUE|CACHE)(?: WITH| BY)? (-?\d+)")
 
@@ -60,7 +56,9 @@ def type_code(type_: str, collation: str | None, catalog: Catalog) -> Code | Non
     if base in _TYPES and not zone and (size is None or base in _SIZED):
         given = [int(each) for each in (size, scale) if each is not None]
         return code(_TYPES[base], *given, collation=collated)
-    return Code(f"postgresql.{base.upper()}()") if type_ in _DIALECT else None
+    # Others are in SQLAlchemy's module for PostgreSQL, under their own name.
+    is_there = type_.isidentifier() and hasattr(postgresql, type_.upper())
+    return Code(f"postgresql.{type_.upper()}()") if is_there else None
 
 
 def type_of(column: Column, catalog: Catalog) -> Code | None:
@@ -111,19 +109,6 @@ def serial_sequence(column: Column, catalog: Catalog) -> Key | None:
     if not is_default or not found.definition.startswith(f"AS {column.type} "):
         return None
     return None if _options(found.definition, column.type) else key
-
-
-def column_sql(column: Column) -> str:
-    """The column for CREATE TABLE and ADD COLUMN."""
-    words = [quoted(column.name), column.type]
-    words += [f"COLLATE {column.collation}"] if column.collation else []
-    words += [f"DEFAULT {column.default}"] if column.default is not None else []
-    if column.generated is not None:
-        expression, _, kind = column.generated.rpartition(" ")
-        words.append(f"GENERATED ALWAYS AS ({expression}) {kind}")
-    if column.identity is not None:
-        words.append("GENERATED {} AS IDENTITY ({})".format(*identity_parts(column.identity)))
-    return " ".join([*words, *(["NOT NULL"] if column.not_null else [])])
 
 
 def _identity(column: Column) -> Code:

@@ -11,14 +11,15 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
+from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.drafts import Draft, exchanged
 from surefoot.autogenerate.indexes import attached, built, index_of_key
+from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.object_operations import create, index_call, step
 from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import Call, sql
-from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
+from surefoot.autogenerate.table_operations import add_column, column_step, drop_column
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.definitions import whole_name
 from surefoot.catalog.grants import rights
@@ -179,7 +180,7 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
 def _rights(key: Key, column: Column, comparison: Comparison) -> Iterator[MigrateOperation]:
     """The rights on a column, for another one in its place."""
     bare = replace(column, privileges=None)
-    yield from map(sql, rights(key, bare, replace(bare, privileges=comparison.rights.get(key))))
+    yield from map(sql, rights(key, bare, replace(bare, privileges=comparison.rights(key))))
 
 
 def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
@@ -243,6 +244,4 @@ def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> Change
 def _default(key: Key, comparison: Comparison) -> Iterator[Change]:
     column = comparison.models.one(Column, key)
     if column.default is not None:
-        without = replace(column, default=None)
-        do = alter_column(without, column, comparison.models)
-        yield Change(Stage.TABLES, do, alter_column(column, without, comparison.models))
+        yield column_step(comparison, replace(column, default=None), column, "default")

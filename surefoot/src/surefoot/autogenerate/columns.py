@@ -11,20 +11,24 @@ from dataclasses import replace
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.column_swap import is_swappable, swap
-from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
+from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.drafts import required as to_fill
+from surefoot.autogenerate.identities import identity
+from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
+from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.table_operations import (
     add_column,
-    alter_column,
+    column_step,
     columns_of,
     drop_column,
     key_of,
 )
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint
+from surefoot.catalog.tables import with_settings
 from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.quoting import quoted
 
@@ -38,14 +42,14 @@ def column_changes(comparison: Comparison, table: str) -> Iterator[Change]:
     """
     database, models = comparison.database, comparison.models
     for key in map(key_of, columns_of(models, table)):
-        if key in comparison.diff.recreated_columns:
-            continue
-        if comparison.is_inherited(key):
-            yield from _remarked(comparison, key)
-        elif key not in database.objects:
+        is_inherited = comparison.is_inherited(key)
+        if key not in database.objects and not is_inherited:
             yield from _added(comparison, key)
+        elif key in comparison.diff.recreated_columns:
+            yield from () if is_inherited else _recreated(comparison, key)
         else:
-            yield from _altered(comparison, key)
+            yield from _remarked(comparison, key) if is_inherited else _altered(comparison, key)
+            yield from identity(comparison, key) if key in database.objects else ()
     for key in map(key_of, reversed(columns_of(database, table))):
         if not (key in models.objects or comparison.is_inherited(key)):
             yield from _dropped(comparison, key)
@@ -57,27 +61,41 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     A volatile default is set after the column is added, for new rows only. NOT NULL without a value
     for existing rows is a change of its own.
     """
-    models, expected = comparison.models, comparison.models.one(Column, key)
-    drop = [drop_column(expected)]
+    expected = comparison.models.one(Column, key)
     by_row = is_volatile(comparison, expected) and comparison.is_online(expected.table)
     required = expected.not_null and (by_row or not expected.has_own_value)
     draft = to_fill(expected.table, expected.name, expected.default)
     made, action = expected, "make"
     if by_row or required:
         made, action = replace(expected, not_null=False, default=None), "begin"
-    add = Change(Stage.TABLES, add_column(made, models), drop, action, key)
+    add = column_step(comparison, None, made, action)
     filled = (required or by_row) and comparison.is_online(expected.table)
     add.fills = [draft] if filled else []
     if comparison.is_in_use(made.table) and (fills_rows(made) or checked_domain(comparison, key)):
         add.at(Turn.REWRITE, key.name, about=REWRITE)
     yield add
     if by_row:
-        fill = _change(comparison, "default", made, replace(made, default=expected.default))
+        fill = column_step(comparison, made, replace(made, default=expected.default), "default")
         fill.undo = []
         about = f"Existing rows have no value in {key.name} until they are filled."
         yield fill.at(Turn.MAIN, about="" if required else about)
     if required:
         yield from forbid_null(key, comparison, draft)
+
+
+def _recreated(comparison: Comparison, key: Key) -> Iterator[Change]:
+    """Drops a generated column before the columns change that it uses, and adds it after."""
+    found, expected = comparison.database.one(Column, key), comparison.models.one(Column, key)
+    yield column_step(comparison, found, None, "remake", Stage.AWAY)
+    yield column_step(comparison, None, expected, "remake", Stage.CREATE)
+
+
+def _freed(comparison: Comparison, key: Key) -> Change:
+    """Makes a generated column an ordinary one with its values; the way back drops and adds it."""
+    found = comparison.database.one(Column, key)
+    alter = f"ALTER TABLE {quoted(found.table)} ALTER COLUMN {quoted(found.name)} DROP EXPRESSION"
+    back = [drop_column(found), *add_column(found, comparison.database)]
+    return Change(Stage.AWAY, [sql(alter)], back, "change", key)
 
 
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
@@ -90,16 +108,14 @@ def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
     # A row without a value is refused.
     if found.not_null and not found.has_own_value and not comparison.at_once:
         back = replace(found, not_null=False)
-        free = _change(comparison, "nullable", found, back)
+        free = column_step(comparison, found, back, "nullable")
         about = f"From here on a release that does not know {key.name} can write rows."
         # Later than the columns in its place, which a release has to know before.
         yield free.at(Turn.CONTRACT, found.table, f"Allow rows without {key.name}", about)
-    again = add_column(back, comparison.database)
     turn, stage = Turn.COLUMNS, Stage.TABLES
     if found.generated is not None and _is_blocked(comparison, key):
         turn, stage = Turn.BEFORE, Stage.AWAY
-    drop = Change(stage, [drop_column(found)], again, "drop", key)
-    yield drop.at(turn, found.table)
+    yield column_step(comparison, back, None, "drop", stage).at(turn, found.table)
 
 
 def _is_blocked(comparison: Comparison, key: Key) -> bool:
@@ -118,7 +134,7 @@ def _remarked(comparison: Comparison, key: Key) -> Iterator[Change]:
     after = comparison.models.one(Column, key)
     before = replace(after, comment=found.comment if found else None)
     if before != after:
-        change = _change(comparison, "comment", before, after)
+        change = column_step(comparison, before, after, "comment")
         if found is None:
             change.stage, change.undo = Stage.STATE, []
         yield change
@@ -129,10 +145,12 @@ def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
     if "type" in changed(comparison, key) and is_swappable(comparison, key):
         yield from swap(key, comparison)
         return
+    if key in comparison.diff.freed_columns:
+        yield _freed(comparison, key)
     state, expected = comparison.pair(key)
     for stage, action, after in _states(comparison, key):
         if after != state:
-            change = _change(comparison, action, state, after, stage)
+            change = column_step(comparison, state, after, action, stage)
             yield _retyped(change, comparison, key) if action == "retype" else change
             state = after
     if expected.not_null and not state.not_null:
@@ -150,7 +168,8 @@ def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Colu
     state = replace(found, type=expected.type, collation=expected.collation)
     default = found.default if comparison.is_renumbered(key) else expected.default
     if state != found:
-        in_one = not any(_using(comparison, *each) for each in ((found, state), (state, found)))
+        types = (found.type, state.type), (state.type, found.type)
+        in_one = not any(comparison.using(key.name, *each) for each in types)
         if not in_one:
             yield Stage.TABLES, "default", replace(found, default=None)
         state = replace(state, default=default if in_one else None)
@@ -161,21 +180,9 @@ def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Colu
     yield Stage.TABLES, "default", state
     state = replace(state, comment=expected.comment)
     yield Stage.TABLES, "comment", state
-    not_null = found.not_null and expected.not_null
-    yield Stage.TABLES, "nullable", replace(state, not_null=not_null)
-
-
-def _change(
-    comparison: Comparison, action: str, before: Column, after: Column, stage: Stage = Stage.TABLES
-) -> Change:
-    up, down = (_using(comparison, *each) for each in ((before, after), (after, before)))
-    do = alter_column(before, after, comparison.models, up)
-    undo = alter_column(after, before, comparison.database, down)
-    return Change(stage, do, undo, action, key_of(after))
-
-
-def _using(comparison: Comparison, before: Column, after: Column) -> str | None:
-    return comparison.using(quoted(after.name), before.type, after.type)
+    state = replace(state, not_null=found.not_null and expected.not_null)
+    yield Stage.TABLES, "nullable", state
+    yield Stage.STATE, "change", with_settings(state, expected)
 
 
 def _retyped(change: Change, comparison: Comparison, key: Key) -> Change:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import sha256
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
-from surefoot.catalog.grants import Defaults
+from surefoot.catalog.grants import Defaults, granted
 from surefoot.catalog.kinds import (
     Attributes,
     Column,
@@ -22,12 +21,11 @@ from surefoot.catalog.kinds import (
     Table,
     table_of,
 )
-from surefoot.catalog.model import with_text
+from surefoot.catalog.model import NOTHING, with_text
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
-from surefoot.quoting import in_schema, literal, own_name, quoted, schema_of
+from surefoot.quoting import literal, quoted
 
-_LONGEST_NAME = 63
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
 # PostgreSQL casts every type to these on assignment.
@@ -63,17 +61,14 @@ class Comparison:
     database: Catalog
     models: Catalog
     casts: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    # The owner and the privileges that an object of the database has, and a new one would not have,
-    # as statements.
-    grants: Mapping[Key, list[str]] = field(default_factory=dict)
-    # The privileges on each object of the database.
-    rights: Mapping[Key, Names] = field(default_factory=dict)
+    # The database with the owners of its objects and the privileges on them.
+    owned: Catalog = NOTHING
     # Names of volatile functions.
     volatile: frozenset[str] = frozenset()
     # The major version of the server that both sides were read from.
     major: int = 0
     # The models once more, with each retyped column and enum under its temporary name.
-    temporary: Catalog = field(default_factory=lambda: Catalog({}))
+    temporary: Catalog = NOTHING
     # How many objects of the database no model claims and nothing changes, by kind.
     left: Mapping[str, int] = field(default_factory=dict)
     # The imports that the project's spelling of types needs.
@@ -234,6 +229,19 @@ class Comparison:
         of_column = key.name.rpartition(".")[0] if key.kind == "column" else None
         return table_of(self.item(key)) or of_column
 
+    def rights(self, key: Key) -> Names | None:
+        """The privileges on an object of the database."""
+        found = self.owned.objects.get(key)
+        return None if found is None else found.privileges
+
+    def grants(self, key: Key) -> list[str]:
+        """The statements that give a new object the owner and the privileges that it has now."""
+        found = self.owned.objects.get(key)
+        if found is None:
+            return []
+        fresh = replace(found, owner=None, privileges=self.defaults.of(key))
+        return granted(key, self.owned, replace(self.owned, objects={key: fresh}))
+
     def users_of(self, *keys: Key) -> frozenset[Key]:
         return self.database.users_of(*keys) | self.models.users_of(*keys)
 
@@ -256,25 +264,6 @@ class Comparison:
     @staticmethod
     def _tables(catalog: Catalog) -> frozenset[str]:
         return frozenset(key.name for key, _ in catalog.each(Table))
-
-
-def temporary_name(name: str) -> str:
-    """The name of a new column, index or type until it is swapped in."""
-    return f"{name}_new"
-
-
-def short_name(name: str) -> str:
-    """The name, or one of its own that is as short as PostgreSQL needs it."""
-    own = own_name(name)
-    if len(own.encode()) <= _LONGEST_NAME:
-        return name
-    begin = own.encode()[: _LONGEST_NAME - 9].decode(errors="ignore")
-    return in_schema(schema_of(name), f"{begin}_{sha256(own.encode()).hexdigest()[:8]}")
-
-
-def has_temporary_name(name: str) -> bool:
-    """Whether the temporary name is as short as PostgreSQL needs it."""
-    return len(temporary_name(own_name(name)).encode()) <= _LONGEST_NAME
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison, short_name
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
+from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.object_operations import refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison, temporary_name
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft, required
+from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import ByHand
 from surefoot.catalog import Key, alterations

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy.exc import NoSuchTableError
 
-from surefoot.autogenerate.comparison import temporary_name
+from surefoot.autogenerate.naming import temporary_name
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, table_of
 from surefoot.quoting import in_schema, own_name, schema_of, shown
@@ -55,18 +55,15 @@ class Filters:
 
     def applied(self, models: Catalog, database: Catalog) -> Catalog:
         """The models with what is left out, and what is not compared, as the database has it."""
-        objects, uses = dict(models.objects), dict(models.uses)
-        for key in self._left_out(models, database):
-            if key in database.objects:
-                objects[key] = database.objects[key]
-                uses[key] = database.needs(key)
-            else:
-                for gone in {key, *models.users_of(key)}:
-                    objects.pop(gone, None)
-        for key, column in models.each(Column):
-            if (found := database.find(Column, key)) and key in objects:
-                objects[key] = self._compared(column, found)
-        return replace(models, objects={key: objects[key] for key in sorted(objects)}, uses=uses)
+        left = {*self._left_out(models, database)}
+        left |= models.users_of(*(key for key in left if key not in database.objects))
+        models = models.with_objects_of(database, left)
+        columns = {
+            key: self._compared(column, found)
+            for key, column in models.each(Column)
+            if (found := database.find(Column, key))
+        }
+        return replace(models, objects={**models.objects, **columns})
 
     def spelled(self) -> Iterator[tuple[Key, str]]:
         """The types of columns as `render_item` spells them, also under a temporary name."""

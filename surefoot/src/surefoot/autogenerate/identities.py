@@ -9,7 +9,8 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
-from surefoot.autogenerate.comparison import Comparison, short_name
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.rendering import ContinueSequence, sql
 from surefoot.autogenerate.table_operations import alter_column, identity_after, own_sequence
 from surefoot.catalog import Key, alterations, statements
@@ -24,6 +25,10 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
 
     A default goes or comes in the same transaction: each row has a number. An identity in place of
     a sequence continues it, and the other way round, without a look at the rows.
+
+    One that goes does so before a default is set, and before a sequence is created that may have
+    its name. The numbers of a narrower type are set before it, so that the way back sets those of
+    the wider one after it.
     """
     before, after = (each.one(Column, key) for each in (comparison.database, comparison.models))
     table, name = after.table, after.name
@@ -43,7 +48,11 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
         return [*default, altered, ContinueSequence(own, again, quoted(table), quoted(name))]
 
     if _followed(before, after) != after.identity:
-        change = Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
+        narrows = before.identity is not None and (
+            HIGHEST.get(after.type, 0) < HIGHEST.get(before.type, 0)
+        )
+        stage = Stage.TYPES if narrows or after.identity is None else Stage.TABLES
+        change = Change(stage, to(after, before), to(before, after), "identity", key)
         if known is not None:
             told = f"numbers of {key.name} {MISSING}"
             change.at(Turn.MAIN, about=f"One transaction locks the table and its sequence: {told}.")

@@ -10,7 +10,8 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison, has_temporary_name, temporary_name
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.object_operations import create, drop, index_call, step
 from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import Call, Name, drop_index

@@ -212,7 +212,7 @@ def _drop(comparison: Comparison, key: Key) -> Iterator[Change]:
 def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
     item = comparison.models.objects[key]
     # Where the models decide the privileges they are granted again.
-    lost = None if comparison.privileges else comparison.grants.get(key)
+    lost = [] if comparison.privileges else comparison.grants(key)
     stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
     action = _action("make", comparison, key)
     if isinstance(item, Sequence) and (free := _without_owner(comparison.database, item)):

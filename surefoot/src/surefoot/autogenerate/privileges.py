@@ -51,7 +51,7 @@ def grant_again(change: Change, comparison: Comparison) -> None:
         gone += [each for each, of in database.each(Column) if of.table == key.name]
         owned = database.each(Sequence)
         gone += [each for each, of in owned if (of.owned_by or "").startswith(f"{key.name}.")]
-    change.undo += [sql(s) for each in gone for s in comparison.grants.get(each, ())]
+    change.undo += [sql(s) for each in gone for s in comparison.grants(each)]
 
 
 def _statements(

@@ -9,19 +9,15 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
 from sqlalchemy import MetaData, text
 
-from surefoot.autogenerate.comparison import (
-    Comparison,
-    has_temporary_name,
-    is_replaced,
-    temporary_name,
-)
+from surefoot.autogenerate.comparison import Comparison, is_replaced
 from surefoot.autogenerate.filters import Filters
+from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.autogenerate.renames import Rename
-from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
+from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.extensions import missing_schema
-from surefoot.catalog.grants import Defaults, granted
+from surefoot.catalog.grants import Defaults
 from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Extension, Names
 from surefoot.catalog.models import catalog_name, models_catalog
 from surefoot.catalog.shared_types import named_types
@@ -106,27 +102,20 @@ def compare(
     missing = {*named, *filter(None, extensions.values())}
     missing -= {*context.inspector.get_schema_names()}
     models = filters.applied(models, database)
-    privileges, defaults = {}, Defaults.read(connection, schema)
-    made: dict[Key, SchemaObject] = {
-        key: replace(item, owner=None, privileges=defaults.of(key))
-        for key, item in database.objects.items()
-    }
+    privileges = {}
     if "privileges" in manages:
         privileges = {
             key: _privileges(key, models, database)
             for key, item in models.objects.items()
             if not isinstance(item, UNDECLARED_KINDS)
         }
-        made |= models.objects
-    either = replace(models, objects=made)
     models, left = with_unclaimed(models, database, manages)
     spelled = dict(filters.spelled())
     return Comparison(
         database.declarable(),
         replace(models.declarable(), spelled=spelled),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
-        {key: granted(key, database, either) for key in database.objects},
-        {key: item.privileges for key, item in database.objects.items() if item.privileges},
+        database,
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         replace(temporary, spelled=spelled),
@@ -135,7 +124,7 @@ def compare(
         tuple(sorted(extensions.items())),
         tuple(sorted(missing)),
         privileges,
-        defaults,
+        Defaults.read(connection, schema),
     )
 
 

@@ -252,7 +252,7 @@ def _covered(change: Change, old: str, new: str, comparison: Comparison) -> Iter
         *(
             sql(right)
             for at, item in parts
-            for right in rights(at, item, replace(item, privileges=comparison.rights.get(at)))
+            for right in rights(at, item, replace(item, privileges=comparison.rights(at)))
         ),
     ]
     drop = sql(f"DROP VIEW {quoted(old)}")

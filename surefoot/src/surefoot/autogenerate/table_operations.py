@@ -5,20 +5,46 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.column_code import (
     column_code,
-    column_sql,
     serial_sequence,
     type_code,
     type_of,
 )
-from surefoot.autogenerate.comparison import short_name
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.object_operations import create, drop, inline_code
 from surefoot.autogenerate.rendering import Call, Code, sql, text_code
-from surefoot.catalog import Catalog, Key, alterations, statements
+from surefoot.catalog import Catalog, Key, alterations, statements, tables
 from surefoot.catalog.definitions import identity_parts, names, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Sequence, Table
 from surefoot.quoting import literal, quoted, schema_of
+
+
+def column_step(
+    comparison: Comparison,
+    before: Column | None,
+    after: Column | None,
+    action: str,
+    stage: Stage = Stage.TABLES,
+) -> Change:
+    """The change that takes a column from one state to another; None is no column."""
+    column = after or before
+    assert column is not None
+    do = _to(comparison, comparison.models, before, after)
+    undo = _to(comparison, comparison.database, after, before)
+    return Change(stage, do, undo, action, key_of(column))
+
+
+def _to(
+    comparison: Comparison, catalog: Catalog, before: Column | None, after: Column | None
+) -> list[MigrateOperation]:
+    if before is None or after is None:
+        made = [] if after is None else add_column(after, catalog)
+        return made if before is None else [drop_column(before)]
+    using = comparison.using(quoted(after.name), before.type, after.type)
+    return alter_column(before, after, catalog, using)
 
 
 def columns_of(catalog: Catalog, table: str) -> list[Column]:
@@ -37,6 +63,7 @@ def serials(catalog: Catalog, table: str, inline: Collection[Constraint]) -> set
 def create_table(
     catalog: Catalog, name: str, inline: Collection[Constraint]
 ) -> list[MigrateOperation]:
+    """Creates a table, with the settings that CREATE TABLE leaves out."""
     table, parents = catalog.one(Table, Key("table", name)), catalog.parents(name)
     constraints = (Key("constraint", f"{name}.{each.name}") for each in inline)
     needed = {used for each in constraints for used in catalog.needs(each)}
@@ -48,7 +75,10 @@ def create_table(
         and not (each.identity or key_of(each) in needed)
     ]
     columns = [each for each in columns_of(catalog, name) if each not in inherited]
-    remarks = [sql(statements.comment(key_of(each), each)) for each in inherited if each.comment]
+    remarks = [statements.comment(key_of(each), each) for each in inherited if each.comment]
+    settings = tables.settings_of_table(table)
+    settings += [s for each in columns_of(catalog, name) for s in tables.settings_of_column(each)]
+    rest = map(sql, [*remarks, *settings])
     in_key, serial = key_columns(inline), serials(catalog, name, inline)
     codes = [
         column_code(
@@ -58,7 +88,6 @@ def create_table(
         )
         for each in columns
     ]
-    unlogged = table.persistence == "unlogged"
     if None not in codes and all(schema_of(each) is None for each in parents):
         made = Call(
             "create_table",
@@ -66,22 +95,16 @@ def create_table(
             *codes,
             *map(inline_code, inline),
             comment=table.comment,
-            prefixes=["UNLOGGED"] if unlogged else None,
+            prefixes=["UNLOGGED"] if table.persistence == "unlogged" else None,
             postgresql_partition_by=table.partition_key,
             postgresql_inherits=[n for each in table.inherits or () for n in names(each)] or None,
         )
-        return [made, *remarks]
-    items = [column_sql(each) for each in columns]
-    items += [f"CONSTRAINT {quoted(each.name)} {each.definition}" for each in inline]
-    words = ["CREATE UNLOGGED TABLE" if unlogged else "CREATE TABLE", quoted(name)]
-    words.append("(\n    {}\n)".format(",\n    ".join(items)))
-    words += [f"INHERITS ({', '.join(table.inherits)})"] if table.inherits else []
-    words += [f"PARTITION BY {table.partition_key}"] if table.partition_key else []
+        return [made, *rest]
     comments = [(Key("table", name), table), *((key_of(each), each) for each in columns)]
     return [
-        sql(" ".join(words)),
+        sql(tables.create_table(table, [*map(tables.define, columns)], inline)),
         *(sql(statements.comment(key, each)) for key, each in comments if each.comment),
-        *remarks,
+        *rest,
     ]
 
 
@@ -96,10 +119,12 @@ def add_column(column: Column, catalog: Catalog) -> list[MigrateOperation]:
     ):
         return _add_numbered(column, catalog)
     made = column_code(column, catalog)
+    settings = [sql(each) for each in tables.settings_of_column(column)]
     if made is not None:
-        return [Call("add_column", column.table, made)]
+        return [Call("add_column", column.table, made), *settings]
     comment = [sql(statements.comment(key_of(column), column))] if column.comment else []
-    return [sql(f"ALTER TABLE {quoted(column.table)} ADD COLUMN {column_sql(column)}"), *comment]
+    add = sql(f"ALTER TABLE {quoted(column.table)} ADD COLUMN {tables.define(column)}")
+    return [add, *comment, *settings]
 
 
 def _add_numbered(column: Column, catalog: Catalog) -> list[MigrateOperation]:
@@ -146,7 +171,7 @@ def drop_column(column: Column) -> Call:
 def alter_column(
     before: Column, after: Column, catalog: Catalog, using: str | None = None
 ) -> list[MigrateOperation]:
-    """Changes the type, the default, NOT NULL and the comment of a column, where they differ.
+    """Changes the type, the default, NOT NULL, comment and settings of a column, where they differ.
 
     A default is set again with another type.
     """
@@ -168,7 +193,8 @@ def alter_column(
         given["comment"] = Code(repr(after.comment))
     if "type_" in given:
         given["postgresql_using"] = using
-    return [*made, *([Call("alter_column", after.table, after.name, **given)] if given else [])]
+    made += [Call("alter_column", after.table, after.name, **given)] if given else []
+    return [*made, *(sql(each) for each in alterations.column(before, after))]
 
 
 def key_of(column: Column) -> Key:

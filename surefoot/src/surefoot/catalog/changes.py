@@ -18,6 +18,8 @@ def in_place(
     """The statements that change these attributes; None where the object is created again."""
     name = quoted(after.name)
     match before, after:
+        case kinds.Table(), kinds.Table():
+            return alterations.table(before, after)
         case kinds.Constraint(), kinds.Constraint() if not names & _DEFINE:
             clauses = alterations.options(before.index_options, after.index_options)
             enforced = _enforcement(before, after)

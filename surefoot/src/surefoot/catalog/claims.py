@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from surefoot.catalog.grants import OPEN
 from surefoot.catalog.kinds import (
     UNDECLARED_KINDS,
     Attribute,
@@ -90,23 +89,19 @@ def with_unclaimed(
         left -= gone
     for key in tuple(left):
         left |= {each for each in parts(key, database) if each not in models.objects}
-    objects: dict[Key, SchemaObject] = dict(models.objects)
-    for key in left:
-        item = database.objects[key]
-        objects[key] = replace(item, owner=None, privileges=OPEN.get(key.kind))
+    whole = models.with_objects_of(database, left)
     counts = Counter(
         kind
         for key in left
         if (kind := _kind(key, database)) == key.kind or not table_of(database.objects[key])
     )
+    objects = dict(whole.objects)
     for key, item in models.objects.items():
         kept = dict(_kept(item, database.objects.get(key), kinds))
         if kept:
             counts["comment" if {*kept} == {"comment"} else "table setting"] += 1
             objects[key] = replace(item, **kept)
-    uses = {**models.uses, **{key: database.uses[key] for key in left if key in database.uses}}
-    found = replace(models, objects={key: objects[key] for key in sorted(objects)}, uses=uses)
-    return found, dict(sorted(counts.items()))
+    return replace(whole, objects=objects), dict(sorted(counts.items()))
 
 
 def left_alone(counts: Mapping[str, int]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from surefoot.catalog.definitions import not_null_column, whole_name
 from surefoot.catalog.kinds import (
@@ -26,6 +26,7 @@ from surefoot.catalog.kinds import (
 )
 from surefoot.chain.revisions import FINGERPRINT_METHOD
 
+_T = TypeVar("_T")
 # Kinds of object whose names only their table makes unique.
 NAMED_IN_TABLE = ("column", "constraint", "trigger", "rule", "policy")
 
@@ -126,6 +127,15 @@ class Catalog:
         """The objects that an object needs directly."""
         return self.uses.get(key, frozenset())
 
+    def with_objects_of(self, other: Catalog, keys: Collection[Key]) -> Catalog:
+        """The catalog with these objects as another one has them, or without them."""
+        objects = _merged(self.objects, other.objects, keys)
+        return replace(
+            self,
+            objects={key: objects[key] for key in sorted(objects)},
+            uses=_merged(self.uses, other.uses, keys),
+        )
+
     def declarable(self) -> Catalog:
         """The first schema, without the attributes and kinds that no model declares."""
         return replace(
@@ -153,6 +163,13 @@ class Catalog:
         listing += ([name, other.fingerprint()] for name, other in sorted(self.others.items()))
         text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest() + FINGERPRINT_METHOD
+
+
+def _merged(
+    ours: Mapping[Key, _T], theirs: Mapping[Key, _T], keys: Collection[Key]
+) -> dict[Key, _T]:
+    kept = {key: each for key, each in ours.items() if key not in keys}
+    return {**kept, **{key: theirs[key] for key in keys if key in theirs}}
 
 
 def _heritable(column: Column | None) -> Column | None:

@@ -6,7 +6,6 @@ it should be. Run each statement by itself: some are concurrent, and refuse to r
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import with_diff
@@ -16,7 +15,6 @@ from surefoot.catalog import Catalog, Difference, Key, statements
 from surefoot.catalog.kinds import ON_DEMAND, Attributes, Column, table_of
 from surefoot.differences.model import Repair
 
-_T = TypeVar("_T")
 # Dropping one of these loses data.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
 _NOT_KNOWN = "the catalog knows only its name; see the revision that creates it"
@@ -42,7 +40,7 @@ def bare(catalog: Catalog) -> Catalog:
 
 def toward(found: Catalog, expected: Catalog, keys: set[Key]) -> Catalog:
     """The database with these objects as they should be."""
-    objects = _merged(found.objects, expected.objects, keys)
+    target = found.with_objects_of(expected, keys)
     tables = {key.name for key in keys} | {key.name.rpartition(".")[0] for key in keys}
     # Columns that are left over may be repaired later.
     order = {
@@ -51,21 +49,16 @@ def toward(found: Catalog, expected: Catalog, keys: set[Key]) -> Catalog:
             for column in dict.fromkeys(
                 (*expected.column_order.get(name, ()), *found.column_order.get(name, ()))
             )
-            if Key("column", f"{name}.{column}") in objects
+            if Key("column", f"{name}.{column}") in target.objects
         )
         for name in tables
     }
-    target = replace(
-        found,
-        objects=objects,
-        uses=_merged(found.uses, expected.uses, keys),
-        column_order={**found.column_order, **order},
-    )
+    target = replace(target, column_order={**found.column_order, **order})
     if not any(key.kind == "enum" for key in keys):
         return target
     # Other objects follow the rename of a value.
-    followed = Comparison(found, target).followed.objects
-    return replace(target, objects=_merged(followed, objects, keys))
+    followed = replace(target, objects=Comparison(found, target).followed.objects)
+    return followed.with_objects_of(target, keys)
 
 
 def _near(found: Catalog, target: Catalog, keys: set[Key]) -> tuple[Catalog, Catalog]:
@@ -88,11 +81,6 @@ def _near(found: Catalog, target: Catalog, keys: set[Key]) -> tuple[Catalog, Cat
         return replace(side, objects=objects, uses=uses)
 
     return part(found), part(target)
-
-
-def _merged(ours: Mapping[Key, _T], theirs: Mapping[Key, _T], keys: set[Key]) -> dict[Key, _T]:
-    kept = {key: each for key, each in ours.items() if key not in keys}
-    return {**kept, **{key: theirs[key] for key in keys if key in theirs}}
 
 
 def repaired(

@@ -21,8 +21,8 @@ from surefoot.catalog.kinds import (
     table_of,
 )
 from surefoot.catalog.model import NOTHING
+from surefoot.catalog.tables import own_value
 from surefoot.quoting import shown
-from surefoot.schema.sql import own_value
 
 # Of a former value; the body of a function is longer.
 LONGEST = 80

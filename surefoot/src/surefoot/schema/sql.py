@@ -1,13 +1,12 @@
 """A catalog as SQL that creates it in an empty database, made to be read."""
 
 import difflib
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from surefoot.catalog import Catalog, Key, alterations, statements
+from surefoot.catalog import Catalog, Key, alterations, statements, tables
 from surefoot.catalog.changes import in_place
-from surefoot.catalog.definitions import identity_parts, not_null_column
+from surefoot.catalog.definitions import not_null_column
 from surefoot.catalog.kinds import (
     Column,
     Constraint,
@@ -22,11 +21,6 @@ from surefoot.quoting import quoted
 
 # Constraints that CREATE TABLE has; the others may need another table, or rows are not checked.
 _INNER = ("primary key", "unique", "check", "exclusion")
-# An identity with the bounds of its type.
-_USUAL = re.compile(
-    r"START WITH 1 INCREMENT BY 1 MINVALUE 1 "
-    r"MAXVALUE (?:32767|2147483647|9223372036854775807) CACHE 1"
-)
 
 
 def sql(catalog: Catalog) -> str:
@@ -91,29 +85,17 @@ def _table(table: Table, catalog: Catalog) -> list[str]:
     own = {n: c for n, c in constraints.items() if c.type in _INNER and c.validated}
     unproven = {not_null_column(c.definition) for c in constraints.values() if c.type == "not null"}
     order = [columns[each] for each in catalog.column_order.get(table.name, ()) if each in columns]
-    lines = [_column(each, required=each.name not in unproven) for each in order]
-    lines += [f"CONSTRAINT {quoted(name)} {own[name].definition}" for name in sorted(own)]
-    unlogged = "UNLOGGED " if table.persistence == "unlogged" else ""
-    inner = ",\n    ".join(lines)
-    made = f"CREATE {unlogged}TABLE {quoted(table.name)} (" + (
-        f"\n    {inner}\n)" if lines else ")"
-    )
-    made += f" INHERITS ({', '.join(table.inherits)})" if table.inherits else ""
-    made += f" PARTITION BY {table.partition_key}" if table.partition_key else ""
+    lines = [tables.define(each, required=each.name not in unproven) for each in order]
     # An index that is named for it has to be there first.
-    bare = replace(table, options=None, toast_options=None, row_security=None,
-                   cluster_index=None, replica_identity=None)  # fmt: skip
+    begun = replace(table, cluster_index=None, replica_identity=None)
     found = [
-        made,
-        *alterations.table(bare, replace(table, cluster_index=None, replica_identity=None)),
+        tables.create_table(table, lines, (own[name] for name in sorted(own))),
+        *tables.settings_of_table(begun),
     ]
     if table.comment:
         found.append(statements.comment(Key("table", table.name), table))
     for each in order:
-        plain = replace(
-            each, storage=None, compression=None, statistics=None, attribute_options=None
-        )
-        found += alterations.column(plain, each)
+        found += tables.settings_of_column(each)
         if each.comment:
             found.append(statements.comment(Key("column", f"{table.name}.{each.name}"), each))
     for name in sorted(own):
@@ -122,26 +104,6 @@ def _table(table: Table, catalog: Catalog) -> list[str]:
             found.append(statements.comment(key, own[name]))
         found += _state(key, own[name])
     return found
-
-
-def _column(column: Column, *, required: bool) -> str:
-    words = [quoted(column.name), column.type]
-    words += [f"COLLATE {column.collation}"] if column.collation else []
-    words += [own] if (own := own_value(column)) else []
-    words += ["NOT NULL"] if column.not_null and required else []
-    return " ".join(words)
-
-
-def own_value(column: Column) -> str | None:
-    """The value that a column has where a statement gives none, as CREATE TABLE says it."""
-    if column.generated:
-        expression, _, kind = column.generated.rpartition(" ")
-        return f"GENERATED ALWAYS AS ({expression}) {kind}"
-    if column.identity:
-        kind, given = identity_parts(column.identity)
-        options = "" if _USUAL.fullmatch(given) else f" ({given})"
-        return f"GENERATED {kind} AS IDENTITY{options}"
-    return f"DEFAULT {column.default}" if column.default else None
 
 
 def _state(key: Key, item: SchemaObject) -> list[str]:
