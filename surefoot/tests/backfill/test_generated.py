@@ -263,6 +263,19 @@ async def test_a_column_that_was_optional(shop: Shop) -> None:
     ]
 
 
+async def test_a_column_that_is_renamed_too(shop: Shop) -> None:
+    """The backfill runs after the revision that gives the column its name."""
+    await begin(shop, 'Column("size", Integer)', rows="VALUES (1, NULL), (2, 5)")
+    shop.models('Column("width", Integer, nullable=False)')
+    declared = ("-x", "rename=orders.size:orders.width")
+    await shop.works("alembic", *declared, "revision", "--autogenerate", "-m", "Change")
+    assert 'after = "0002"' in shop.backfill("orders_width").read_text("utf-8")
+    write_value(shop.backfill("orders_width"), "0")
+    await shop.works("surefoot", "lock")
+    await shop.fill("0002", "orders_width")
+    assert await shop.connection.fetchval(SIZES.replace("size", "width")) == [0, 5]
+
+
 @pytest.mark.slow
 async def test_plain_tables_need_none(shop: Shop) -> None:
     """Their columns are required at once."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.change import Change, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft
 from surefoot.autogenerate.revision_text import RevisionTexts
@@ -76,13 +76,15 @@ def placed(
     """The backfills of the planned revisions; `before` is the revision before all of them.
 
     One needs a revisions.lock to be written beside, a primary key to walk the table by, and a
-    revision after which it runs.
+    revision after which it runs: its names are those after the renames.
     """
     if lock is None:
         return {}
     found: dict[Draft, Placed] = {}
     names = {path.stem for path in backfill_paths(lock)}
     for revision, changes in revisions:
+        if any(each.turn is Turn.RENAME for each in changes):
+            before = revision
         for draft, action in ((draft, each.action) for each in changes for draft in each.fills):
             after = revision if action == "begin" else before
             if draft not in found and after and _can_be_walked(draft.table, comparison):
