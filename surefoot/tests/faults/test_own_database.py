@@ -292,6 +292,27 @@ async def test_the_last_revision_is_dropped(project: Project) -> None:
     assert "\nNext:  alembic revision --autogenerate" in shown.out
 
 
+async def test_what_goes_is_counted(project: Project) -> None:
+    """Each revision that is reverted says which tables and rows it takes with it."""
+    insert = "INSERT INTO rank SELECT generate_series(1, 3)"
+    lost = "WARNING [data-would-be-lost]  0002 loses data: table rank (~3 rows)"
+    project.repository.add("rank", "rank")
+    project.repository.add("size", "size")
+    await project.up()
+    await execute(project.database.url, insert)
+    gone = await project.run("db", "goto", "0001")
+    assert [line for line in gone.err.splitlines() if "loses" in line] == [lost]
+    await project.up()
+    await execute(project.database.url, insert)
+    project.git("switch", "-qc", "theirs", "main")
+    assert lost in (await project.run("db", "goto")).err
+    project.git("switch", "-q", "mine")
+    await project.run("drop-last")
+    await project.up()
+    await execute(project.database.url, insert)
+    assert lost in (await project.run("drop-last")).err
+
+
 async def test_copies_outlast_a_worktree(project: Project, tmp_path: Path) -> None:
     """They are in the repository; and no file is deleted that is not the one that was kept."""
     project.repository.add("rank", "rank")

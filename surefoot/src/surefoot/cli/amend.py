@@ -102,7 +102,9 @@ def revert(found: Project, own: Own, taken: Taken) -> None:
         with steps_told() as tell:
             on_database(
                 own.database,
-                lambda target: commands.downgrade(target, end, listen=tell, signals=True),
+                lambda target: commands.downgrade(
+                    target, end, listen=tell, signals=True, tell_losses=True
+                ),
             )
     remove(found, taken)
 

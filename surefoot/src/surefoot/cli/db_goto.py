@@ -1,6 +1,7 @@
 """`surefoot db goto`: take a development database back by the files of another branch."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import click
@@ -42,7 +43,8 @@ def goto(revision: str | None, mine: bool) -> None:
     with own_database(mine=mine) as own:
         left = _taken_back(found, own, chain)
         if to is not None and left != {to}:
-            go = commands.downgrade if to in ancestors(chain, left) else commands.upgrade
+            back = partial(commands.downgrade, tell_losses=True)
+            go = back if to in ancestors(chain, left) else commands.upgrade
             with telling(output.narrate) as tell:
                 on_database(own.database, lambda at: go(at, to, listen=tell, signals=True))
         elif left != heads(chain) and to is None:
@@ -66,7 +68,7 @@ def _taken_back(found: Project, own: Own, chain: tuple[Revision, ...]) -> set[st
             report = on_database(
                 own.database,
                 lambda target: commands.downgrade(
-                    target, end, listen=listen, signals=True, versions=versions
+                    target, end, listen=listen, signals=True, versions=versions, tell_losses=True
                 ),
             )
     count, place = counted(len(report.steps), "revision"), named(report.after)

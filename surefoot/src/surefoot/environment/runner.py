@@ -237,6 +237,7 @@ class Online:
                 bool(given.get("measure", True)),
                 bool(given.get("together", True)),
                 may_squash=self.environment.may_squash and bool(given.get("squash", True)),
+                tell_losses=bool(given.get("tell_losses")),
             ),
             calls_back=self.environment.options.get("on_version_apply") is not None,
         )

@@ -86,11 +86,13 @@ async def downgrade(
     signals: bool = False,
     measure: bool = True,
     versions: Path | None = None,
+    tell_losses: bool = False,
 ) -> Report:
     """Revert the revisions after `revision`. Arguments and failures are those of `upgrade`.
 
     `versions` is a folder of revision files that takes the place of the project's own, with its
-    revisions.lock beside it.
+    revisions.lock beside it. With `tell_losses` an event names the data that each revision loses,
+    where that is not refused.
 
     Example:
         report = await downgrade(target, "base")
@@ -105,6 +107,7 @@ async def downgrade(
         reason=reason,
         listen=listen,
         measure=measure,
+        tell_losses=tell_losses,
     )
 
 

@@ -34,10 +34,17 @@ class Run:
     together: bool = True
     # Whether an empty database may begin with the squash of the project.
     may_squash: bool = False
+    # Whether the data that a revision loses is told, also where it may lose it.
+    tell_losses: bool = False
     observer: Observer = field(init=False)
     telemetry: Telemetry = field(init=False)
     # Those of the connection.
     settings: SessionSettings = field(init=False)
+
+    @property
+    def counts_losses(self) -> bool:
+        """Whether each revision is asked which data it has lost."""
+        return self.limits.production or self.tell_losses
 
     def __post_init__(self) -> None:
         engine = self.connection.engine

@@ -130,13 +130,14 @@ def back_up(run: Run, plan: Sequence[PlannedRevision]) -> str | None:
 def refuse_loss(run: Run, about: PlannedRevision, losses: Sequence[str]) -> None:
     """Refuse a revision that has lost data without leave; its transaction has not committed.
 
-    On failure: DataWouldBeLost, BackupMissing; nothing of the revision is kept.
+    On failure, in production: DataWouldBeLost, BackupMissing; nothing of the revision is kept.
     """
     if not losses:
         return
-    if run.reason is None:
+    if run.limits.production and run.reason is None:
         raise DataWouldBeLost(about.revision, _command(about), losses)
-    if run.limits.backup_command is None and run.limits.backup_waived is None:
+    has_backup = run.limits.backup_command is not None or run.limits.backup_waived is not None
+    if run.limits.production and not has_backup:
         raise BackupMissing(about.revision)
     said = f"{about.revision} loses data: {', '.join(losses)}"
     run.recorder.listen(Warned(DataWouldBeLost.code, said))

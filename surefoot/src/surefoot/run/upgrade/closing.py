@@ -136,4 +136,4 @@ class Closing:
     def _guards_data(self, about: PlannedRevision) -> bool:
         # What the revisions of a database that was empty have written is not data.
         is_new = self._stretch.is_of_nobody and self._stretch.may_have(about)
-        return self._run.limits.production and about.direction != "stamp" and not is_new
+        return self._run.counts_losses and about.direction != "stamp" and not is_new

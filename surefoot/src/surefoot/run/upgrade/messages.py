@@ -37,6 +37,6 @@ class Messages:
         self._run.observer.statement_ends()
 
     def _restoring(self) -> Sequence[str]:
-        restored = self._run.settings.restored(but_counts=self._run.limits.production)
+        restored = self._run.settings.restored(but_counts=self._run.counts_losses)
         self._lock_timeout.reset()
         return (*restored, *self._lock_timeout.setting("short", is_local=True))
