@@ -51,6 +51,40 @@ def test_the_duration_follows_the_expected_rows(
         )
 
 
+@pytest.mark.parametrize(
+    ("size", "sample", "is_known"),
+    [
+        # A sample of one row, in a page and its maps.
+        ((1_000_000, 10**8), (1, 40_960), False),
+        # Nothing has counted the rows of the target yet, or most of them are dead.
+        ((3, 10**10), (1000, 10**5), False),
+        # It is short whatever its rows are like.
+        ((3, 10**6), (1000, 10**5), True),
+        ((1_000_000, 5 * 10**8), (1000, 10**5), True),
+    ],
+)
+def test_rows_that_are_unlike_those_of_the_sample_say_nothing(
+    size: tuple[int, int], sample: tuple[int, int], *, is_known: bool
+) -> None:
+    """A range from seconds to hours is no estimate."""
+    now = Statistics({"jobs": TableStatistics(*size, 0, 0, 0.0)}, None)
+    rows, size_bytes = ({"jobs": each} for each in sample)
+    scan = Statement(
+        "1",
+        1,
+        1,
+        "ALTER TABLE …",
+        True,
+        seconds=TOOK_S + OVERHEAD_S,
+        rows=rows,
+        bytes=size_bytes,
+        activity={"jobs": Activity(1, 1)},
+    )
+    found = estimate(scan, now)
+    assert (found is not None) == is_known
+    assert found is None or found.high_s <= found.low_s * 10 * HIGH / LOW + 1
+
+
 def test_many_new_rows_take_as_long_everywhere() -> None:
     """They depend on no table of the database."""
     statement = Statement("1", 1, 1, "CREATE TABLE …", True, seconds=0.2, made_rows=100_000)

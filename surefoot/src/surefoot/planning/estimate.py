@@ -1,7 +1,8 @@
 """Estimate is the duration of a statement on the target, scaled from the scratch database.
 
 The work of a scan, a rewrite or an index build grows with rows and with bytes. Which of the two
-dominates depends on the machine, so the estimate is a range that covers both.
+dominates depends on the machine, so the estimate is a range that covers both. Where they lead far
+apart, the sample rows say nothing of those of the target.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ SLOW_S = 0.5
 FEW_ROWS = 1000
 # Cold caches, disks that are slower than memory, and concurrent writers.
 LOW, HIGH = 0.6, 1.8
+# Where rows and bytes lead further apart, the rows of the target are unlike those of the sample: it
+# has few, or the target has dead ones, or its statistics are old.
+WIDEST = 10
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ INSTANT = Estimate(0.001, 0.01)
 
 
 def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
-    """The duration on the target; None where the scratch database had no rows to measure with."""
+    """The duration on the target; None where the rows of the scratch database say nothing of it."""
     factors = []
     expected = {each.table: each.rows for each in statement.expected if each.is_change}
     for table, rows in expected.items():
@@ -73,7 +77,8 @@ def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
     took_s = max(statement.seconds - OVERHEAD_S, OVERHEAD_S / 4)
     low = min(max(f[0] for f in factors), max(f[1] for f in factors))
     high = max(max(f) for f in factors)
-    return INSTANT + Estimate(took_s * low * LOW, took_s * high * HIGH)
+    found = INSTANT + Estimate(took_s * low * LOW, took_s * high * HIGH)
+    return None if high > low * WIDEST and found.high_s > SLOW_S else found
 
 
 def worked_on(statement: Statement) -> frozenset[str]:

@@ -81,5 +81,5 @@ def _effects(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]
 
 def _about(held: Estimate | None) -> str:
     if held is None:
-        return "for an unknown time (a statement under it met no sample rows)"
+        return "for an unknown time (the sample rows say nothing of a statement under it)"
     return "for a moment" if held.is_a_moment else words.span(held)
