@@ -36,7 +36,7 @@ from surefoot.target import Target
 
 INI = "[alembic]\nscript_location = %(here)s\nfile_template = %%(rev)s_%%(slug)s\n"
 
-DOCUMENTED = LIBRARY / "docs" / "review.md"
+DOCUMENTED = LIBRARY / "docs" / "findings.md"
 
 
 @pytest.fixture(scope="module")
