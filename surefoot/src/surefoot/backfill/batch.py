@@ -86,7 +86,7 @@ class Batches:
         """The next batch of a range, of at most so many rows."""
         walk = await self._prepare(self._statements.walk(but_failed=self.but_failed))
         last, walked, lacking = await walk.fetchrow(low, high, rows)
-        return Part(low, last if walked == rows else high, number, walked, lacking)
+        return Part(low, last or high, number, walked, lacking)
 
     async def run(self, part: Part) -> Outcome:
         """Change the rows of a batch, and keep that the walk came so far.

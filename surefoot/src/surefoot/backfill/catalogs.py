@@ -55,10 +55,19 @@ SELECT jsonb_build_object(
     'is_table', to_regclass($1) IS NOT NULL)::text
 """  # noqa: S608 - all parts are constants
 ARCHIVED = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
-# The name, dead rows, all rows; a table that was never analyzed has -1 for the latter.
+# The name, dead rows, all rows, and the dead rows at which autovacuum comes; a table that was never
+# analyzed has -1 rows. Not from pg_stat_all_tables, which looks at the indexes of all tables.
 DEAD = f"""
-WITH {_TABLES.strip()}
-SELECT relid::regclass::text, n_dead_tup, greatest(reltuples, n_live_tup)
-FROM pg_stat_all_tables JOIN tables ON oid = relid JOIN pg_class c ON c.oid = relid
-WHERE relkind = 'r'
+WITH {_TABLES.strip()}, own AS (
+    SELECT c.oid, option_name AS name, option_value::float8 AS value
+    FROM pg_class c JOIN tables USING (oid), pg_options_to_table(reloptions)
+    WHERE option_name LIKE 'autovacuum_vacuum%')
+SELECT oid::regclass::text, pg_stat_get_dead_tuples(oid),
+    greatest(reltuples, pg_stat_get_live_tuples(oid)),
+    coalesce((SELECT value FROM own WHERE own.oid = c.oid AND name = 'autovacuum_vacuum_threshold'),
+        current_setting('autovacuum_vacuum_threshold')::float8)
+    + greatest(reltuples, 0) * coalesce(
+        (SELECT value FROM own WHERE own.oid = c.oid AND name = 'autovacuum_vacuum_scale_factor'),
+        current_setting('autovacuum_vacuum_scale_factor')::float8)
+FROM pg_class c JOIN tables USING (oid) WHERE relkind = 'r'
 """  # noqa: S608 - the same

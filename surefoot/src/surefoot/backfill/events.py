@@ -51,7 +51,7 @@ class Unrecorded:
 
 @dataclass(frozen=True)
 class Vacuumed:
-    """A VACUUM of a table with many dead rows begins, beside the batches."""
+    """A table with many dead rows was vacuumed, beside the batches."""
 
     backfill: str
     table: str

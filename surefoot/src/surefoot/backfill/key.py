@@ -79,11 +79,7 @@ class Key:
     @property
     def texts(self) -> str:
         """The place of a row, as SQL writes it."""
-        return self.texts_of(self.quoted)
-
-    def texts_of(self, table: str) -> str:
-        """The place of a row of something that has the columns."""
-        each = (f"{table}.{qualified(name)}::text" for name in self.columns)
+        each = (f"{self.quoted}.{qualified(name)}::text" for name in self.columns)
         return f"ARRAY[{', '.join(each)}]"
 
     def values(self, place: str) -> str:

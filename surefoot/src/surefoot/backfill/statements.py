@@ -21,6 +21,8 @@ FOUND_BY = (_PLACE, _VERSION, _FILE)
 _LACKS = "surefoot_lacks"
 # So long a batch that changes rows without locking them first waits for one that is locked.
 _WAIT = "(SELECT set_config('lock_timeout', '10ms', true)) IS NOT NULL"
+# The rows that a batch leaves dead are counted with its commit, and not up to a second later.
+_COUNTED = "FROM pg_stat_force_next_flush()"
 # For sessions that walk: by the index of the key. How many rows are below a place, the planner
 # tells by the first column of a key alone, and with one volume or tenant these are all rows. Before
 # PostgreSQL 18 a plan that needs what is off costs so much that each batch would be compiled.
@@ -47,17 +49,16 @@ class Statements:
         return f"{found} AND NOT EXISTS ({failed} AND f.key = {self.key.texts})"
 
     def walk(self, *, but_failed: bool) -> str:
-        """The place of the last of at most $3 rows after $1, up to and with $2.
+        """The place of the $3rd row after $1, up to and with $2; NULL where there are fewer rows.
 
-        With the number of these rows, and of those among them that lack the change.
+        With the number of at most $3 rows, and of those among them that lack the change.
         """
-        order = ", ".join(f"{qualified(name)} DESC" for name in self.key.columns)
+        rows = f"FROM {self.key.quoted} WHERE {self._between} ORDER BY {self.key.listed}"
+        # Two walks cost less than to keep the rows of one.
         return (
-            f"WITH walked AS MATERIALIZED (SELECT {self.key.listed}, "  # noqa: S608 - quoted
-            f"({self.todo(but_failed=but_failed)}) AS {_LACKS} FROM {self.key.quoted} "
-            f"WHERE {self._between} ORDER BY {self.key.listed} LIMIT $3) "
-            f"SELECT (SELECT {self.key.texts_of('walked')} FROM walked ORDER BY {order} LIMIT 1), "
-            f"count(*), count(*) FILTER (WHERE {_LACKS}) FROM walked"
+            f"SELECT (SELECT {self.key.texts} {rows} OFFSET $3 - 1 LIMIT 1), "  # noqa: S608 - quoted
+            f"count(*), count(*) FILTER (WHERE {_LACKS}) "
+            f"FROM (SELECT ({self.todo(but_failed=but_failed)}) AS {_LACKS} {rows} LIMIT $3) AS w"
         )
 
     def count(self, *, but_failed: bool = True) -> str:
@@ -270,7 +271,7 @@ class Statements:
         saved = self._saved(n, skipped, "$2", "$3", "$4", where=begins)
         return (
             f"{changed}, saved AS ({saved}) {result}, (SELECT high FROM saved), "  # noqa: S608 - as above
-            "(SELECT done FROM saved)"
+            f"(SELECT done FROM saved) {_COUNTED}"
         )
 
     @property

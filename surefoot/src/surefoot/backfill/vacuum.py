@@ -1,12 +1,13 @@
 """Vacuum keeps a table from growing while a backfill changes its rows.
 
 PostgreSQL writes a changed row to free space of the table, and only a vacuum makes the space of
-dead rows free. Autovacuum may come when the whole table is written twice.
+dead rows free. Autovacuum comes later, is slow on purpose, and the batches pause for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,9 +17,11 @@ import asyncpg
 from surefoot.backfill.catalogs import DEAD
 from surefoot.backfill.events import NotVacuumed, Vacuumed
 from surefoot.backfill.job import Job, closed
-from surefoot.connect.failures import DRIVER, SILENCE, named
+from surefoot.connect.failures import DRIVER, LOCK_NOT_AVAILABLE, SILENCE, named
 from surefoot.errors import SurefootError
 
+# After one that did not get its lock the next one is due after so long.
+_LOCKED_S = 1.0
 # Autovacuum makes way for a session that waits for its table; a VACUUM does not.
 _IN_THE_WAY = """
 SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'
@@ -37,6 +40,9 @@ class Vacuum:
         # The dead rows that the last vacuum of a table left, also where it was broken off: the next
         # one is due where so many more are dead, and not each second.
         self._left: dict[str, int] = {}
+        # Those that were locked, and when the next vacuum may begin.
+        self._locked: set[str] = set()
+        self._next_s = 0.0
 
     async def look(self, connection: asyncpg.Connection[Any], *, may_begin: bool) -> None:
         """Begin where so many rows are dead that it is due; end one that somebody waits for.
@@ -52,26 +58,32 @@ class Vacuum:
             ended.result()
         throttle, found = self._job.database.limits.throttle, list[str]()
         part, least = throttle.dead_part, throttle.dead_rows
-        if part is None or not may_begin:
+        if part is None or not may_begin or time.monotonic() < self._next_s:
             return
-        for table, dead, live in await connection.fetch(DEAD, self._job.statements.key.quoted):
-            if table in self._at_work:
+        tables = await connection.fetch(DEAD, self._job.statements.key.quoted)
+        for table, dead, live, autovacuum in tables:
+            if table in self._at_work and table not in self._locked:
                 self._left[table] = dead
             # Dead rows that an old transaction may see stay until it ends.
-            if is_due(dead - self._left.get(table, 0), live, part, least):
+            if is_due(dead - self._left.get(table, 0), live, part, least, autovacuum):
                 found.append(table)
-        self._at_work = found
+        self._at_work, self._locked = found, set()
         if found:
             self._task = asyncio.ensure_future(self._run(found))
 
     async def _run(self, tables: Sequence[str]) -> None:
         """Wait for no lock, and keep empty pages: to cut them off takes ACCESS EXCLUSIVE."""
         name, connection = self._job.backfill.name, None
-        table = tables[0]
+        table, skipped = tables[0], set[str]()
 
         def told(_: object, message: asyncpg.PostgresLogMessage) -> None:
-            # A table that is locked, or that the role may not vacuum, is a warning.
-            self._job.listen(NotVacuumed(name, table, message.message or ""))
+            # A table that is locked, as by ANALYZE, or that the role may not vacuum, is a warning.
+            skipped.add(table)
+            if message.sqlstate == LOCK_NOT_AVAILABLE:
+                self._locked.add(table)
+                self._next_s = time.monotonic() + _LOCKED_S
+            else:
+                self._job.listen(NotVacuumed(name, table, message.message or ""))
 
         try:
             connection = await self._job.connect()
@@ -79,13 +91,15 @@ class Vacuum:
             await connection.execute("SET statement_timeout = 0")
             connection.add_log_listener(told)
             for table in tables:
-                self._job.listen(Vacuumed(name, table))
                 try:
                     await connection.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}")
-                except asyncpg.PostgresError as error:
+                except asyncpg.PostgresError as error:  # noqa: PERF203 - a VACUUM
                     if connection.is_closed():
                         raise
                     self._job.listen(NotVacuumed(name, table, named(error)))
+                else:
+                    if table not in skipped:
+                        self._job.listen(Vacuumed(name, table))
         except (*DRIVER, *SILENCE, SurefootError) as error:
             self._job.listen(NotVacuumed(name, table, named(error)))
         finally:
@@ -100,6 +114,9 @@ class Vacuum:
                 await task
 
 
-def is_due(dead: int, live: float, part: float, least: int) -> bool:
-    """Whether so many dead rows are more than a part of all, and more than the least."""
-    return dead > max(least, part * max(live, 0))
+def is_due(dead: int, live: float, part: float, least: int, autovacuum: float) -> bool:
+    """Whether so many dead rows are more than a part of all, and more than the least.
+
+    Half of those at which autovacuum comes are enough, so that it does not.
+    """
+    return dead > max(least, min(part * max(live, 0), autovacuum / 2))

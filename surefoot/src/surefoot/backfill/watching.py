@@ -19,6 +19,8 @@ from surefoot.backfill.vacuum import Vacuum
 from surefoot.project import Project
 
 WATCH_S = 1.0
+# Meanwhile it looks so often for dead rows: a million may be written in some seconds.
+_VACUUM_LOOKS = 10
 
 
 async def watch(job: Job, project: Project) -> None:
@@ -47,11 +49,12 @@ async def watch(job: Job, project: Project) -> None:
                         job.listen(Unseen(name, what))
                     paused = progress.state == PAUSED
                     job.hold(f"{progress.reason} has paused it" if paused else look.reason)
-                    await vacuum.look(connection, may_begin=job.held is None)
                     walked = _walked(job, progress, speed)
                     await state.note(walked.held, walked.rows_per_s, walked.left_s)
                     job.listen(walked)
-                    await asyncio.sleep(WATCH_S)
+                    for _ in range(_VACUUM_LOOKS):
+                        await vacuum.look(connection, may_begin=job.held is None)
+                        await asyncio.sleep(WATCH_S / _VACUUM_LOOKS)
             finally:
                 await vacuum.end()
                 await closed(connection)

@@ -160,7 +160,7 @@ class Narration:
             case Held(name, reason):
                 self._say(f"  {name} goes on" if reason is None else f"  paused: {reason}")
             case Vacuumed(name, table):
-                self._say(f"  {name}: VACUUM {table}, as many of its rows are dead")
+                self._say(f"  {name}: vacuumed {table}, as many of its rows were dead")
             case NotVacuumed(name, table, reason):
                 self._say(f"NOTE  {name}: {table} is not vacuumed: {reason}")
             case Unseen(name, what):

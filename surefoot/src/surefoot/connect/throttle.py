@@ -38,7 +38,7 @@ class Throttle:
     # In milliseconds: how long the probe takes where the service is not slow.
     probe_ms: float = 500.0
     # Not to pause, but to vacuum meanwhile: the part of dead rows.
-    dead_part: float | None = 0.2
+    dead_part: float | None = 0.1
     # And the least number of them.
     dead_rows: int = 10_000
 
