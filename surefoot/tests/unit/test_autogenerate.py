@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from surefoot.autogenerate.column_code import type_code
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.revision_text import RevisionTexts, body, imports
@@ -43,6 +44,22 @@ def test_a_renaming_is_one_value_in_its_place(
 def test_values_that_go_or_move_need_a_new_type(old: str, new: str, expected: bool) -> None:
     """Values that come do not, and one that is renamed does not."""
     assert (value_steps("e", tuple(old), tuple(new)) is None) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled"),
+    [
+        ("integer", "sa.Integer()"),
+        ("timestamp with time zone", "sa.DateTime(timezone=True)"),
+        ("numeric(10,2)[]", "postgresql.ARRAY(sa.Numeric(10, 2))"),
+        ("tsvector", "postgresql.TSVECTOR()"),
+        ("int4multirange", "postgresql.INT4MULTIRANGE()"),
+        ("point", None),
+    ],
+)
+def test_a_type_is_spelled_by_its_name(name: str, spelled: str | None) -> None:
+    """Where SQLAlchemy has it; else the column is written as SQL."""
+    assert type_code(name, None, Catalog({})) == spelled
 
 
 def test_added_values_build_on_each_other() -> None:

@@ -11,6 +11,7 @@ from surefoot.autogenerate.rendering import Code, code, escaped, text_code
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import identity_parts, is_name, is_whole_name, names, whole_name
 from surefoot.catalog.kinds import Column, Domain, Sequence
+from surefoot.catalog.model import key_of
 from surefoot.quoting import own_name, quoted, schema_of
 
 _TYPE = re.compile(r"(.+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?")
@@ -63,7 +64,7 @@ def type_code(type_: str, collation: str | None, catalog: Catalog) -> Code | Non
 
 def type_of(column: Column, catalog: Catalog) -> Code | None:
     """The type of a column as the project spells it, or as `type_code` does."""
-    spelled = catalog.spelled.get(Key("column", f"{column.table}.{column.name}"))
+    spelled = catalog.spelled.get(key_of(column))
     if spelled is not None:
         return Code(spelled)
     return type_code(column.type, column.collation, catalog)

@@ -22,12 +22,11 @@ from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.table_operations import (
     add_column,
     column_step,
-    columns_of,
     drop_column,
-    key_of,
 )
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint
+from surefoot.catalog.model import key_of
 from surefoot.catalog.tables import with_settings
 from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.quoting import quoted
@@ -41,7 +40,7 @@ def column_changes(comparison: Comparison, table: str) -> Iterator[Change]:
     Columns are dropped last and in reverse order, so that the way back adds them in order.
     """
     database, models = comparison.database, comparison.models
-    for key in map(key_of, columns_of(models, table)):
+    for key in map(key_of, models.columns(table)):
         is_inherited = comparison.is_inherited(key)
         if key not in database.objects and not is_inherited:
             yield from _added(comparison, key)
@@ -50,7 +49,7 @@ def column_changes(comparison: Comparison, table: str) -> Iterator[Change]:
         else:
             yield from _remarked(comparison, key) if is_inherited else _altered(comparison, key)
             yield from identity(comparison, key) if key in database.objects else ()
-    for key in map(key_of, reversed(columns_of(database, table))):
+    for key in map(key_of, reversed(database.columns(table))):
         if not (key in models.objects or comparison.is_inherited(key)):
             yield from _dropped(comparison, key)
 

@@ -8,16 +8,14 @@ hook left it, in one step, and one that it removes is not written.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, cast
 
 from alembic.autogenerate import render_python_code
 from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, Operations, ops
-from sqlalchemy.dialects import postgresql
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.rendering import Call
+from surefoot.autogenerate.rendering import Call, offline
 
 Hook = Callable[[MigrationContext, Any, list[ops.MigrationScript]], None]
 _WHOLE = (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp)
@@ -94,16 +92,9 @@ class _Shown:
 
 def _code(operation: MigrateOperation) -> str:
     try:
-        return render_python_code(ops.UpgradeOps([operation]), migration_context=_offline())
+        return render_python_code(ops.UpgradeOps([operation]), migration_context=offline())
     except ValueError:  # an operation of a library that has no renderer
         return ""
-
-
-@cache
-def _offline() -> MigrationContext:
-    """A context that runs and writes nothing."""
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    return MigrationContext.configure(dialect=dialect)
 
 
 def _joined(
@@ -146,7 +137,7 @@ def _alembics(operation: MigrateOperation, names: Mapping[str, Any]) -> MigrateO
     """The operation of Alembic that a call makes; any other as it is."""
     if not isinstance(operation, Call) or not hasattr(Operations, operation.name):
         return operation
-    op = _Recorder(_offline())
+    op = _Recorder(offline())
     operation.evaluate(op, names)
     if isinstance(op.made, ops.CreateTableOp):
         op.made.columns = list(op.made.columns)  # as those that Alembic makes

@@ -7,6 +7,7 @@ import io
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy
@@ -153,6 +154,12 @@ def code(name: str, /, *arguments: object, **options: object) -> Code:
 def text_code(expression: str | None) -> Code:
     """An expression of PostgreSQL, or None."""
     return Code("None") if expression is None else code("text", escaped(expression))
+
+
+@cache
+def offline() -> MigrationContext:
+    """A context of PostgreSQL that runs and writes nothing."""
+    return MigrationContext.configure(dialect_name="postgresql")
 
 
 def drop_index(name: str) -> Call:

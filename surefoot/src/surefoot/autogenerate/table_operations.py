@@ -19,6 +19,7 @@ from surefoot.autogenerate.rendering import Call, Code, sql, text_code
 from surefoot.catalog import Catalog, Key, alterations, statements, tables
 from surefoot.catalog.definitions import identity_parts, names, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Sequence, Table
+from surefoot.catalog.model import key_of
 from surefoot.quoting import literal, quoted, schema_of
 
 
@@ -47,14 +48,9 @@ def _to(
     return alter_column(before, after, catalog, using)
 
 
-def columns_of(catalog: Catalog, table: str) -> list[Column]:
-    found = (catalog.column(table, name) for name in catalog.column_order.get(table, ()))
-    return [each for each in found if each is not None]
-
-
 def serials(catalog: Catalog, table: str, inline: Collection[Constraint]) -> set[Key | None]:
     """The sequences that a table brings along: of one column of its key, where it is a call."""
-    columns, in_key = columns_of(catalog, table), key_columns(inline)
+    columns, in_key = catalog.columns(table), key_columns(inline)
     found = {serial_sequence(each, catalog) for each in columns if each.name in in_key} - {None}
     known = all(type_code(each.type, each.collation, catalog) for each in columns)
     return found if known and len(found) == 1 else set()
@@ -70,14 +66,14 @@ def create_table(
     # A column that is declared again would not go or change along with that of the parent.
     inherited = [
         each
-        for each in columns_of(catalog, name)
+        for each in catalog.columns(name)
         if catalog.inherits(name, each.name, parents)
         and not (each.identity or key_of(each) in needed)
     ]
-    columns = [each for each in columns_of(catalog, name) if each not in inherited]
+    columns = [each for each in catalog.columns(name) if each not in inherited]
     remarks = [statements.comment(key_of(each), each) for each in inherited if each.comment]
     settings = tables.settings_of_table(table)
-    settings += [s for each in columns_of(catalog, name) for s in tables.settings_of_column(each)]
+    settings += [s for each in catalog.columns(name) for s in tables.settings_of_column(each)]
     rest = map(sql, [*remarks, *settings])
     in_key, serial = key_columns(inline), serials(catalog, name, inline)
     codes = [
@@ -195,7 +191,3 @@ def alter_column(
         given["postgresql_using"] = using
     made += [Call("alter_column", after.table, after.name, **given)] if given else []
     return [*made, *(sql(each) for each in alterations.column(before, after))]
-
-
-def key_of(column: Column) -> Key:
-    return Key("column", f"{column.table}.{column.name}")

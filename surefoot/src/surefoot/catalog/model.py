@@ -41,6 +41,11 @@ class Key(NamedTuple):
     name: str
 
 
+def key_of(column: Column) -> Key:
+    """The key of a column."""
+    return Key("column", f"{column.table}.{column.name}")
+
+
 _OF_PARTITION: Attributes = ON_DEMAND | {"partition key"}
 
 
@@ -79,6 +84,11 @@ class Catalog:
     def column(self, table: str, name: str) -> Column | None:
         """A column by its table and its name."""
         return self.find(Column, Key("column", f"{table}.{name}"))
+
+    def columns(self, table: str) -> list[Column]:
+        """The columns of a table in their order."""
+        found = (self.column(table, name) for name in self.column_order.get(table, ()))
+        return [each for each in found if each is not None]
 
     def parents(self, table: str) -> frozenset[str]:
         """The tables that a table inherits from."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from alembic.autogenerate import render_python_code
-from alembic.migration import MigrationContext
 from alembic.operations import ops
 
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
+from surefoot.autogenerate.rendering import offline
 from surefoot.autogenerate.revision_text import body, string_tokens
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import table_of
@@ -127,8 +127,7 @@ def _step(planned: RevisionPlan) -> Step:
 
 
 def _code(operations: ops.UpgradeOps | ops.DowngradeOps) -> str:
-    context = MigrationContext.configure(dialect_name="postgresql")
-    rendered = render_python_code(operations, migration_context=context)
+    rendered = render_python_code(operations, migration_context=offline())
     lines = (line.removeprefix("    ") for line in body(rendered).split("\n"))
     return _double_quoted("\n".join(lines))
 

@@ -16,6 +16,7 @@ from surefoot.catalog.kinds import (
     Table,
     TableObject,
 )
+from surefoot.catalog.model import key_of
 from surefoot.catalog.order import in_order
 from surefoot.quoting import quoted
 
@@ -80,11 +81,10 @@ def _owner(key: Key, item: SchemaObject) -> Key:
 
 def _table(table: Table, catalog: Catalog) -> list[str]:
     """CREATE TABLE with its columns and checks, then what only ALTER TABLE and COMMENT can say."""
-    columns = catalog.of_table(Column, table.name)
+    order = catalog.columns(table.name)
     constraints = catalog.of_table(Constraint, table.name)
     own = {n: c for n, c in constraints.items() if c.type in _INNER and c.validated}
     unproven = {not_null_column(c.definition) for c in constraints.values() if c.type == "not null"}
-    order = [columns[each] for each in catalog.column_order.get(table.name, ()) if each in columns]
     lines = [tables.define(each, required=each.name not in unproven) for each in order]
     # An index that is named for it has to be there first.
     begun = replace(table, cluster_index=None, replica_identity=None)
@@ -97,7 +97,7 @@ def _table(table: Table, catalog: Catalog) -> list[str]:
     for each in order:
         found += tables.settings_of_column(each)
         if each.comment:
-            found.append(statements.comment(Key("column", f"{table.name}.{each.name}"), each))
+            found.append(statements.comment(key_of(each), each))
     for name in sorted(own):
         key = Key("constraint", f"{table.name}.{name}")
         if own[name].comment:
