@@ -1,4 +1,4 @@
-"""Alembic on PostgreSQL that cannot hurt a database in use.
+"""Protects a database in use while Alembic migrates it, on PostgreSQL.
 
 The names below are the library's interface, with `surefoot.errors`, `surefoot.testing`,
 `surefoot.web`, `surefoot.cli` and `surefoot.wording`. Each is imported at its first use, so an

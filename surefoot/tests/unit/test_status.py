@@ -18,6 +18,7 @@ from surefoot.overview.model import Reading
 from surefoot.overview.status import Status, status
 from surefoot.startup.backfills import SeenBackfill
 from surefoot.startup.check import Build, decide
+from surefoot.terminal.cells import width
 
 NOW = datetime(2026, 11, 22, 9, 4, tzinfo=timezone.utc)
 CHAIN = [
@@ -58,6 +59,42 @@ def test_the_whole_text() -> None:
         "Next:  surefoot backfill status 'fill n'",
     ]
     assert where_of(target=None, production=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "header", "last"),
+    [
+        (
+            100,
+            "STATE    REVISION  WHEN (UTC)        TOOK   BY         WHAT",
+            "create the table t, 表",
+        ),
+        (70, "STATE    REVISION  WHEN (UTC)        TOOK   WHAT", "create the table t, 表"),
+        (62, "STATE    REVISION  WHEN (UTC)        WHAT", "create the table t, 表"),
+        (60, "STATE    REVISION  WHAT", "create the table t, 表"),
+        (40, "STATE    REVISION  WHAT", "create the table t…"),
+        (20, "STATE    REVISION  WHAT", "create th…"),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns(columns: int, header: str, last: str) -> None:
+    """What a revision does is cut last; elsewhere nothing is left out."""
+    found = words(reading(FIRST))
+    first, *others = found.seen.chain
+    chain = (replace(first, title="create the table t, 表"), *others)
+    found = replace(found, seen=replace(found.seen, chain=chain))
+    lines = [*render(found, where="", whole=False, columns=columns)]
+    at = lines.index("") + 1
+    assert lines[at].strip() == header
+    assert lines[at + 1].endswith(f"  {last}")
+    assert all(width(line) <= max(columns, 31) for line in lines[at : at + 4])
+
+
+def test_the_command_that_helps_is_told_once() -> None:
+    """As what is next; the JSON has it in both."""
+    found = words(reading(FIRST))
+    lines = [*render(found, where="", whole=False)]
+    assert sum("surefoot backfill run" in line for line in lines) == 1
+    assert found.waits[0].endswith(found.next)
 
 
 @pytest.mark.parametrize(

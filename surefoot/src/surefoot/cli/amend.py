@@ -35,9 +35,10 @@ def command(revision: str | None, message: str | None, mine: bool) -> None:
     """Write the newest revision again from the models.
 
     With REV also those from there on. It is reverted in your development database, deleted, written
-    by autogenerate under its title, and applied. What it had added is lost with its rows. The
-    former files, with all that you wrote into them, are kept in .git/surefoot. Refused where others
-    may have the revision: on the main branch, or on a database that is not yours alone.
+    by autogenerate under its title, and applied. What it had added is lost with its rows, and
+    named. The former files, with all that you wrote into them, are kept in .git/surefoot. Refused
+    where others may have the revision: on the main branch, or on a database that is not yours
+    alone.
 
     \b
     Examples:

@@ -25,9 +25,7 @@ def command() -> None:
     It serves while a command uses it, so nothing here needs to be called first.
     Its data stays in the folder that the project names, between runs.
 
-    \b
-    `goto`, `reset` and `seed` are for your own development database, wherever
-    it is.
+    `goto`, `reset` and `seed` are for your own development database, wherever it is.
 
     \b
     Examples:

@@ -24,12 +24,12 @@ from surefoot.wording import counted
 @click.argument("revision", required=False, metavar="[REV]")
 @mine_option
 def goto(revision: str | None, mine: bool) -> None:
-    """Take your database back by the files of its branch.
+    """Take your database back to what this branch knows.
 
-    It goes to the newest revision that it and this branch know, or from there to REV. After `git
-    switch` it may have revisions of the other branch. They are reverted by the files
-    with which they were applied, which git has in some commit; the files here are never used for
-    it. What these revisions added is lost with its rows.
+    After `git switch` it may have revisions of the branch that you were on. They are reverted by
+    the files that applied them, which git has in some commit; the files of the working tree are
+    never taken for them. The database is then at the newest revision that it and this branch have,
+    or goes on to REV. What the reverted revisions had added is lost with its rows, and named.
 
     \b
     Examples:

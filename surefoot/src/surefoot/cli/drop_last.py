@@ -13,9 +13,9 @@ from surefoot.cli.project import project
 def command(mine: bool) -> None:
     """Take the newest revision back and delete it.
 
-    It is reverted in your development database: what it had added is lost with its rows. The file
-    is kept in .git/surefoot; the models are left as they are. Refused where others may have the
-    revision: on the main branch, or on a database that is not yours alone.
+    It is reverted in your development database: what it had added is lost with its rows, and
+    named. The file is kept in .git/surefoot; the models are left as they are. Refused where others
+    may have the revision: on the main branch, or on a database that is not yours alone.
 
     \b
     Examples:

@@ -32,7 +32,7 @@ COMMANDS = {
     "ledger": "Print the runs on the database.",
     "lint": "Find revisions that would hurt a database in use.",
     "lock": "Write revisions.lock from the revision files.",
-    "ops": "Override a guard, with a recorded reason: stamp, adopt, accept-checksum.",
+    "ops": "Override a guard, with a reason that the ledger keeps.",
     "plan": "Show pending revisions with their locks, durations and undo cost.",
     "rebase": "Put the revisions of this branch behind those of another.",
     "schema": "Show the tables at a revision, or what a revision changes.",
@@ -62,7 +62,7 @@ COMMANDS = {
 )
 @click.pass_context
 def surefoot(context: click.Context, config: Path) -> None:
-    """Alembic on PostgreSQL that cannot hurt a database in use.
+    """Protect a database in use while Alembic migrates it, on PostgreSQL.
 
     \b
     Examples:

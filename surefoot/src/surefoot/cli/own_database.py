@@ -21,7 +21,9 @@ from surefoot.run.events import Finished, Listen
 from surefoot.run.telling import telling
 
 mine_option = click.option(
-    "--mine", is_flag=True, help="It is yours alone, whoever has run revisions on it before."
+    "--mine",
+    is_flag=True,
+    help="The database is yours alone, whoever else has run revisions on it.",
 )
 
 

@@ -1,6 +1,7 @@
 """`surefoot status`: where a database is, and what is next."""
 
 import asyncio
+import sys
 from datetime import datetime, timezone
 
 import click
@@ -15,6 +16,7 @@ from surefoot.overview import overview, read
 from surefoot.overview.status import Status, status
 from surefoot.project import Project
 from surefoot.startup.check import Build
+from surefoot.terminal.kind import is_tty, size
 
 # Longer than a page waits: a terminal may be far from the database.
 READ_S = 10.0
@@ -50,7 +52,9 @@ def command(whole: bool, exit_code: bool, json_: bool, target: str | None) -> No
     with serving(target) as database:
         found = asyncio.run(_look(of, database))
     where = where_of(target=target, production=database.limits.production)
-    output.answer_as(json_, found, lambda: "\n".join(render(found, where=where, whole=whole)))
+    columns = size(sys.stdout)[0] if is_tty(sys.stdout) else None
+    lines = render(found, where=where, whole=whole, columns=columns)
+    output.answer_as(json_, found, lambda: "\n".join(lines))
     if exit_code and not found.is_current:
         raise SystemExit(1)
 
