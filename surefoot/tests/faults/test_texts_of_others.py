@@ -79,7 +79,7 @@ async def test_a_text_that_the_encoding_of_the_database_lacks_is_recorded(
     try:
         # A long statement is cut, and has a sign for it.
         chain.add(
-            "op.execute('SELECT ' + ', '.join('1' * 200))\n"
+            "op.execute('SELECT ' + ', '.join('1' * 300))\n"
             "raise ValueError('\\u2713 \\u65e5\\u672c 1')"
         )
         result = await launcher.alembic(chain, "upgrade", "head", url=url)

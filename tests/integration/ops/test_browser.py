@@ -16,8 +16,10 @@ import pytest
 
 from app.settings import Settings
 from harness.databases import Database, execute
+from surefoot.run.commands import upgrade
 from surefoot.startup.check import Build
-from tests.support.settings import settings_of
+from surefoot.target import Target
+from tests.support.settings import engine, settings_of
 from tests.support.sites import (
     IDS,
     NOWHERE,
@@ -158,7 +160,10 @@ async def test_at_head_there_is_nothing_to_do(look: Look, database: Database) ->
 async def test_a_revision_opens_by_keyboard_and_without_a_script(
     look: Look, database: Database, tmp_path: Path, viewport: dict[str, int]
 ) -> None:
-    """To who ran it, how long it took, and its file; nothing reaches beside the screen."""
+    """To who ran it, its statements and locks, and its file; nothing reaches beside the screen."""
+    await revert(database, IDS[-2])
+    async with engine(settings_of(database.url), "migrate") as made:
+        await upgrade(Target.of(made), HEAD)
     page = await look(
         database, "closed", viewport=viewport, color_scheme="dark", java_script_enabled=False
     )
@@ -170,6 +175,7 @@ async def test_a_revision_opens_by_keyboard_and_without_a_script(
     assert f"applied {HEAD}" in told
     assert re.search(r"took [\d.]+ s, \d+ statements? by \S+@\S+ as ", told)
     assert await opened.locator("ol.sent > li").count() > 0
+    assert "Locks at its commit: SHARE UPDATE EXCLUSIVE on files, ROW SHARE on media_types." in told
     assert f'revision = "{HEAD}"' in await opened.locator("pre").inner_text()
     boxes = [await part.bounding_box() for part in await opened.locator("*").all()]
     assert all(box["x"] + box["width"] <= viewport["width"] for box in boxes if box)

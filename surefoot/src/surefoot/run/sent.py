@@ -7,6 +7,8 @@ from typing import Any
 from surefoot.ledger.details import MOST
 from surefoot.run.sessions import shape
 
+# Of a statement so many characters are kept.
+LENGTH = 240
 # The run and the step send these beside the one that does the work.
 _BESIDE = re.compile(r"\s*(?:SELECT|SET|RESET)\b", re.IGNORECASE)
 
@@ -34,7 +36,7 @@ class Sent:
             return
         took_s = time.monotonic() - self._since_s
         if len(self._first) < MOST:
-            self._first.append({"sql": shape(sql), "duration_s": round(took_s, 4)})
+            self._first.append({"sql": shape(sql, LENGTH), "duration_s": round(took_s, 4)})
         else:
             self._more_s += took_s
 

@@ -187,10 +187,10 @@ def progress(connection: Connection, pid: int) -> StatementProgress | None:
     return None if row is None else StatementProgress(row[0], row[1])
 
 
-def shape(query: str) -> str:
-    """A query without its literals, on one line, cut to MAX_QUERY characters."""
+def shape(query: str, most: int = MAX_QUERY) -> str:
+    """A query without its literals, on one line, cut to so many characters."""
     text = _SPACE.sub(" ", _TOKENS.sub(_hidden, query[:_LOOKED_AT])).strip()
-    return text if len(text) <= MAX_QUERY else text[: MAX_QUERY - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _hidden(token: re.Match[str]) -> str:
