@@ -1,5 +1,6 @@
 """Revision files that revisions.lock was written from are not parsed again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from surefoot.chain import revisions as chain
 from surefoot.chain.known import revisions_of
 from surefoot.chain.lockfile import check_lock, write_lock
-from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.chain.revisions import Revision, read_revisions, with_past
 from surefoot.chain.source import source_codes
 from surefoot.errors import LockFileStale, RevisionsBroken
 
@@ -68,6 +69,23 @@ def test_a_line_that_was_edited_is_noticed(versions: Path, field: int) -> None:
     if field != 3:  # the name is for people
         with pytest.raises(LockFileStale):
             check_lock(lock, found)
+
+
+def test_a_verdict_changes_nothing_that_is_read(
+    versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command writes it into the lock as it finds it; a baseline is read, and a broken line."""
+    lock, codes = versions.parent / "revisions.lock", source_codes(versions)
+    read = revisions_of(lock, codes)
+    write_lock(lock, [replace(each, verdict="clean", fingerprint="0" * 64) for each in read])
+    monkeypatch.setattr("surefoot.chain.known.known_revisions", None)
+    assert revisions_of(lock, codes) is read
+    monkeypatch.undo()
+    write_lock(lock, with_past(read, ["0002"]))
+    assert [each.past for each in revisions_of(lock, codes)] == [True, True, False, False, False]
+    lock.write_text(lock.read_text("utf-8").replace("  contract  ", "  contra  "), "utf-8")
+    with pytest.raises(RevisionsBroken):
+        revisions_of(lock, codes)
 
 
 def test_two_files_of_one_revision_are_told_apart_by_their_code(versions: Path) -> None:

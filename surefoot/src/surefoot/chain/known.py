@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from surefoot.chain.lockfile import baseline, is_written_from, read_lock
+from surefoot.chain.lockfile import baseline, is_written_from, read_lock, said_of_files
 from surefoot.chain.revisions import Revision, parsed, revisions_in, slug_of, with_past
 from surefoot.errors import RevisionsBroken
 
@@ -22,17 +22,14 @@ def revisions_of(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, ...]
 
     Those up to the baseline of the lock are of the past. On failure: RevisionsBroken.
     """
-    try:
-        text = lock.read_bytes()
-    except OSError:
-        text = b""
-    return _revisions_of(lock, text, tuple(codes.items()))
+    return _revisions_of(lock, said_of_files(lock), tuple(codes.items()))
 
 
-# A command asks several times, and each run on a scratch database. The key is all that is read.
+# A command asks several times, and each run on a scratch database. The key is all that is read;
+# fingerprints and verdicts, which a command writes as it finds them, are not.
 @lru_cache(maxsize=1)
 def _revisions_of(
-    lock: Path, _: bytes, files: tuple[tuple[str, bytes], ...]
+    lock: Path, _: Sequence[str], files: tuple[tuple[str, bytes], ...]
 ) -> tuple[Revision, ...]:
     codes = dict(files)
     return with_past(known_revisions(lock, codes) or revisions_in(codes), baseline(lock))

@@ -24,6 +24,7 @@ from surefoot.chain.revisions import (
     in_line,
     with_past,
 )
+from surefoot.chain.source import code_of
 from surefoot.errors import FileNotWritable, LockFileStale, RevisionsBroken
 from surefoot.errors.names import command
 
@@ -173,6 +174,18 @@ def predecessors(field: str) -> tuple[str, ...]:
     return () if field == "-" else tuple(field.split("+"))
 
 
+def said_of_files(path: Path) -> Sequence[str]:
+    """Its lines without fingerprints and verdicts, which do not follow from the files.
+
+    None where there is no lock. On failure: as `read_lock`.
+    """
+    if not path.exists():
+        return ()
+    text = _text(path)
+    _fields_of(path, text)  # it refuses what is no lock
+    return tuple("  ".join(line.split()[:_OF_FILE]) for line in text.splitlines())
+
+
 def is_written_from(path: Path, codes: Mapping[str, bytes]) -> bool:
     """Whether these are the files that the lock was written from, byte by byte.
 
@@ -195,11 +208,11 @@ def _digest(codes: Mapping[str, bytes], lines: Iterable[Sequence[str]]) -> str:
 
 
 def lock_text(revisions: Sequence[Revision]) -> str:
-    """The content of revisions.lock."""
+    """The content of revisions.lock. On failure: RevisionsBroken, where a file cannot be read."""
     files = [revision.path for revision in revisions if revision.path is not None]
     hashed = ""
     if len(files) == len(revisions):
-        codes = {str(file): file.read_bytes() for file in files}
+        codes = {name: code_of(name) for name in map(str, files)}
         hashed = f"{FILES}{_digest(codes, map(Revision.fields_of_file, revisions))}\n"
     past = sorted(heads([each for each in revisions if each.past and not each.unlocked]))
     taken = f"{_BASELINE}  {in_line('+'.join(past))}\n" if past else ""

@@ -44,7 +44,7 @@ def source_paths(*folders: Path, recursive: bool = False) -> list[str]:
 
     They are plain text: of thousands of files a `Path` takes longer than its file.
     """
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for folder in folders:
         for root, inner, names in os.walk(folder):
             base = os.path.realpath(root)
@@ -52,12 +52,12 @@ def source_paths(*folders: Path, recursive: bool = False) -> list[str]:
                 links = {each.name for each in entries if each.is_symlink()}
             for name in sorted(names):
                 if name.endswith(".py") and not name.startswith(_NO_REVISIONS):
-                    path = f"{root}/{name}"
-                    real = os.path.realpath(path) if name in links else f"{base}/{name}"
-                    found.setdefault(real, path)
+                    is_link = name in links
+                    real = os.path.realpath(f"{root}/{name}") if is_link else f"{base}/{name}"
+                    found.setdefault(real, (root, name))
             # os.walk goes on in the folders that are left in its list.
             inner[:] = sorted({*inner} - {"__pycache__"}) if recursive else []
-    return sorted(found.values(), key=os.path.split)
+    return [f"{root}/{name}" for root, name in sorted(found.values())]
 
 
 def source_codes(*folders: Path, recursive: bool = False) -> dict[str, bytes]:
@@ -71,7 +71,10 @@ def code_of(path: str) -> bytes:
         # `open` takes twice as long as the system.
         handle = os.open(path, os.O_RDONLY)
         try:
-            return b"".join(iter(lambda: os.read(handle, _PART), b""))
+            code = b""
+            while part := os.read(handle, _PART):
+                code += part
+            return code
         finally:
             os.close(handle)
     except OSError as error:
