@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.databases import WAITING, connect, engine
+from harness.databases import WAITING, Databases, connect, engine
 from hazards.bench import FILE, FIRST, Bench
 from hazards.cases import cases
 from surefoot import Limits
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
 from surefoot.rules.registry import RULES
+from surefoot.trace.session import TracedSession
+from surefoot.trace.snapshot import take
 
 # A revision each, in one chain.
 HARMLESS = (
@@ -193,6 +195,39 @@ async def test_a_temporary_table_is_nobodys(bench: Bench, revision: Path) -> Non
     linted = await bench.lint([revision])
     assert linted.findings == ()
     assert linted.trace.failure is None
+
+
+# Of one transaction, in which `app` is searched before `public`.
+RENAMING = (
+    "CREATE TYPE kind AS ENUM ('a')",
+    "CREATE DOMAIN short AS text CHECK (length(value) < 9)",
+    "ALTER TABLE jobs ADD COLUMN kind public.kind DEFAULT 'a', ADD COLUMN short short",
+    "ALTER TABLE jobs ADD CONSTRAINT known CHECK (kind <> 'a'::public.kind)",
+    "CREATE SCHEMA app",
+    "CREATE TYPE app.kind AS ENUM ('b')",
+    "DROP TYPE app.kind",
+    "ALTER TYPE kind RENAME TO sort",
+    "CREATE TYPE app.other AS ENUM ('b')",
+    "ALTER DOMAIN short RENAME TO shorter",
+    "DROP DOMAIN shorter CASCADE",
+)
+
+
+async def test_what_was_not_written_has_its_names_of_now(databases: Databases) -> None:
+    """A Snapshot after a former one is as one without, whatever happened to types and schemas."""
+    connection = await connect((await databases.empty()).url)
+    await connection.execute("SET search_path = app, public")
+    await connection.execute("CREATE TABLE public.jobs (id integer PRIMARY KEY)")
+    await connection.execute("BEGIN")
+    session = TracedSession(connection)
+    found, types = await session.snapshot(), list[str]()
+    for statement in RENAMING:
+        await connection.execute(statement)
+        found = await session.snapshot(found)
+        assert replace(found, activity={}) == replace(await take(connection), activity={})
+        types += [c.type for c in found.columns.values() if c.name == "kind"]
+    assert [*dict.fromkeys(types)] == ["kind", "public.kind", "sort"]
+    await connection.close()
 
 
 @pytest.mark.slow

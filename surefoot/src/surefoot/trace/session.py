@@ -10,14 +10,16 @@ from typing import Any
 from surefoot.quoting import literal
 from surefoot.trace import snapshot as snapshots
 from surefoot.trace.schema_objects import Activity
-from surefoot.trace.snapshot import ACTIVITY, SESSION, SNAPSHOT, Settings, Snapshot
+from surefoot.trace.snapshot import ACTIVITY, CHANGES, SESSION, SNAPSHOT, Settings, Snapshot
 from surefoot.trace.trials import BODIES, TRIGGERS
 
-# A query is planned again once its answer has grown by this factor.
+# A query is planned again once there are more relations by this factor.
 GROWTH = 2
 _NAMES = itertools.count()
 _PATH = "SELECT pg_catalog.current_setting('search_path')"
 _SET_PATH = "SELECT pg_catalog.set_config('search_path', $1, true)"
+_NAMESAKES = """SELECT EXISTS (SELECT FROM pg_catalog.pg_type made JOIN pg_catalog.pg_type other
+USING (typname) WHERE made.oid = ANY ($1::oid[]) AND other.oid <> made.oid)"""
 _REFUSED = "SELECT pg_catalog.current_setting('surefoot.refused')"
 _FIRST_PATH = """SELECT pg_catalog.set_config(name, reset_val, true) FROM pg_catalog.pg_settings
 WHERE name = 'search_path'"""
@@ -29,8 +31,8 @@ class TracedSession:
     def __init__(self, driver: Any) -> None:
         self.driver = driver
         self._prepared: dict[str, Any] = {}
-        # The length of the answer that the current plan was made for.
-        self._planned_for = 0
+        # The number of relations that the plan of a query was made for.
+        self._planned_for: dict[str, int] = {}
 
     async def snapshot(self, former: Snapshot | None = None, *, moved: bool = False) -> Snapshot:
         """The schema as the session sees it, and the session itself.
@@ -49,16 +51,29 @@ class TracedSession:
 
     async def _snapshot(self, former: Snapshot | None) -> Snapshot:
         if former is not None:
-            found = snapshots.read_snapshot(await self._fetch(SNAPSHOT, False), former)
-            # Their names are in the rows of other objects, which were not written.
-            if (found.schemas, found.types) == (former.schemas, former.types):
+            found = await self._read(CHANGES, former)
+            if await self._keeps_names(former, found):
                 return found
-        document = await self._fetch(SNAPSHOT, True)
-        if len(document) > GROWTH * self._planned_for:
+        return await self._read(SNAPSHOT)
+
+    async def _read(self, query: str, former: Snapshot | None = None) -> Snapshot:
+        found = snapshots.read_snapshot(await self._fetch(query), former)
+        count = len(found.relations)
+        if count > GROWTH * self._planned_for.setdefault(query, count):
             # A plan for a few tables joins hundreds of them in nested loops.
-            self._planned_for = len(document)
-            del self._prepared[f"{SNAPSHOT}{(True,)}"]
-        return snapshots.read_snapshot(document)
+            del self._prepared[query], self._planned_for[query]
+        return found
+
+    async def _keeps_names(self, former: Snapshot, found: Snapshot) -> bool:
+        """Whether objects that were not written have the names of types and schemas as before.
+
+        Their rows have these names. A new type changes none, unless there is another of its name.
+        """
+        was, now = former.types, found.types
+        if not (former.schemas.items() <= found.schemas.items() and was.items() <= now.items()):
+            return False
+        made = [*(now.keys() - was.keys())]
+        return not (made and await self.driver.fetchval(_NAMESAKES, made))
 
     async def activity(self) -> Mapping[int, Activity]:
         """The rows read and written since PostgreSQL last counted them."""
@@ -81,11 +96,9 @@ class TracedSession:
             found |= json.loads(await self.driver.fetchval(_REFUSED))
         return found
 
-    async def _fetch(self, query: str, *arguments: Any) -> Any:
-        # A plan for each set of arguments, as they decide what is read.
-        key = f"{query}{arguments}"
-        if key not in self._prepared:
+    async def _fetch(self, query: str) -> Any:
+        if query not in self._prepared:
             # Named: PostgreSQL drops an unnamed statement at the next unnamed one.
             name = f"trace_{next(_NAMES)}"
-            self._prepared[key] = await self.driver.prepare(query, name=name)
-        return await self._prepared[key].fetchval(*arguments)
+            self._prepared[query] = await self.driver.prepare(query, name=name)
+        return await self._prepared[query].fetchval()

@@ -71,10 +71,10 @@ _RIGHTS = rights("relacl", """CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char
 # Options by which autovacuum comes never, or hardly ever.
 _RARE = r"'^autovacuum_(enabled=(f|of|n|0)|(vacuum|analyze)_(threshold=\d{9}|scale_factor=\d{2}))'"
 # Rows of a large catalog that are asked for: all, or those that this transaction has written.
-_CHANGED = "($1 OR age({}) <= age(pg_current_xact_id_if_assigned()::xid))"
+_CHANGED = "(:all OR age({}) <= age(pg_current_xact_id_if_assigned()::xid))"
 # pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
 # second, so that the next transaction starts at zero.
-SNAPSHOT = f"""
+_SNAPSHOT = f"""
 WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
     WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
@@ -109,7 +109,7 @@ SELECT json_build_object(
         OR oid IN (SELECT seqrelid FROM pg_sequence q WHERE {_CHANGED.format("q.xmin")})
         OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
         OR oid IN (SELECT relid FROM active WHERE n_tup_ins > 0)),
-    'relation_oids', (SELECT json_agg(oid::bigint) FROM relations WHERE NOT $1),
+    'relation_oids', (SELECT json_agg(oid::bigint) FROM relations WHERE NOT :all),
     'columns', (SELECT json_agg(json_build_array(
             attrelid::bigint, attnum, CASE WHEN NOT attisdropped THEN attname END,
             format_type(atttypid, atttypmod), atttypid::bigint,
@@ -120,14 +120,14 @@ SELECT json_build_object(
         JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f', 'v', 'm')
         LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
         LEFT JOIN pg_collation n ON n.oid = attcollation AND n.collname <> 'default'
-        WHERE attnum > 0 AND NOT (attisdropped AND $1) AND {_CHANGED.format("a.xmin")}),
+        WHERE attnum > 0 AND NOT (attisdropped AND :all) AND {_CHANGED.format("a.xmin")}),
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
             conindid::bigint, coalesce(conkey, '{{}}'), contypid::bigint, conparentid::bigint,
             CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END, condeferrable))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace
         WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't' AND {_CHANGED.format("c.xmin")}),
-    'constraint_oids', (SELECT json_agg(oid::bigint) FROM pg_constraint WHERE NOT $1),
+    'constraint_oids', (SELECT json_agg(oid::bigint) FROM pg_constraint WHERE NOT :all),
     'indexes', (SELECT json_agg(json_build_array(
             indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
             indkey::smallint[], indpred IS NOT NULL, indimmediate))
@@ -155,6 +155,9 @@ SELECT json_build_object(
     'counted_at_the_end', pg_stat_force_next_flush()
 )::text
 """  # noqa: S608 - all parts are constants
+# Of all, or of what this transaction has written. Texts of their own: a parameter would be planned
+# each time, which takes as long as to read a hundred tables.
+SNAPSHOT, CHANGES = (_SNAPSHOT.replace(":all", word) for word in ("true", "false"))
 
 
 @dataclass(frozen=True)
@@ -244,11 +247,11 @@ def read_activity(document: str | None) -> Mapping[int, Activity]:
 
 async def take(connection: asyncpg.Connection) -> Snapshot:
     """The Snapshot of a session."""
-    return read_snapshot(await connection.fetchval(SNAPSHOT, True))
+    return read_snapshot(await connection.fetchval(SNAPSHOT))
 
 
 def read_snapshot(document: str, former: Snapshot | None = None) -> Snapshot:
-    """The result of SNAPSHOT; with a former one, only what was written since is in it."""
+    """The result of SNAPSHOT; with a former one, that of CHANGES."""
     found: dict[str, Any] = json.loads(document)
 
     def rows(name: str) -> list[list[Any]]:
