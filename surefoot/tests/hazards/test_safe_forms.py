@@ -14,9 +14,10 @@ from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 from surefoot.connect.limits import Limits
 from surefoot.linting.lint import lint
-from surefoot.remedies.planned import with_temporary_names
+from surefoot.remedies.around import with_temporary_names
+from surefoot.remedies.objects import CERTAIN, object_of
 from surefoot.remedies.rewriting import rewritten
-from surefoot.remedies.steps import CERTAIN, object_of, safe_form, without
+from surefoot.remedies.steps import safe_form, without
 from surefoot.rules.findings import finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade

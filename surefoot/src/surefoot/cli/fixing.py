@@ -1,5 +1,7 @@
 """`surefoot lint --fix`: write planned safe forms into a revision that nobody has applied yet."""
 
+from __future__ import annotations
+
 import asyncio
 import difflib
 import importlib.util
@@ -9,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from sqlalchemy import Connection
@@ -25,15 +28,17 @@ from surefoot.ledger.glance import read
 from surefoot.linting.history import released
 from surefoot.linting.judging import Linted
 from surefoot.project import Project
-from surefoot.remedies.planned import Planned
+from surefoot.remedies.objects import CERTAIN
 from surefoot.remedies.rewriting import NotCertain, Text, rewritten
-from surefoot.remedies.steps import CERTAIN
 from surefoot.rules.repository import in_repository
 from surefoot.run.scratch import scratch_at
 from surefoot.target import Target
 from surefoot.terminal.kind import asks
 from surefoot.trace.fingerprints import catalog_of
 from surefoot.trace.statement import Statement
+
+if TYPE_CHECKING:
+    from surefoot.remedies.planned import Planned
 
 _BETWEEN = "its safe form needs a decision, or a deployment between its steps"
 

@@ -1,12 +1,14 @@
 """`surefoot lint`: find revisions that would hurt a database in use, before they run."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +16,6 @@ from surefoot.chain.backfills import backfill_paths
 from surefoot.chain.revisions import Revision
 from surefoot.chain.typed import revision_typed
 from surefoot.cli import output
-from surefoot.cli.fixing import fixed
 from surefoot.cli.lock_finding import format_option, lock_finding
 from surefoot.cli.project import database, json_option, project
 from surefoot.connect.any_failure import DATABASE_ERRORS
@@ -29,12 +30,15 @@ from surefoot.linting.lint import NOTHING
 from surefoot.linting.markdown import summary
 from surefoot.linting.settings import FAIL_ON, LintSettings, check_levels
 from surefoot.project import Project
-from surefoot.remedies.planned import Planned, planned, with_remedies
-from surefoot.remedies.steps import SafeForm
+from surefoot.remedies.planned import planned, with_remedies
 from surefoot.rules.findings import Finding
 from surefoot.rules.gaps import INCOMPLETE
 from surefoot.scratch import Scratch
 from surefoot.wording import counted, listed
+
+if TYPE_CHECKING:
+    from surefoot.remedies.planned import Planned
+    from surefoot.remedies.steps import SafeForm
 
 # How long lint waits for the database, whose version decides which rules apply.
 ANSWER_S = 2.0
@@ -118,9 +122,12 @@ def command(
     with lock_finding(found.lock, told):
         linted, made = asyncio.run(_linted(found, database(), wanted, settings, fills))
     _print(linted, json_=json_, format_=format_)
-    if fix and (written := fixed(found, database(), linted, made, since=since, yes=yes)):
-        linted, _ = asyncio.run(_linted(found, database(), written, settings))
-        _print(linted, json_=json_, format_=format_)
+    if fix:
+        from surefoot.cli.fixing import fixed  # noqa: PLC0415 - it imports autogenerate
+
+        if written := fixed(found, database(), linted, made, since=since, yes=yes):
+            linted, _ = asyncio.run(_linted(found, database(), written, settings))
+            _print(linted, json_=json_, format_=format_)
     if linted.trace.failure is not None:
         output.failed_on_scratch(linted.trace.failure)
     if settings.fails(linted.findings):

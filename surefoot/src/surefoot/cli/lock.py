@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from surefoot.backfill.files import read_backfills
 from surefoot.chain.backfills import check_backfills
 from surefoot.chain.conflict import joined
 from surefoot.chain.lockfile import (
@@ -82,6 +81,8 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
     lock = found.lock
     revisions = found.revisions() if check else _on_disk(found)
     if check:
+        from surefoot.backfill.files import read_backfills  # noqa: PLC0415 - it reads all of them
+
         check_lock(lock, revisions)
         check_backfills(lock)
         read_backfills(found)

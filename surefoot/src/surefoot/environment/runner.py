@@ -49,7 +49,6 @@ from surefoot.run.recorder import Recorder
 from surefoot.run.run import Run
 from surefoot.run.telling import kept_estimates, telling
 from surefoot.run.upgrade.migration import Migration
-from surefoot.run.upgrade.offline import OfflineScript
 from surefoot.run.upgrade.psycopg import Psycopg
 from surefoot.run.upgrade.steps import Function, kind_of, only_upgrading, recorded
 
@@ -96,6 +95,8 @@ def run(environment: Environment, project: Project) -> None:
 
 def _write_sql(environment: Environment, project: Project, given: Mapping[str, Any]) -> None:
     """Write the SQL of a command. On failure: the errors of OfflineScript."""
+    from surefoot.run.upgrade.offline import OfflineScript  # noqa: PLC0415 - for `--sql` alone
+
     given = {"url": DIALECT_URL, **given, **written(environment)}
     context.configure(**given)
     opts = context.get_context().opts

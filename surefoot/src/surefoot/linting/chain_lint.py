@@ -11,7 +11,6 @@ from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
-from surefoot.linting.backfills import with_backfills
 from surefoot.linting.chosen_backfills import refuse_unknown
 from surefoot.linting.judging import Linted, judgement
 from surefoot.linting.lint import NOTHING, chosen_of
@@ -85,7 +84,10 @@ async def lint(
                 how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
                 how |= {"major": major, "downgrades": downgrades}
                 linted = await lint_on(target, chain, wanted, **how)
-                linted = await with_backfills(linted, project, fills, made, listen=listen)
+                if fills:
+                    from surefoot.linting.backfills import with_backfills  # noqa: PLC0415 - few
+
+                    linted = await with_backfills(linted, project, fills, made, listen=listen)
             return linted if complete is None else await complete(linted, made)
     except SurefootError as error:
         return judgement(chosen, Trace((), error), major or ANY_MAJOR)

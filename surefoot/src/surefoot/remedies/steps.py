@@ -17,24 +17,8 @@ from surefoot.autogenerate.revision_text import body, string_tokens
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import table_of
 from surefoot.differences.repair import bare, toward
-from surefoot.rules.findings import Hit
 
-# The rules whose safe form is planned, and the kind of the object that a hit names.
-_KINDS = {
-    "require-concurrent-index": "index",
-    "require-concurrent-index-drop": "index",
-    "require-not-valid-check": "constraint",
-    "require-not-valid-foreign-key": "constraint",
-    "require-concurrent-unique": "constraint",
-    "require-concurrent-primary-key": "constraint",
-    "require-proven-not-null": "column",
-    "avoid-type-change": "column",
-    "avoid-dropping-a-column": "column",
-    "avoid-required-column-without-default": "column",
-}
 _WIDTH = 92
-# Those whose steps need nothing between them but their order.
-CERTAIN = frozenset(rule for rule in _KINDS if rule.startswith("require-"))
 
 
 @dataclass(frozen=True)
@@ -76,15 +60,6 @@ class SafeForm:
             lines += [f"# {row}" for text in (*said, *step.about) for row in wrap(text, _WIDTH)]
             lines.append(step.upgrade)
         return "\n".join(lines)
-
-
-def object_of(rule: str, hit: Hit) -> Key | None:
-    """The object of a hit whose safe form can be planned."""
-    kind, values = _KINDS.get(rule), hit.values
-    if kind is None:
-        return None
-    name = str(values["column" if kind == "column" else "name"])
-    return Key(kind, name if kind == "index" else f"{values['table']}.{name}")
 
 
 def without(change: Key, before: Catalog, after: Catalog) -> Catalog:

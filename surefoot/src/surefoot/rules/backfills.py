@@ -3,14 +3,19 @@
 No verdict in revisions.lock is about them.
 """
 
+from __future__ import annotations
+
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from surefoot.backfill.trial import Trial
 from surefoot.rules.findings import Finding, Hit, Rule, finding
+
+if TYPE_CHECKING:
+    from surefoot.backfill.trial import Trial
 
 # The attributes of the class that say how a row is changed.
 _CHANGES = ("sets", "statement", "fill")

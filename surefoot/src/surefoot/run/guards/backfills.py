@@ -4,16 +4,13 @@ On a scratch database, which has no rows but made ones, the backfill runs before
 instead. One whose value is not written yet does not: the revision is measured as it is.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from surefoot.backfill.at_once import fill_at_once
-from surefoot.backfill.definition import Backfill
-from surefoot.backfill.files import named
-from surefoot.backfill.state import COMPLETE
-from surefoot.backfill.tables import with_tables
 from surefoot.chain.revisions import Revision
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.sender import own
@@ -21,6 +18,9 @@ from surefoot.errors import BackfillPending, BackfillRowsHidden, BackfillUnwritt
 from surefoot.quoting import literal
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+
+if TYPE_CHECKING:
+    from surefoot.backfill.definition import Backfill
 
 
 def refuse_unfilled(
@@ -36,6 +36,8 @@ def refuse_unfilled(
     planned = {about.revision for about in plan}
     for revision in revisions:
         for name in revision.requires_backfill if revision.id in planned else ():
+            from surefoot.backfill.files import named  # noqa: PLC0415 - few revisions require one
+
             backfill = named(run.project, name)
             lacks = _lacks(run, backfill, planned)
             run.connection.rollback()
@@ -48,11 +50,17 @@ def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision
     """Run the backfills that a revision requires, before it begins, on a scratch database."""
     if about.direction != "upgrade" or run.measure:
         return
+    needed = (each.requires_backfill for each in revisions if each.id == about.revision)
+    names = [*chain.from_iterable(needed)]
+    if not names:
+        return
+    from surefoot.backfill.at_once import fill_at_once  # noqa: PLC0415 - as above
+    from surefoot.backfill.files import named  # noqa: PLC0415 - as above
+
     connection: Any = run.connection.connection.driver_connection
     table = run.project.version_table
-    needed = (each.requires_backfill for each in revisions if each.id == about.revision)
     with own():
-        for name in chain.from_iterable(needed):
+        for name in names:
             with suppress(BackfillUnwritten):
                 await_only(fill_at_once(connection, named(run.project, name), table))
             # Without this the statistics would count its rows for the revision.
@@ -61,6 +69,8 @@ def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision
 
 def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None:
     """The reason why the backfill is not complete, or None."""
+    from surefoot.backfill.state import COMPLETE  # noqa: PLC0415 - as above
+    from surefoot.backfill.tables import with_tables  # noqa: PLC0415 - as above
 
     def ask(query: str) -> object:
         return run.connection.exec_driver_sql(query).scalar()
