@@ -94,6 +94,18 @@ async def test_a_row_for_which_fill_is_wrong(filling: Filling, wrong: str) -> No
     assert await filling.left() == 1
 
 
+async def test_a_text_that_is_too_long_is_not_cut_off(filling: Filling) -> None:
+    """Its row fails, as it does where a statement writes it."""
+    await filling.connection.execute("ALTER TABLE files ADD name varchar(3)")
+    writes = FILLS.replace('"wide"', '"name"', 1).replace("wide IS", "name IS")
+    filling.write("wide", writes + 'return [{"name": "n" * (r["id"] - 3)} for r in rows[:6]]')
+    await filling.connection.execute("DELETE FROM files WHERE id > 7 OR id < 4")
+    with pytest.raises(errors.BackfillRowsFailed):
+        await filling.run()
+    state = State(filling.connection, filling.project.version_table, "wide")
+    assert [place for place, _, _ in await state.failures(9)] == [["7"]]
+
+
 @pytest.mark.slow
 async def test_sql_that_cannot_work_is_said_of_the_backfill(filling: Filling) -> None:
     """The message names the backfill, also before the first batch."""

@@ -103,14 +103,15 @@ async def test_the_last_line_of_a_run_that_was_stopped(filling: Filling) -> None
 async def test_a_dry_run_needs_what_a_run_needs(
     filling: Filling, revoked: str, missing: str
 ) -> None:
-    """It creates the tables, of the state and of the values of `fill`, and rolls them back."""
+    """It creates the tables of the state, and one for a column of arrays, and rolls them back."""
+    await filling.connection.execute("ALTER TABLE files ADD tags text[]")
     filling.write(
         "wide",
         """
         after = "0001"
         table = "files"
         todo = "wide IS NULL"
-        reads, writes = ("size",), ("wide",)
+        reads, writes = ("size", "tags"), ("wide",)
 
         async def fill(self, rows):
             return [{"wide": row["size"]} for row in rows]
@@ -128,7 +129,6 @@ async def test_a_dry_run_needs_what_a_run_needs(
     )
     its = own.at(filling.database.url.replace("tester@", "dry_runner@"))
     try:
-        assert (await plan(backfill, its, filling.project)).rows == 1000
         with pytest.raises(errors.PermissionMissing, match=missing):
             await plan(backfill, its, filling.project, dry_run=True)
     finally:

@@ -104,3 +104,81 @@ async def test_every_row(tmp_path: Path, databases: Databases, case: str, worker
     assert (result.is_complete, result.changed) == (True, 300)
     assert await connection.fetchval(count) == 300
     await connection.close()
+
+
+# A type, and the SQL of a value for each n; every third row has NULL.
+KINDS = {
+    "int[]": "ARRAY[n, NULL, -n]",
+    "text[]": "ARRAY(SELECT repeat('a,\"', i) FROM generate_series(0, n % 3) i)",
+    "varchar(5)[]": "ARRAY[n::varchar, '']",
+    "numrange": "numrange(n, n + 0.5)",
+    "int4multirange": "int4multirange(int4range(n, n + 2), int4range(n + 5, n + 9))",
+    "point": "point(n, -n)",
+    "path": "path '((0,0),(1,1),(2,0))'",
+    "cidr": "cidr '10.0.0.0/24'",
+    "jsonb": "jsonb_build_object('n', n, 'all', '[1, null]'::jsonb)",
+    "bytea": "int4send(n)",
+    "bit varying(9)": "(n % 8)::bit(3)::varbit",
+    "numeric(12, 3)": "n / 7.0",
+    "timestamptz": "CASE n % 2 WHEN 0 THEN 'infinity' ELSE to_timestamp(n) END",
+    '"char"': 'chr(65 + n % 26)::"char"',
+    "char(9)": "n::text",
+    "mood": "enum_last(NULL::mood)",
+    "mood[]": "enum_range(NULL::mood)",
+    "pair": "ROW(n, 'it''s')::pair",
+    "small": "n % 7",
+    "smalls": "ARRAY[n % 7]",
+    "uuid": "md5(n::text)::uuid",
+}
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+async def test_values_of_every_kind(
+    tmp_path: Path, databases: Databases, partitioned: bool
+) -> None:
+    """`fill` gets a value of each type, and the same value is written back."""
+    chain, database = Chain(tmp_path / "chain"), await databases.empty()
+    chain.add("pass")
+    connection = await asyncpg.connect(database.url)
+    columns = ", ".join(f"r{n} {kind}, w{n} {kind}" for n, kind in enumerate(KINDS))
+    by = "PARTITION BY HASH (at)" if partitioned else ""
+    await connection.execute(
+        "CREATE TYPE mood AS ENUM ('sad', 'it''s, \"ok\"'); CREATE TYPE pair AS (a int, b text); "
+        "CREATE DOMAIN small AS int CHECK (VALUE < 10); CREATE DOMAIN smalls AS int[]; "
+        f"CREATE TABLE t (at interval, tags text[], is_done bool, {columns}, "
+        f"PRIMARY KEY (at, tags)) {by}; "
+        "CREATE TABLE alembic_version AS SELECT '0001' AS version_num"
+    )
+    if partitioned:
+        await connection.execute(
+            "CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0); "
+            "CREATE TABLE t1 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 1)"
+        )
+    names = ", ".join(f"r{n}" for n in range(len(KINDS)))
+    values = ", ".join(f"CASE WHEN n % 3 > 0 THEN {value} END" for value in KINDS.values())
+    await connection.execute(
+        f"INSERT INTO t (at, tags, {names}) SELECT n * interval '1 month 1 s', "
+        f"ARRAY(SELECT 'x' FROM generate_series(1, n % 3)), {values} FROM generate_series(1, 90) n"
+    )
+    reads, writes = ([f"{letter}{n}" for n in range(len(KINDS))] for letter in "rw")
+    filling = Filling(chain, database, connection)
+    filling.write(
+        "wide",
+        f"""
+        after, table, todo, batch_rows = "0001", "t", "is_done IS NULL", (10, 40)
+        reads, writes = {tuple(reads)}, ("is_done", *{tuple(writes)})
+
+        async def fill(self, rows):
+            assert all(row.keys() == {{"at", "tags", *self.reads}} for row in rows)
+            return [
+                {{"is_done": True, **{{"w" + each[1:]: row[each] for each in self.reads}}}}
+                for row in rows
+            ]
+        """,
+    )
+    result = await filling.run()
+    assert (result.is_complete, result.changed) == (True, 90)
+    for read, written, kind in zip(reads, writes, KINDS, strict=True):
+        differ = f"SELECT count(*) FROM t WHERE {read}::text IS DISTINCT FROM {written}::text"
+        assert await connection.fetchval(differ) == 0, kind
+    await connection.close()

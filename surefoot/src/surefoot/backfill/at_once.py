@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from surefoot.backfill.batch import filled
+from surefoot.backfill.calls import columns_of, filled, make_ready, rows_of
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.failures import before_batches
 from surefoot.backfill.key import Place, read_key
@@ -49,15 +49,19 @@ async def change(connection: asyncpg.Connection[Any], of: Statements, high: Plac
 
     On failure: what the server or `fill` says.
     """
-    rows = await connection.fetch(of.first, None, high)
+    await make_ready(connection, of)
+    first = await connection.fetchrow(of.first, None, high)
+    assert first is not None  # it counts, or has the rows as columns
     if not of.backfill.is_python:
-        return int(rows[0][1])
+        return int(first[1])
+    rows = rows_of(of, first[1:])
     values = await filled(of.backfill, rows, asyncio.Semaphore(of.backfill.concurrency))
+    columns_of(of, values)
     keys, writes = of.key.columns, of.backfill.writes
     sets = ", ".join(f"{qualified(name)} = ${n}" for n, name in enumerate(writes, 1))
     same = " AND ".join(f"{qualified(name)} = ${n}" for n, name in enumerate(keys, len(writes) + 1))
     written = [
-        (*given, *(row[name] for name in keys))
+        (*(given[name] for name in writes), *(row[name] for name in keys))
         for row, given in zip(rows, values, strict=True)
         if given is not None
     ]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from itertools import count
-from operator import itemgetter
 from typing import Any
 
 import asyncpg
 
-from surefoot.backfill.definition import Backfill, Row, Values
+from surefoot.backfill.calls import columns_of, filled, make_ready, rows_of
 from surefoot.backfill.failures import RowRefused
 from surefoot.backfill.key import Place
-from surefoot.backfill.statements import FOUND_BY, VALUES, Statements
-from surefoot.errors import BackfillStopped
-from surefoot.wording import counted
+from surefoot.backfill.statements import Statements
+from surefoot.connect.failures import sqlstate
 
 # After a batch that met a row that stayed locked, so many lock their rows first.
 _LOCKING = 10
@@ -68,7 +65,7 @@ class Batches:
         self._connection, self._statements, self._calls = connection, statements, calls
         self._prepared: dict[str, Any] = {}
         self._numbers = count()
-        self._has_table = False
+        self._is_ready = False
         # So many batches more lock their rows first.
         self._locking = 0
         # Whether rows of the backfill have failed.
@@ -146,107 +143,32 @@ class Batches:
 
     async def _filled(self, part: Part) -> Outcome:
         of = self._statements
+        if not self._is_ready:
+            await make_ready(self._connection, of)
+            self._is_ready = True
         read = await self._prepare(of.read(but_failed=self.but_failed))
-        rows: Sequence[asyncpg.Record] = await read.fetch(part.low, part.high)
+        found, *columns = await read.fetchrow(part.low, part.high)
+        rows = rows_of(of, columns)
         if not rows:
             return await self._save(part)
-        values = await filled(of.backfill, rows, self._calls)
-        keys = 0 if of.key.has_places else len(of.key.columns)
-        records = [
-            (*row[:keys], *given, *row[-len(FOUND_BY) :])
-            for row, given in zip(rows, values, strict=True)
-            if given is not None
-        ]
-        if not self._has_table:
-            await self._connection.execute(of.values_table)
-            self._has_table = True
+        given, written = columns_of(of, await filled(of.backfill, rows, self._calls))
 
         async def change(query: str) -> Outcome:
-            async with self._connection.transaction():
-                try:
-                    await self._connection.copy_records_to_table(
-                        VALUES, records=records, columns=of.values_columns
-                    )
-                except (TypeError, ValueError, ArithmeticError) as error:
-                    # asyncpg writes the values before the server sees them.
-                    held = f"fill gave a value that its column cannot hold: {type(error).__name__}"
-                    raise RowRefused(held) from error
-                return _outcome(await (await self._prepare(query)).fetchrow(*_arguments(part)))
+            statement = await self._prepare(query)
+            try:
+                row = await statement.fetchrow(*_arguments(part), found, given, *written)
+            except (asyncpg.DataError, AttributeError) as error:
+                # asyncpg writes the values before the server sees them.
+                if sqlstate(error) is not None:
+                    raise
+                kind = type(error.__cause__ or error).__name__
+                held = f"fill gave a value that its column cannot hold: {kind}"
+                raise RowRefused(held) from error
+            return _outcome(row)
 
-        found = await self._changed(change, of.write_plain, of.write)
+        outcome = await self._changed(change, of.write(locks=False), of.write(locks=True))
         # A row that is left as it is was looked at: it makes no progress.
-        return replace(found, locked=found.locked + len(rows) - len(records))
-
-
-async def filled(
-    backfill: Backfill, rows: Sequence[asyncpg.Record], calls: asyncio.Semaphore
-) -> Sequence[Sequence[Any] | None]:
-    """The values of `writes` for each row, from calls that run at the same time.
-
-    On failure: RowRefused, BackfillStopped.
-    """
-
-    async def call(part: Sequence[Row]) -> Sequence[Values | None]:
-        async with calls:
-            found = await _called(backfill, part)
-        if not isinstance(found, Sequence):
-            reason = f"fill gave {type(found).__name__}, not a list with the values of each row"
-            raise BackfillStopped(backfill.name, reason)
-        if len(found) != len(part):
-            reason = f"fill gave {counted(len(found), 'value')} for {counted(len(part), 'row')}"
-            raise BackfillStopped(backfill.name, reason)
-        return found
-
-    columns = [*rows[0].keys()][: -len(FOUND_BY)] if rows else []
-    given = [dict(zip(columns, row, strict=False)) for row in rows]
-    size = backfill.rows_per_call
-    parts = [given[at : at + size] for at in range(0, len(given), size)]
-    found = await asyncio.gather(*map(call, parts))
-    return [each for part in found for each in _in_order(backfill, part)]
-
-
-async def _called(backfill: Backfill, part: Sequence[Row]) -> Any:
-    """Whatever `fill` gives. On failure: RowRefused, also where it raises CancelledError itself."""
-
-    async def call() -> Any:
-        try:
-            return await backfill.fill(part)
-        except (Exception, SystemExit) as error:
-            raise RowRefused(f"fill raised {type(error).__name__}") from error
-
-    task = asyncio.ensure_future(call())
-    try:
-        await asyncio.wait({task})
-    finally:
-        task.cancel()
-    if task.cancelled():
-        raise RowRefused("fill raised CancelledError")
-    return task.result()
-
-
-def _in_order(backfill: Backfill, found: Sequence[Any]) -> Sequence[Sequence[Any] | None]:
-    """The values of `writes` for each row. On failure: BackfillStopped."""
-    first, *rest = writes = backfill.writes
-    # As most are, and most cheaply: a row costs about as much here as in the database.
-    if all(type(values) is dict and len(values) == len(writes) for values in found):
-        with suppress(KeyError):
-            if rest:
-                return [*map(itemgetter(*writes), found)]
-            return [*zip(map(itemgetter(first), found), strict=True)]
-    return [_ordered(backfill, values) for values in found]
-
-
-def _ordered(backfill: Backfill, values: Any) -> Sequence[Any] | None:
-    if values is None:
-        return None
-    if not isinstance(values, Mapping):
-        reason = f"fill gave {type(values).__name__} for a row, not a mapping or None"
-        raise BackfillStopped(backfill.name, reason)
-    if values.keys() != set(backfill.writes):
-        named = ", ".join(sorted(values.keys() ^ set(backfill.writes)))
-        reason = f"the values of fill are not those of `writes`: {named}"
-        raise BackfillStopped(backfill.name, reason)
-    return [values[name] for name in backfill.writes]
+        return replace(outcome, locked=outcome.locked + (given or ()).count(False))
 
 
 def _arguments(part: Part) -> tuple[Place | None, Place, int, int, int]:

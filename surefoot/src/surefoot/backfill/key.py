@@ -6,7 +6,7 @@ state keeps it, and any session turns it into values again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,9 @@ SELECT c.oid::bigint, n.nspname, c.relname, c.relkind = 'r' AND NOT c.relhassubc
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)
 """
 _COLUMNS = """
-SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
+SELECT attname, format_type(atttypid, atttypmod), attnotnull, format_type(atttypid, -1),
+       typcategory::text LIKE ANY ('{N,S,D,T,B,E,U,V}')
+FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
 WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped
 """
 # The unique indexes that a walk in the order of the columns can use: ascending, of the types' own
@@ -65,6 +67,9 @@ class Key:
     bytes: int
     # Whether a row is found by its ctid alone: the table has no partitions and no heirs.
     has_places: bool
+    # The type of each column of the table, without length and precision; whether there are plain
+    # arrays of its values.
+    kinds: Mapping[str, tuple[str, bool]]
 
     @property
     def quoted(self) -> str:
@@ -108,7 +113,8 @@ async def read_key(
         raise BackfillKeyUnfit(backfill, table, ", ".join(columns) or "a key", "it is no table")
     if is_hidden:
         raise BackfillRowsHidden(backfill, table)
-    types = {name: (type_, fixed) for name, type_, fixed in await connection.fetch(_COLUMNS, oid)}
+    found = await connection.fetch(_COLUMNS, oid)
+    types = {name: (type_, fixed) for name, type_, fixed, *_ in found}
     indexes = [(main, tuple(of)) for main, of in await connection.fetch(_INDEXES, oid)]
     wanted = tuple(columns) or next((of for main, of in indexes if main), ())
     shown = ", ".join(wanted) or "its primary key"
@@ -122,4 +128,5 @@ async def read_key(
     if loose := [each for each in wanted if not types[each][1]]:
         raise BackfillKeyUnfit(backfill, table, shown, f"{loose[0]} may be NULL")
     of = [types[each][0] for each in wanted]
-    return Key(oid, schema, name, wanted, of, rows, size, has_places)
+    kinds = {each[0]: (each[3], each[4]) for each in found}
+    return Key(oid, schema, name, wanted, of, rows, size, has_places, kinds)

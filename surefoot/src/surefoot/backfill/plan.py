@@ -139,8 +139,6 @@ async def _forecast(
 async def _create(connection: asyncpg.Connection[Any], of: Statements) -> None:
     """Create what a run would: a role that may not learns it from a dry run."""
     await State(connection, of.version_table, of.backfill.name).create()
-    if of.backfill.is_python:
-        await connection.execute(of.values_table)
 
 
 async def _rows(connection: asyncpg.Connection[Any], of: Statements) -> tuple[int, bool]:

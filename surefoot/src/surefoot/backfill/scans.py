@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from surefoot.backfill.calls import make_ready
 from surefoot.backfill.key import Place
 from surefoot.backfill.pace import FIRST_ROWS
 from surefoot.backfill.statements import BY_KEY, Statements
@@ -57,6 +58,7 @@ async def explained_batch(
     """The plan of a batch as text, and the large tables that it reads as a whole."""
     query = of.first
     await connection.execute(BY_KEY)
+    await make_ready(connection, of)
     text = await connection.fetch(f"EXPLAIN (COSTS OFF) {query}", None, high)
     found = {_named(each) for each in await _scans(connection, of, high) if _is_heap(each)}
     scans = [

@@ -5,20 +5,18 @@ of its last row, and $3, the number of its range. A batch and how far the walk c
 statement, and so one transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from surefoot.backfill.arrays import Arrays
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.key import Key
 from surefoot.quoting import literal, qualified, single
 from surefoot.version_table import VersionTable
 
-# The table of a session in which the values of `fill` arrive.
-VALUES = "surefoot_backfill_values"
-# The ctid and xmin of a row for `fill`, and the file of the table; whether a row lacks the change.
+# The rows that a batch has locked; the version of a row for `fill`; whether one lacks the change.
 _FOUND = "ANY ((SELECT places FROM batch)::tid[])"
-_PLACE, _VERSION, _FILE = "surefoot_place", "surefoot_version", "surefoot_file"
-FOUND_BY = (_PLACE, _VERSION, _FILE)
-_LACKS = "surefoot_lacks"
+_VERSION, _LACKS = "surefoot_version", "surefoot_lacks"
 # So long a batch that changes rows without locking them first waits for one that is locked.
 _WAIT = "(SELECT set_config('lock_timeout', '10ms', true)) IS NOT NULL"
 # The rows that a batch leaves dead are counted with its commit, and not up to a second later.
@@ -119,77 +117,65 @@ class Statements:
         return self._saved("0", "0", "$1", "$2", "$3")
 
     def read(self, *, but_failed: bool) -> str:
-        """The rows of a batch for `fill`, each with the version that it has in `FOUND_BY`."""
-        columns = dict.fromkeys((*self.key.columns, *self.backfill.reads))
+        """The rows of a batch for `fill`: an array for each column in `reads`, all in one order.
+
+        Before them the texts of more arrays: of each column of the key, and of the row's versions.
+        """
+        columns, arrays = ", ".join(map(qualified, self.reads)), self.arrays
+        found = [
+            *(f"array_agg({arrays.packed(name)})::text" for name in self.key.columns),
+            f"array_agg({_VERSION})::text",
+        ]
+        given = "".join(f", array_agg({arrays.packed(name)})" for name in self.reads)
         return (
-            f"SELECT {', '.join(map(qualified, columns))}, {self._found_by} "  # noqa: S608 - quoted
+            f"SELECT ARRAY[{', '.join(found)}]{given} FROM (SELECT {columns}, xmin AS {_VERSION} "  # noqa: S608 - quoted
             f"FROM {self.key.quoted} WHERE {self._between} "
-            f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.listed}"
+            f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.listed}) AS r"
         )
 
     @property
-    def values_table(self) -> str:
-        """Create the table for the values of `fill`, which each transaction leaves empty."""
-        columns = ", ".join(map(qualified, self.values_columns[: -len(FOUND_BY)]))
-        return (
-            f"CREATE TEMPORARY TABLE {VALUES} ON COMMIT DELETE ROWS AS "  # noqa: S608 - quoted
-            f"SELECT {columns}, {self._found_by} FROM {self.key.quoted} LIMIT 0"
-        )
+    def reads(self) -> Sequence[str]:
+        """The columns of a row for `fill`."""
+        return tuple(dict.fromkeys((*self.key.columns, *self.backfill.reads)))
 
     @property
-    def values_columns(self) -> tuple[str, ...]:
-        """The columns of that table."""
-        keys = () if self.key.has_places else self.key.columns
-        return (*keys, *self.backfill.writes, *FOUND_BY)
+    def written(self) -> str:
+        """A look at the columns in `writes`."""
+        columns = ", ".join(map(qualified, self.backfill.writes))
+        return f"SELECT {columns} FROM {self.key.quoted}"  # noqa: S608 - quoted
 
     @property
-    def _found_by(self) -> str:
-        return f"ctid AS {_PLACE}, xmin AS {_VERSION}, {self._file} AS {_FILE}"
+    def arrays(self) -> Arrays:
+        """How the columns of `fill` are put into arrays."""
+        columns = dict.fromkeys((*self.reads, *self.backfill.writes))
+        return Arrays(self.key.kinds, tuple(columns))
 
-    @property
-    def _file(self) -> str:
-        # Asked once for a statement, not for each row.
-        return f"(SELECT pg_relation_filenode({self.key.oid}))"
-
-    @property
-    def write(self) -> str:
+    def write(self, *, locks: bool) -> str:
         """Write the values of `fill` to the rows that nobody has changed since they were read.
 
-        Its parameters are those of `batch`, and it returns the same.
+        Its first parameters are those of `batch`, and it returns the same. $6 is the first value of
+        `read`, $7 says which rows got a value, or is NULL where all did; then an array for each
+        column in `writes`. Without locks it is as `plain`.
         """
-        return self._write(locks=True)
-
-    @property
-    def write_plain(self) -> str:
-        """The same without locking the rows first, as `plain`."""
-        return self._write(locks=False)
-
-    def _write(self, *, locks: bool) -> str:
-        sets = ", ".join(f"{name} = v.{name}" for name in map(qualified, self.backfill.writes))
-        table, values = self.key.quoted, f"pg_temp.{VALUES}"
-        number = "count(*)"
-        if self.key.has_places:
-            # VACUUM FULL and CLUSTER give a row another place, and leave its version. A plan that
-            # joins by the place alone may read the whole table.
-            read = f"SELECT {_PLACE} FROM {values} WHERE {_FILE} = {self._file}"  # noqa: S608 - quoted
-            given = f"ANY (ARRAY({read}))"
-            same = f"t.ctid = v.{_PLACE} AND t.ctid = {_FOUND if locks else given}"
-            locked = f"SELECT {self._places(f'FROM {table} WHERE ctid = {given}')} AS places"
-            number = "cardinality(places)"
-        else:
-            keys = [qualified(name) for name in self.key.columns]
-            same = " AND ".join(f"t.{name} = v.{name}" for name in keys)
-            same += f" AND {self._between.replace(f'{table}.', 't.')}"
-            locked = (
-                f"SELECT v.* FROM {table} AS t JOIN {values} AS v ON {same} "  # noqa: S608 - quoted
-                f"AND t.xmin = v.{_VERSION} FOR NO KEY UPDATE OF t SKIP LOCKED"
-            )
-            values = "batch" if locks else values
-        where = f"{same} AND t.xmin = v.{_VERSION}"
-        statement = f"UPDATE {table} AS t SET {sets} FROM {values} AS v WHERE "  # noqa: S608 - quoted
-        if locks:
-            return self._changing(statement + where, locked, number)
-        return self._changing(f"{statement}{_WAIT} AND {where}")
+        arrays, keys, writes = self.arrays, self.key.columns, self.backfill.writes
+        given = [f"($6::text[])[{n}]::{arrays.type_of(name)}" for n, name in enumerate(keys, 1)]
+        given += [f"($6::text[])[{len(keys) + 1}]::xid[]", "$7::boolean[]"]
+        given += [f"${n}::{arrays.type_of(name)}" for n, name in enumerate(writes, 8)]
+        names = [*(f"k{n}" for n in range(len(keys))), "version", "given"]
+        names += [f"w{n}" for n in range(len(writes))]
+        values = f"unnest({', '.join(given)}) AS v({', '.join(names)})"
+        same = "".join(f"t.{qualified(name)} = v.k{n} AND " for n, name in enumerate(keys))
+        same += f"t.xmin = v.version AND v.given IS NOT FALSE AND {self._between}"
+        same = same.replace(f"{self.key.quoted}.", "t.")
+        sets = ", ".join(f"{qualified(name)} = v.w{n}" for n, name in enumerate(writes))
+        update = f"UPDATE {self.key.quoted} AS t SET {sets} FROM"  # noqa: S608 - quoted
+        if not locks:
+            return self._changing(f"{update} {values} WHERE {_WAIT} AND {same}")
+        locked = (
+            f"SELECT v.* FROM {self.key.quoted} AS t JOIN {values} ON {same} "  # noqa: S608 - quoted
+            "FOR NO KEY UPDATE OF t SKIP LOCKED"
+        )
+        return self._changing(f"{update} batch AS v WHERE {same}", locked, "count(*)")
 
     @property
     def fail(self) -> str:

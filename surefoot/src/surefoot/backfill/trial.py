@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from surefoot.backfill.calls import make_ready
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.failures import meaning
 from surefoot.backfill.key import Place, read_key
@@ -152,7 +153,7 @@ class _Tries:
 
 async def _parse(connection: asyncpg.Connection[Any], of: Statements) -> None:
     """A mistake in its SQL shows without a row."""
-    await connection.prepare(of.first)
+    await make_ready(connection, of)
     if of.backfill.is_python:
-        async with rolled_back(connection):
-            await connection.execute(of.values_table)
+        await connection.prepare(of.written)
+    await connection.prepare(of.first)
