@@ -31,6 +31,18 @@ async def begun(chain: Chain, launcher: Launcher, empty_database: Database) -> C
     return chain
 
 
+@pytest.fixture
+async def older(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> Chain:
+    """A ledger that lacks the columns, with a row that never had a value in them."""
+    chain.add(BEFORE)
+    done = await launcher.alembic(chain, "upgrade", "head", "--sql", url=empty_database.url)
+    psql(empty_database, done.out)
+    await watcher.execute(OLDER)
+    return chain
+
+
 async def applied(chain: Chain, launcher: Launcher, database: Database) -> None:
     done = await launcher.alembic(chain, "upgrade", "head", url=database.url)
     assert done.code == 0, done.err
@@ -174,32 +186,51 @@ async def test_they_are_in_the_hash_and_in_json(
 
 
 async def test_a_ledger_of_an_older_build(
-    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+    older: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
-    """It lacks the columns. It can be read as it is, and the next run adds them."""
-    chain.add(BEFORE)
-    done = await launcher.alembic(chain, "upgrade", "head", "--sql", url=empty_database.url)
-    psql(empty_database, done.out)
-    await watcher.execute(OLDER)
+    """It can be read as it is, and the next run adds the columns."""
     for words in (("ledger",), ("ledger", "--json"), ("status",)):
-        read = await launcher.surefoot(chain, *words, url=empty_database.url)
+        read = await launcher.surefoot(older, *words, url=empty_database.url)
         assert read.code == 0, read.err
-    verified = await launcher.surefoot(chain, "verify", url=empty_database.url)
+    verified = await launcher.surefoot(older, "verify", url=empty_database.url)
     assert "yes  ledger" in verified.out, verified
-    chain.add("op.execute('ALTER TABLE t ADD COLUMN n int')")
-    await applied(chain, launcher, empty_database)
+    older.add("op.execute('ALTER TABLE t ADD COLUMN n int')")
+    await applied(older, launcher, empty_database)
     assert (await kept(watcher, "0002"))["locks"] == [{"mode": "ACCESS EXCLUSIVE", "table": "t"}]
-    read = await launcher.surefoot(chain, "ledger", url=empty_database.url)
+    read = await launcher.surefoot(older, "ledger", url=empty_database.url)
     assert read.code == 0, read.err
 
 
+async def test_a_role_that_may_not_alter_an_older_ledger(
+    older: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """It is refused in one sentence, and nothing is written; reading needs no more than before."""
+    older.add("op.execute('CREATE TABLE u (id int)')")
+    role = f"{empty_database.name}_writer"
+    await watcher.execute(
+        f"CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role};"
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+    )
+    url = empty_database.url.replace("//tester@", f"//{role}@")
+    read = await launcher.surefoot(older, "ledger", url=url)
+    assert read.code == 0, read.err
+    done = await launcher.alembic(older, "upgrade", "head", url=url)
+    assert done.code == 2, done.err
+    assert done.err.splitlines() == [
+        f"ERROR [permission-missing]  {role!r} may not do this in {empty_database.name!r}: "
+        f"must be owner of table {LEDGER}, and an older build has made it",
+        "  help: grant it, or run the command as the role that owns the schema",
+    ]
+    assert await watcher.fetchval("SELECT to_regclass('u') IS NULL")
+    await watcher.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 async def test_offline_sql_for_a_ledger_of_an_older_build(
-    begun: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+    older: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
     """The script adds the columns; what it sends was not measured."""
-    begun.add("op.execute('CREATE TABLE u (id int)')")
-    await watcher.execute(OLDER)
-    done = await launcher.alembic(begun, "upgrade", "0001:head", "--sql", url=empty_database.url)
+    older.add("op.execute('CREATE TABLE u (id int)')")
+    done = await launcher.alembic(older, "upgrade", "0001:head", "--sql", url=empty_database.url)
     psql(empty_database, done.out)
     assert await watcher.fetchval(KEPT, "0002") is None
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0002"

@@ -130,14 +130,7 @@ class Ledger:
 
         On failure: PermissionMissing.
         """
-        try:
-            for statement in self.creation():
-                connection.exec_driver_sql(statement)
-        except Exception as error:
-            if sqlstate(error) != PERMISSION_MISSING:
-                raise
-            url, why = connection.engine.url, f"{describe(error)}, so there is no {self.name}"
-            raise PermissionMissing(url.username or "", url.database or "", why) from error
+        self._change(connection, self.creation(), f"so there is no {self.name}")
 
     def creation(self) -> tuple[str, ...]:
         return tuple(part.format(**self.names) for part in (CREATE, GUARD, TRIGGER))
@@ -147,15 +140,30 @@ class Ledger:
         return IN_FORCE.format(**self.names)
 
     def extend(self, connection: Connection) -> None:
-        """Alter a table of an older build so that it can hold the rows of this one."""
+        """Alter a table of an older build so that it can hold the rows of this one.
+
+        On failure: PermissionMissing.
+        """
+        changes = []
         if _asked(connection, LACKS, self.names["table"]):
-            connection.exec_driver_sql(EXTEND.format(**self.names))
-        self._lacking = frozenset()
+            changes.append(EXTEND.format(**self.names))
         if (narrow := _asked(connection, NARROW, self.names["table"])) is not None:
-            connection.exec_driver_sql(
+            changes.append(
                 f"ALTER TABLE {self.names['table']} DROP CONSTRAINT {narrow}, "
                 f"ADD CONSTRAINT outcome_known CHECK (outcome IN {OUTCOMES})"
             )
+        self._change(connection, changes, "and an older build has made it")
+        self._lacking = frozenset()
+
+    def _change(self, connection: Connection, statements: Iterable[str], rest: str) -> None:
+        try:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        except Exception as error:
+            if sqlstate(error) != PERMISSION_MISSING:
+                raise
+            url, why = connection.engine.url, f"{describe(error)}, {rest}"
+            raise PermissionMissing(url.username or "", url.database or "", why) from error
 
     def extension(self) -> str:
         """The same for the columns, as a statement of PL/pgSQL."""
