@@ -1,4 +1,4 @@
-"""Documents: relative links resolve, and each folder's index lists every page."""
+"""Documents: relative links resolve, each folder's index lists every page, and none is long."""
 
 import re
 from pathlib import Path
@@ -11,6 +11,9 @@ DOCUMENTS = sorted(
     path for folder in (ROOT, ROOT / "surefoot", *FOLDERS) for path in folder.glob("*.md")
 )
 README_LINES = 120
+PAGE_LINES = 200
+# Made of the records of the rules, and a list that only grows.
+LONG = {"rules.md", "CHANGELOG.md"}
 GLOSSARY_TERMS = 20
 
 
@@ -63,6 +66,14 @@ def test_the_index_lists_every_page(folder: Path) -> None:
 def test_the_readme_is_short() -> None:
     """A reader sees the whole of it."""
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize(
+    "document", [each for each in DOCUMENTS if each.name not in LONG], ids=name
+)
+def test_a_page_is_of_one_subject(document: Path) -> None:
+    """One that is longer has several, and a reader looks for each by its name."""
+    assert len(document.read_text("utf-8").splitlines()) <= PAGE_LINES
 
 
 def test_the_glossary_is_short() -> None:
