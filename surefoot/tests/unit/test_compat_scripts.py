@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 
 from surefoot.chain.lockfile import write_lock
-from surefoot.compat.scripts import KnownFile, import_late
+from surefoot.compat.scripts import KnownFile, every, import_late
 from surefoot.environment.late_files import phases, put_off
 from surefoot.project import Project
 
@@ -56,6 +56,7 @@ def test_late_scripts_say_what_imported_ones_say(tmp_path: Path, first: str) -> 
     script = ScriptDirectory.from_config(Config(tmp_path / "alembic.ini"))
     import_late(script, lambda: known(tmp_path))
     late = list(script.walk_revisions())
+    assert {*every(script)} == {*late}
     assert [each.log_entry for each in late] == [each.log_entry for each in imported]
     assert [str(each) for each in late] == [str(each) for each in imported]
     assert script.get_heads() == ["0002"]

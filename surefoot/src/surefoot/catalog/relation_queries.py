@@ -40,8 +40,7 @@ SELECT r.oid, a.attnum AS part, a.attname AS name, r.relname AS table, a.attnotn
            || CASE a.attgenerated WHEN 's' THEN ' STORED' ELSE ' VIRTUAL' END END AS generated,
        CASE WHEN a.attidentity <> '' THEN
            CASE a.attidentity WHEN 'a' THEN 'ALWAYS ' ELSE 'BY DEFAULT ' END
-           || (SELECT s.options FROM sequence s WHERE s.dependency = 'i' AND s.table_oid = r.oid
-                                                AND s.table_column = a.attnum) END AS identity,
+           || s.options END AS identity,
        CASE WHEN a.attstorage <> t.typstorage THEN
            (SELECT string_agg(CASE s.way WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
                               WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END, ' instead of '
@@ -54,6 +53,7 @@ SELECT r.oid, a.attnum AS part, a.attname AS name, r.relname AS table, a.attnotn
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
+LEFT JOIN sequence s ON s.dependency = 'i' AND s.table_oid = r.oid AND s.table_column = a.attnum
 WHERE r.is_table
 """,
     # PG 18 stores NOT NULL as constraints too: a column says it, and only one that was never

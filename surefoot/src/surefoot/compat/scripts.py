@@ -8,7 +8,8 @@ ScriptDirectory             asks `revision_map` for everything. Both are public,
   .revision_map             is not.
 ScriptDirectory             imports the files in its folders.
   ._load_revisions
-RevisionMap._revision_map   is there once the map was asked something, and has read its scripts.
+RevisionMap._revision_map   is there once the map was asked something, and has read its scripts: by
+                            their ids and labels. Public are only walks, which sort all of them.
 """
 
 from __future__ import annotations
@@ -81,6 +82,12 @@ def import_late(script: ScriptDirectory, files: Callable[[], Sequence[KnownFile]
         return map(_script, known) if known else script._load_revisions()
 
     script.revision_map = RevisionMap(scripts)
+
+
+def every(script: ScriptDirectory) -> Iterable[Script]:
+    """The revisions of `script`, in no order. On failure: as the first question to it."""
+    found = {each.revision: each for each in script.revision_map._revision_map.values() if each}
+    return (each for each in found.values() if isinstance(each, Script))
 
 
 def _script(known: KnownFile) -> Script:

@@ -18,6 +18,7 @@ from alembic.util import to_tuple
 
 from surefoot.chain.revisions import Revision
 from surefoot.chain.source import FUNCTIONS
+from surefoot.compat.scripts import every
 from surefoot.connect.sender import function_of
 from surefoot.errors import RevisionsBroken, RunsNothing
 
@@ -35,7 +36,7 @@ def refuse_unread(
     On failure: RevisionsBroken, RunsNothing.
     """
     read = {revision.id: revision for revision in revisions}
-    for loaded in script.walk_revisions():
+    for loaded in every(script):
         known = read.pop(loaded.revision, None)
         if known is None or known.path is None or not _same(known.path, loaded.path):
             raise RevisionsBroken(
