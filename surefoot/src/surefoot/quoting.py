@@ -53,7 +53,7 @@ def single(sql: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-# A trace prepares its long queries again and again.
+# A revision that writes many rows prepares one text again and again.
 @lru_cache(maxsize=32)
 def several(sql: str) -> Sequence[str]:
     """The statements of a text that holds more than one, else none."""

@@ -143,8 +143,8 @@ class MigratingConnection(Connection):
             return CopiedText(self, self._begin + query)
         if query.endswith(AS_ONE):
             return UnpreparedStatement(self, query)
-        # PostgreSQL prepares one statement; a raw cursor may have been given several.
-        *first, query = several(query) or (query,)
+        # PostgreSQL prepares one; a raw cursor, which names none, may have been given several.
+        *first, query = (() if options.get("name") else several(query)) or (query,)
         for statement in first:
             await self.execute(statement)
         if _RETURNS_NOTHING.fullmatch(query):
