@@ -294,7 +294,7 @@ def _exchanged(
 
 def pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[Any, Any, Any]]:
     """Key, new and old value of each entry that differs."""
-    for key in [*before, *(key for key in after if key not in before)]:
+    for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
         if old is not new and old != new:
             yield key, new, old
