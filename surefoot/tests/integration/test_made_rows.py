@@ -10,9 +10,19 @@ import pytest
 
 from harness.databases import Database, connect
 from surefoot.testing.losses import lost, read
+from surefoot.trace import sample_rows
 from surefoot.trace.sample_rows import fill, seed
 
 WIDE = Path(__file__).with_name("wide_schema.sql")
+# Beyond some thousand rows of a statement it takes none.
+SLOW = """
+CREATE TABLE t (id int PRIMARY KEY);
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF pg_stat_get_xact_tuples_inserted(TG_RELID) > 5000 THEN PERFORM pg_sleep(60); END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER waits BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION wait()
+"""
 # A table, and what is true of the rows that are made for it.
 TABLES = {
     "a condition over several columns": (
@@ -206,3 +216,20 @@ async def test_what_is_lost_is_named(connection: asyncpg.Connection, change: str
     before = await read(connection)
     await connection.execute(done)
     assert lost(before, await read(connection)) == expected
+
+
+async def test_a_table_that_takes_rows_slowly_gets_fewer(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the attempt that was ended leave no space behind, by which it would seem large."""
+    monkeypatch.setattr(sample_rows, "STATEMENT_S", 3)
+    session = await connect(empty_database.url)
+    try:
+        await session.execute(SLOW)
+        await seed(session, 20_000)
+        count = await session.fetchval("SELECT count(*) FROM t")
+        size = await session.fetchval("SELECT pg_relation_size('t')")
+    finally:
+        await session.close()
+    assert count == 20_000 // sample_rows.FEWER
+    assert size < count * 100

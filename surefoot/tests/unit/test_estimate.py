@@ -54,8 +54,10 @@ def test_the_duration_follows_the_expected_rows(
 @pytest.mark.parametrize(
     ("size", "sample", "is_known"),
     [
-        # A sample of one row, in a page and its maps.
+        # A sample of few rows, in a page and its maps; few are enough for a small table.
         ((1_000_000, 10**8), (1, 40_960), False),
+        ((1_000_000, 10**8), (20, 40_960), False),
+        ((5_000, 5 * 10**5), (20, 40_960), True),
         # Nothing has counted the rows of the target yet, or most of them are dead.
         ((3, 10**10), (1000, 10**5), False),
         # It is short whatever its rows are like.

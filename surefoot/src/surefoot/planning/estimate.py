@@ -22,6 +22,8 @@ SLOW_S = 0.5
 FEW_ROWS = 1000
 # Cold caches, disks that are slower than memory, and concurrent writers.
 LOW, HIGH = 0.6, 1.8
+# With fewer, a statement takes as long as without rows.
+FEW_SAMPLES = 100
 # Where rows and bytes lead further apart, the rows of the target are unlike those of the sample: it
 # has few, or the target has dead ones, or its statistics are old.
 WIDEST = 10
@@ -73,6 +75,8 @@ def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
             return None
         if not rows:
             return INSTANT if not size.rows else None
+        if rows < FEW_SAMPLES and size.rows > FEW_ROWS * rows:
+            return None
         factors.append(_factors(size, rows, statement.bytes.get(table, 0), _sorts(statement)))
     took_s = max(statement.seconds - OVERHEAD_S, OVERHEAD_S / 4)
     low = min(max(f[0] for f in factors), max(f[1] for f in factors))
