@@ -122,7 +122,6 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
         lacking = [each for each in before.values if each not in after.values]
         made = step(Stage.TYPES, key, None, replace(after, name=new), "copy")
-        made.undo = [sql(f"DROP TYPE {quoted(new)}")]
         yield made.at(Turn.MAIN, "", f"Add {new}")
         gone = step(Stage.TYPES, key, before, None, "drop")
         renamed = [gone, Rename("type", "", new, key.name).change()]

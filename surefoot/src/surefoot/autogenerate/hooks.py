@@ -7,54 +7,35 @@ last    numbers and completes the revisions
 
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
-from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 
-from surefoot.autogenerate import backfills
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import changes_between
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
-from surefoot.autogenerate.questions import (
-    Candidate,
-    about_tables,
-    answered,
-    candidates,
-    candidates_of,
-    doubt,
-)
+from surefoot.autogenerate.questions import Candidate, answered, ask, candidates, candidates_of
 from surefoot.autogenerate.reading import compare, models_of
 from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
 from surefoot.autogenerate.rendering import ByHand
-from surefoot.autogenerate.revision_text import (
-    RevisionText,
-    RevisionTexts,
-    docstring,
-    unmeasured,
-)
-from surefoot.autogenerate.scripts import ids, scripts
-from surefoot.autogenerate.style import Form, Style, given, said
+from surefoot.autogenerate.style import Form, Style, given
+from surefoot.autogenerate.writing import ids, written
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
-from surefoot.project import Project
-from surefoot.quoting import shown
 from surefoot.terminal.kind import asks
 
 _HOOKS = "process_revision_directives"
 # The options of `alembic -x …` for autogenerate.
 _EXTRA = ("rename", "style", "ask")
-_LOSES_DATA = (("drop", "table"), ("drop", "column"))
 # SQLAlchemy's reflection warns of what the catalogs compare: checks NOT VALID, unknown types.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 
@@ -109,8 +90,9 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         if is_check(context.opts):
             # A difference is one operation, however many steps would remove it.
             comparison = comparison.plainly()
-        else:
-            comparison, forms = _styled(comparison, context.migration_context, other_names)
+        elif STYLE in context.opts:
+            style = Style(*context.opts[STYLE])
+            comparison, forms = style.applied(context.migration_context, comparison, other_names)
         comparison = with_diff(comparison)
         others = [
             # Of other libraries.
@@ -133,20 +115,6 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     if run["savepoint"] is not None:
         run["savepoint"].rollback()
     return PriorityDispatchResult.CONTINUE
-
-
-def _styled(
-    comparison: Comparison, context: MigrationContext, renamed: Collection[str]
-) -> tuple[Comparison, Mapping[str, Form]]:
-    """The comparison with the tables that are changed plainly, and the form of each table."""
-    if STYLE not in context.opts:
-        return comparison, {}
-    style = Style(*context.opts[STYLE])
-    forms = style.forms(context, comparison, renamed)
-    if style.is_plain(context):
-        return comparison.plainly(), forms
-    plain = frozenset(table for table, form in forms.items() if form.is_plain)
-    return replace(comparison, plain=plain), forms
 
 
 def compare_tables(
@@ -214,57 +182,12 @@ def process_revision_directives(
     if asked["rev_id"] is None and script.rev_id == given_id:
         # Where the chain has no numbers, Alembic's own id stays.
         script.rev_id = next_number(ids(context)) or script.rev_id
-    texts = texts_of(context)
     if operations.info.get("comparison") is None:
         # The catalogs were not compared: the revision is written as Alembic found it.
         _leave_open([script], context)
-        _ask(each.question() for each in candidates_of(operations, context))
+        ask(each.question() for each in candidates_of(operations, context))
         return
-    directives[:] = _complete(script, operations, context, texts)
-
-
-def _complete(
-    script: ops.MigrationScript,
-    operations: ops.UpgradeOps,
-    context: MigrationContext,
-    texts: RevisionTexts,
-) -> list[ops.MigrationScript]:
-    """The planned revisions with their texts, and the files of the backfills that they require."""
-    comparison: Comparison = operations.info["comparison"]
-    doubtful: list[Candidate] = operations.info["doubtful"]
-    made_of = [*scripts(script, operations, ids(context))]
-    forms = said((each.changes for _, each in made_of), operations.info["forms"], comparison)
-    project: Project | None = context.opts[STYLE][0] if STYLE in context.opts else None
-    before = cast("ScriptDirectory", context.script).get_revisions(script.head or "head")
-    placed = backfills.placed(
-        [(str(made.rev_id), planned.changes) for made, planned in made_of],
-        comparison,
-        next((each.revision for each in before if each), None),
-        project.lock if project else None,
-    )
-    lost = set[str]()
-    for (made, planned), told in zip(made_of, forms, strict=True):
-        dropped = {
-            change.key.name
-            for change in planned.changes
-            if (change.action, change.key.kind) in _LOSES_DATA
-        }
-        doubts = [each.doubt() for each in doubtful if each.old in {*map(shown, dropped)}]
-        doubts += map(doubt, sorted(comparison.gone_tables & dropped))
-        lost |= comparison.gone_tables & dropped
-        # The purpose is left to a person, unless the planner gave the title.
-        purpose = () if planned.title and planned.about else (RevisionText.why,)
-        filled = backfills.told(planned.changes, placed)
-        sentences = (*purpose, *planned.about, *filled, *doubts, *told)
-        why = shown("\n\n".join(map(docstring, sentences)))
-        needed = backfills.needed(planned.changes, placed)
-        text = RevisionText(why, planned.phase, unmeasured(), unmeasured(), needed)
-        texts.texts[str(made.rev_id)] = text
-    place = project.ini.parent if project else Path()
-    _ask([*about_tables(lost, place), *(each.question() for each in doubtful)])
-    if project:
-        _ask(backfills.write(placed.values(), project.lock))
-    return [made for made, _ in made_of]
+    directives[:] = written(script, operations, context)
 
 
 def _leave_open(made: Iterable[ops.MigrationScript], context: MigrationContext) -> None:
@@ -281,11 +204,6 @@ def _leave_out(operations: ops.UpgradeOps) -> None:
             if isinstance(each, ByHand):
                 sys.stderr.write(f"?   {each.told()}\n")
                 operations.ops.remove(change)
-
-
-def _ask(questions: Iterable[str]) -> None:
-    for each in questions:
-        sys.stderr.write(f"?   {shown(each)}\n")
 
 
 def is_check(options: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,12 @@ from surefoot.wording import counted
 # Folders of other people's code, and of revisions, which name tables that are gone.
 _PASSED_OVER = re.compile(r"^\.|^(?:__pycache__|node_modules|site-packages|venv|versions)$")
 _MOST_FILES = 5_000
+
+
+def ask(questions: Iterable[str]) -> None:
+    """Write the questions to stderr."""
+    for each in questions:
+        sys.stderr.write(f"?   {shown(each)}\n")
 
 
 def about_tables(tables: Collection[str], folder: Path) -> Iterator[str]:

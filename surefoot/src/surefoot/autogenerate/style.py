@@ -9,7 +9,7 @@ plain statements for a table that is known to be small, and online steps for any
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.migration import MigrationContext
 
@@ -49,8 +49,23 @@ class Style:
     project: Project
     connected: Connected
 
-    def is_plain(self, context: MigrationContext) -> str | None:
-        """Who asked for the plain form of all tables. On failure: UsageError."""
+    def applied(
+        self, context: MigrationContext, comparison: Comparison, renamed: Collection[str]
+    ) -> tuple[Comparison, Mapping[str, Form]]:
+        """The comparison with the tables that are changed plainly, and the form of each table.
+
+        The targets have the tables in `renamed` under another name. On failure: UsageError,
+        TargetUnknown.
+        """
+        tables = _changed(comparison)
+        if (why := self._who_asked(context)) is not None:
+            return comparison.plainly(), dict.fromkeys(tables, Form(True, why))
+        forms = self._forms(context, tables & comparison.kept_tables, renamed)
+        plain = frozenset(table for table, form in forms.items() if form.is_plain)
+        return replace(comparison, plain=plain), forms
+
+    def _who_asked(self, context: MigrationContext) -> str | None:
+        """Who asked for the plain form of all tables."""
         asked = given(context, "style")
         word = asked[-1] if asked else self._setting("autogenerate", "auto")
         if word not in WORDS:
@@ -59,17 +74,10 @@ class Style:
             return None
         return "-x style=plain" if asked else 'autogenerate = "plain" in pyproject.toml'
 
-    def forms(
-        self, context: MigrationContext, comparison: Comparison, renamed: Collection[str]
+    def _forms(
+        self, context: MigrationContext, tables: frozenset[str], renamed: Collection[str]
     ) -> Mapping[str, Form]:
-        """The form of each table that differs; the targets have `renamed` under another name.
-
-        On failure: UsageError, TargetUnknown.
-        """
-        tables = _changed(comparison)
-        if (why := self.is_plain(context)) is not None:
-            return dict.fromkeys(tables, Form(True, why))
-        if not (tables := tables & comparison.kept_tables):
+        if not tables:
             return {}
         named = LintSettings.read(self.project.ini.parent).small_tables
         fresh, branch = unreleased(self.project)

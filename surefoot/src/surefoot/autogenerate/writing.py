@@ -1,0 +1,107 @@
+"""Writes planned revisions: Alembic's scripts with their texts, and the files of backfills."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+from alembic.migration import MigrationContext
+from alembic.operations import ops
+from alembic.script import ScriptDirectory
+
+from surefoot.autogenerate import backfills
+from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.planner import RevisionPlan, plan
+from surefoot.autogenerate.plugin import STYLE, texts_of
+from surefoot.autogenerate.questions import Candidate, about_tables, ask, doubt
+from surefoot.autogenerate.rendering import Call
+from surefoot.autogenerate.revision_text import RevisionText, docstring, unmeasured
+from surefoot.autogenerate.style import said
+from surefoot.chain.numbering import next_number
+from surefoot.project import Project
+from surefoot.quoting import shown
+
+# Of the script that Alembic made: the first revision stands where it stood.
+_OF_FIRST = ("head", "splice", "branch_label", "depends_on")
+_LOSES_DATA = (("drop", "table"), ("drop", "column"))
+
+
+def ids(context: MigrationContext) -> list[str]:
+    """The revisions of the chain, oldest first."""
+    script = cast("ScriptDirectory", context.script)
+    return [each.revision for each in script.walk_revisions()][::-1]
+
+
+def written(
+    script: ops.MigrationScript, operations: ops.UpgradeOps, context: MigrationContext
+) -> list[ops.MigrationScript]:
+    """The planned revisions with their texts, and the files of the backfills that they require."""
+    comparison: Comparison = operations.info["comparison"]
+    doubtful: list[Candidate] = operations.info["doubtful"]
+    planned = plan(cast("list[Change]", operations.ops), comparison)
+    made = [*_scripts(script, planned, comparison, ids(context))]
+    forms = said((each.changes for each in planned), operations.info["forms"], comparison)
+    project: Project | None = context.opts[STYLE][0] if STYLE in context.opts else None
+    before = cast("ScriptDirectory", context.script).get_revisions(script.head or "head")
+    placed = backfills.placed(
+        [(str(each.rev_id), of.changes) for each, of in zip(made, planned, strict=True)],
+        comparison,
+        next((each.revision for each in before if each), None),
+        project.lock if project else None,
+    )
+    lost = set[str]()
+    for each, of, told in zip(made, planned, forms, strict=True):
+        dropped = {
+            change.key.name
+            for change in of.changes
+            if (change.action, change.key.kind) in _LOSES_DATA
+        }
+        doubts = [one.doubt() for one in doubtful if one.old in {*map(shown, dropped)}]
+        doubts += map(doubt, sorted(comparison.gone_tables & dropped))
+        lost |= comparison.gone_tables & dropped
+        # The purpose is left to a person, unless the planner gave the title.
+        purpose = () if of.title and of.about else (RevisionText.why,)
+        filled = backfills.told(of.changes, placed)
+        sentences = (*purpose, *of.about, *filled, *doubts, *told)
+        why = shown("\n\n".join(map(docstring, sentences)))
+        needed = backfills.needed(of.changes, placed)
+        text = RevisionText(why, of.phase, unmeasured(), unmeasured(), needed)
+        texts_of(context).texts[str(each.rev_id)] = text
+    place = project.ini.parent if project else Path()
+    ask([*about_tables(lost, place), *(each.question() for each in doubtful)])
+    if project:
+        ask(backfills.write(placed.values(), project.lock))
+    return made
+
+
+def _scripts(
+    script: ops.MigrationScript,
+    planned: Sequence[RevisionPlan],
+    comparison: Comparison,
+    known: Sequence[str],
+) -> Iterator[ops.MigrationScript]:
+    """One script for each planned revision; each builds on the one before."""
+    first = str(script.rev_id)
+    given = {name: getattr(script, name) for name in _OF_FIRST}
+    for number, each in enumerate(planned):
+        later = next_number([*known, first], number) or f"{first}_{number + 1}"
+        upgrade = ops.UpgradeOps(list(each.changes))
+        made = ops.MigrationScript(
+            rev_id=later if number else first,
+            message=each.title or script.message,
+            imports=_imports(each, comparison),
+            upgrade_ops=upgrade,
+            downgrade_ops=upgrade.reverse(),
+            version_path=script.version_path,
+            **given,
+        )
+        given = {"head": made.rev_id}
+        yield made
+
+
+def _imports(planned: RevisionPlan, comparison: Comparison) -> set[str]:
+    """The imports of a revision that has a type as the project spells it."""
+    made = (op for each in planned.changes for op in (*each.ops, *each.undo))
+    spelled = "".join(op.spelled() for op in made if isinstance(op, Call))
+    has_some = any(text in spelled for text in comparison.models.spelled.values())
+    return set(comparison.imports) if has_some else set()
