@@ -16,6 +16,8 @@ from surefoot.quoting import literal, qualified
 ALEMBICS_LENGTH = 32
 # The second number of the advisory lock that a process has as long as it runs a backfill.
 AT_WORK = 2**31 - 1
+# And of the one that a session has while it ends a lap.
+AT_END = AT_WORK - 1
 
 
 @dataclass(frozen=True)

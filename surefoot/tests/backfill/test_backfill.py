@@ -293,8 +293,8 @@ async def test_a_range_is_split_in_the_middle_of_a_batch(filling: Filling) -> No
     ranges = filling.project.version_table.backfills[1]
     while not await other.fetchval(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid <> 0 "
-        "AND mode = 'ExclusiveLock' AND objsubid = 2 AND database = (SELECT oid FROM pg_database "
-        "WHERE datname = current_database())"
+        "AND mode = 'ExclusiveLock' AND objsubid = 2 AND objid = 0 "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     ):
         await asyncio.sleep(0.005)
     async with other.transaction():

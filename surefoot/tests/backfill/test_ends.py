@@ -11,12 +11,17 @@ from harness.clock import within
 from surefoot import errors
 from surefoot.backfill import job, laps
 from surefoot.backfill.checks import admitted
-from surefoot.backfill.events import LapDone, Unseen
+from surefoot.backfill.events import LapDone
 from surefoot.backfill.files import named
 from surefoot.backfill.plan import plan
 from surefoot.backfill.state import State
 from surefoot.cli import backfill_text
 from surefoot.telemetry import BackfillTelemetry
+from surefoot.version_table import AT_END
+
+# Each statement with it takes some time.
+SLOW = "wide IS NULL AND (SELECT true FROM pg_sleep(0.02))"
+COMES = "INSERT INTO files VALUES (-5, 1), (5000, 2)"
 
 
 def laps_of(filling: Filling) -> list[tuple[int, int]]:
@@ -24,43 +29,59 @@ def laps_of(filling: Filling) -> list[tuple[int, int]]:
     return [(each.lap, each.changed) for each in filling.told if isinstance(each, LapDone)]
 
 
-@pytest.mark.sample(2)
-@pytest.mark.parametrize("takes_too_long", [False, True])
-async def test_a_look_that_takes_long(
-    filling: Filling, monkeypatch: pytest.MonkeyPatch, takes_too_long: bool
-) -> None:
-    """After a lap that changed nothing there is more time for it; where that ends, it is told."""
+@pytest.mark.slow
+async def test_a_look_that_takes_long(filling: Filling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces of the table are looked at, one after the other."""
     monkeypatch.setattr(laps, "_LOOKING_MS", 1)
-    if takes_too_long:
-        monkeypatch.setattr(laps, "_LONGER_MS", 1)
-    filling.widen(todo="wide IS NULL AND (SELECT true FROM pg_sleep(0.02))")
+    monkeypatch.setattr(laps, "_PIECE_ROWS", 300)
+    filling.widen(todo=SLOW)
     result = await filling.run()
-    assert (result.is_complete, laps_of(filling)) == (True, [(1, 1000), (2, 0)])
-    unseen = [each.what for each in filling.told if isinstance(each, Unseen)]
-    assert [each.partition(":")[0] for each in unseen] == (
-        ["rows that came behind the last lap"] if takes_too_long else []
-    )
+    assert (result.is_complete, laps_of(filling)) == (True, [(1, 1000)])
 
 
 @pytest.mark.slow
-async def test_a_row_that_comes_behind_the_last_lap(
-    filling: Filling, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("looking_ms", [1, 60_000])
+@pytest.mark.parametrize("comes", ["UPDATE files SET wide = NULL WHERE id IN (1, 900)", COMES])
+async def test_rows_that_come_behind_the_last_batch(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch, comes: str, looking_ms: int
 ) -> None:
-    """The longer look finds it, although the lap has found none."""
-    monkeypatch.setattr(laps, "_LOOKING_MS", 1)
-    filling.widen(todo="wide IS NULL AND (SELECT true FROM pg_sleep(0.02))")
+    """A look finds them, in one statement or in pieces."""
+    monkeypatch.setattr(laps, "_LOOKING_MS", looking_ms)
+    monkeypatch.setattr(laps, "_PIECE_ROWS", 300)
+    filling.widen(todo=SLOW)
     await filling.connection.execute(
-        "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "UPDATE files SET wide = NULL WHERE id = 1; RETURN NULL; END $$"
+        "CREATE FUNCTION comes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"{comes}; RETURN NULL; END $$"
     )
     await State(filling.connection, filling.project.version_table, "wide").create()
     await filling.connection.execute(
-        "CREATE TRIGGER again AFTER UPDATE ON alembic_version_backfill_ranges "
-        "FOR EACH ROW WHEN (new.done AND new.changed = 0 AND new.walked >= 1000) "
-        "EXECUTE FUNCTION again()"
+        "CREATE TRIGGER comes AFTER UPDATE ON alembic_version_backfill_ranges "
+        "FOR EACH ROW WHEN (new.done AND new.changed = 1000) EXECUTE FUNCTION comes()"
     )
-    await filling.run(until=lambda event: isinstance(event, LapDone) and event.lap == 3)
-    assert laps_of(filling)[-1] == (3, 1)
+    result = await filling.run()
+    assert (result.is_complete, laps_of(filling)) == (True, [(1, 1000), (2, 2)])
+    assert await filling.left() == 0
+
+
+async def test_a_look_is_stopped(filling: Filling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no answer then, and the backfill is not complete."""
+    monkeypatch.setattr(laps, "_LOOKING_MS", 1)
+    monkeypatch.setattr(laps, "_PIECE_ROWS", 1)
+    filling.widen(todo=SLOW)
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(filling.run(stop=stop))
+    looks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = $1"
+    while not await filling.connection.fetchval(looks, AT_END):
+        await asyncio.sleep(0.01)
+    while await filling.left() or laps_of(filling) or filling.told[-1:] == []:
+        await asyncio.sleep(0.01)
+    stop.set()
+    result = await task
+    assert result.progress is not None
+    assert (result.progress.state, result.progress.lap, laps_of(filling)) == ("running", 1, [])
+    monkeypatch.undo()
+    assert (await filling.run()).is_complete
+    assert laps_of(filling) == [(1, 1000)]
 
 
 @pytest.mark.slow

@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
-from surefoot.backfill.events import LapDone, Listen, Unseen
+from surefoot.backfill.events import LapDone
+from surefoot.backfill.job import Job
 from surefoot.backfill.key import Place
-from surefoot.backfill.state import COMPLETE, FAILED, RUNNING, Progress, State
+from surefoot.backfill.pace import Pace
+from surefoot.backfill.state import COMPLETE, FAILED, RUNNING, State
 from surefoot.backfill.statements import Statements
-from surefoot.wording import duration
 
 # A table of fewer rows is one range; a larger one has so many.
 _SMALL_ROWS, _RANGES = 20_000, 32
 # So many places a sample has, about: it is read a page at a time.
 _SAMPLE_ROWS = 3000
-# One statement looks for so long whether a row is left; then the next lap does. After a lap that
-# changed nothing it takes longer: no other one would.
-_LOOKING_MS, _LONGER_MS = 5000, 60_000
+# One statement looks for so long whether a row is left; then pieces of the table do, each of which
+# should take so many seconds.
+_LOOKING_MS = 5000
+_PIECE_S, _PIECE_ROWS = 0.5, 1_000_000
 # It reads all of the table, which goes faster without the index of the key.
 _BY_PAGES = "SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on"
 
 
-async def end_lap(
-    connection: asyncpg.Connection[Any], state: State, statements: Statements, listen: Listen
-) -> bool:
+async def end_lap(connection: asyncpg.Connection[Any], state: State, job: Job) -> bool:
     """Begin the next lap where all ranges of this one are done, or end the backfill.
 
-    Whether it has ended. It is complete after a lap behind which no row lacks the change.
+    Whether it has ended. It is complete after a lap behind which a look at every row finds none
+    that lacks the change. One session looks at a time.
     """
     progress = await state.read()
     if progress is None or progress.state in (COMPLETE, FAILED):
         return True
+    if progress.ranges_left or progress.state != RUNNING or not await state.ranges.claim_end():
+        return False
+    try:
+        ends = await _end_lap(connection, state, job)
+    except asyncpg.PostgresError:
+        if not connection.is_closed():
+            await state.ranges.release_end()
+        raise
+    await state.ranges.release_end()
+    return ends
+
+
+async def _end_lap(connection: asyncpg.Connection[Any], state: State, job: Job) -> bool:
+    statements, progress = job.statements, await state.read()
+    if progress is None or progress.state in (COMPLETE, FAILED):
+        return True
     if progress.ranges_left or progress.state != RUNNING:
         return False
-    lap, ends = progress.lap, await _has_ended(connection, progress, statements, listen)
+    lap, ends = progress.lap, False
+    if lap:
+        is_left = await _is_any_left(connection, job, but_failed=progress.failed > 0)
+        if job.is_stopping:
+            return False
+        ends = not is_left
     places = [] if ends else await _places(connection, statements)
     async with connection.transaction():
         progress = await state.read(lock=True)
@@ -52,31 +75,43 @@ async def end_lap(
             await state.begin_lap(progress, places)
     if lap:
         found = progress.changed_in_lap, progress.skipped_in_lap
-        listen(LapDone(statements.backfill.name, lap, *found))
+        job.listen(LapDone(statements.backfill.name, lap, *found))
     return ends
 
 
-async def _has_ended(
-    connection: asyncpg.Connection[Any], progress: Progress, statements: Statements, listen: Listen
-) -> bool:
-    """Whether no row lacks the change, where this is known without another lap.
+async def _is_any_left(connection: asyncpg.Connection[Any], job: Job, *, but_failed: bool) -> bool:
+    """Whether a row lacks the change; a job that is to stop has no answer.
 
-    A lap that changed no row is not enough: a row that came meanwhile, or whose key was changed,
-    may be where the walk had been. It is enough where a look takes too long, and that is told.
+    One statement reads the whole table. Where that takes too long pieces do, between which other
+    sessions and vacuum go on: of a row that moves meanwhile one of its places may be seen.
     """
-    if not progress.lap or progress.skipped_in_lap:
-        return False
-    query = statements.any_left(but_failed=progress.failed > 0)
-    longest_ms = _LOOKING_MS if progress.changed_in_lap else _LONGER_MS
+    of = job.statements
     with suppress(asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL statement_timeout = {longest_ms}; {_BY_PAGES}")
-            return not await connection.fetchval(query)
-    if progress.changed_in_lap:
-        return False
-    took = f"a look at the whole table takes more than {duration(longest_ms / 1000)}"
-    listen(Unseen(statements.backfill.name, f"rows that came behind the last lap: {took}"))
-    return True
+            await connection.execute(f"SET LOCAL statement_timeout = {_LOOKING_MS}; {_BY_PAGES}")
+            return bool(await connection.fetchval(of.any_left(but_failed=but_failed)))
+    low: Place | None = None
+    walk, last = of.walk(but_failed=but_failed), await connection.fetchval(of.last)
+    pace = Pace(_PIECE_S, 1, _PIECE_ROWS)
+    while last is not None and await job.may_go_on():
+        began_s = time.monotonic()
+        try:
+            place, _, lacking = await connection.fetchrow(walk, low, last, pace.rows)  # type: ignore[misc]  # it counts
+        except asyncpg.QueryCanceledError:
+            if pace.rows == 1:
+                raise
+            pace.halve()
+            continue
+        if lacking:
+            return True
+        pace.took(time.monotonic() - began_s)
+        if place is None:
+            # Rows came behind the last one.
+            place, last = last, await connection.fetchval(of.last)
+            if place == last:
+                return False
+        low = place
+    return False
 
 
 async def split_one(

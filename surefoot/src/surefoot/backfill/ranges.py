@@ -10,7 +10,7 @@ import asyncpg
 
 from surefoot.backfill.key import Key, Place
 from surefoot.backfill.tables import with_tables
-from surefoot.version_table import AT_WORK, VersionTable
+from surefoot.version_table import AT_END, AT_WORK, VersionTable
 
 # The server stops at the first range whose lock it gets.
 _CLAIM = """
@@ -75,6 +75,15 @@ class Ranges:
     async def release(self, number: int) -> None:
         """End the lease of a range."""
         await self._connection.fetchval("SELECT pg_advisory_unlock($1, $2)", self._space, number)
+
+    async def claim_end(self) -> bool:
+        """Lease the end of the lap, where no other session has it, until `release_end`."""
+        query = "SELECT pg_try_advisory_lock($1, $2)"
+        return bool(await self._connection.fetchval(query, self._space, AT_END))
+
+    async def release_end(self) -> None:
+        """End the lease of the end of the lap."""
+        await self.release(AT_END)
 
     async def open_ranges(self) -> Sequence[Range]:
         """The ranges that are not done, leased or not."""

@@ -2,8 +2,7 @@
 
 A lap is one walk over the whole table. Its ranges end where the table ended when the lap began;
 rows that came later, or that were locked, are those of the next lap. A backfill is complete after
-a lap behind which a look at the table finds no row to change; where that takes too long, after a
-lap that found none.
+a lap behind which a look at all rows finds none to change.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Worker:
             return False
         if await split_one(self._connection, self._state, job.statements):
             return False
-        if await end_lap(self._connection, self._state, job.statements, job.listen):
+        if await end_lap(self._connection, self._state, job):
             return True
         # Rows that are locked are not looked at again and again without a pause.
         await job.sleep(IDLE_S)
