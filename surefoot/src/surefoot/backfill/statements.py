@@ -18,7 +18,7 @@ from surefoot.version_table import VersionTable
 _FOUND = "ANY ((SELECT places FROM batch)::tid[])"
 _VERSION, _LACKS = "surefoot_version", "surefoot_lacks"
 # So long a batch that changes rows without locking them first waits for one that is locked.
-_WAIT = "(SELECT set_config('lock_timeout', '10ms', true)) IS NOT NULL"
+_WAIT = "(SELECT set_config('lock_timeout', '50ms', true)) IS NOT NULL"
 # The rows that a batch leaves dead are counted with its commit, and not up to a second later.
 _COUNTED = "FROM pg_stat_force_next_flush()"
 # For sessions that walk: by the index of the key. How many rows are below a place, the planner
@@ -96,7 +96,7 @@ class Statements:
     def plain(self, *, but_failed: bool) -> str | None:
         """The same without locking the rows first, which costs less; None where it has no such.
 
-        A row that stays locked for 10 ms ends it with 55P03 (lock_not_available), before the lock
+        A row that stays locked for 50 ms ends it with 55P03 (lock_not_available), before the lock
         of a writer can wait for it in a circle for as long as deadlock_timeout.
         """
         if not self.backfill.sets:
