@@ -24,7 +24,14 @@ from surefoot.autogenerate.planner import changes_between
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
 from surefoot.autogenerate.questions import Candidate, answered, ask, candidates, candidates_of
 from surefoot.autogenerate.reading import compare, models_of
-from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
+from surefoot.autogenerate.renames import (
+    Rename,
+    carry_out,
+    in_the_way,
+    named_otherwise,
+    renamed,
+    uninherited,
+)
 from surefoot.autogenerate.rendering import ByHand
 from surefoot.autogenerate.style import Form, Style, given
 from surefoot.autogenerate.writing import ids, written
@@ -81,6 +88,8 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         other_names = {each.key.name for each in renames if each.key.kind == "table"}
         declared = other_names | {each.key.name.partition(".")[0] for each in renames}
         more = named_otherwise(comparison)
+        if not is_check(context.opts):
+            more += in_the_way(comparison)
         comparison = replace(comparison, database=renamed(comparison.database, more))
         if comparison.left:
             sys.stderr.write(

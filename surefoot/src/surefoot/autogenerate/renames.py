@@ -19,13 +19,14 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.autogenerate.allowances import COVERED
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.rendering import Call, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Index, SchemaObject, Table
 from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import UsageError
-from surefoot.quoting import in_schema, own_name, quoted, shown
+from surefoot.quoting import in_schema, own_name, quoted, schema_of, shown
 
 _FORM = (
     "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "
@@ -199,6 +200,36 @@ def named_otherwise(comparison: Comparison) -> list[Rename]:
             if len(olds) == len(news) == 1 and news[0] not in taken:
                 found.append(Rename(kind.__name__.lower(), table, olds[0], news[0]))
     return sorted(found, key=lambda each: each.key)
+
+
+def in_the_way(comparison: Comparison) -> list[Rename]:
+    """Constraints and indexes of a table that goes later, whose names others have by then.
+
+    In a schema an index, also that of a key, has a name that no other one has.
+    """
+    wanted = {_of_index(each) for _, each in _indexed(comparison.models)}
+    taken = {_of_index(each) for _, each in _indexed(comparison.database)} | wanted
+    found = []
+    for key, each in _indexed(comparison.database):
+        if each.table in comparison.gone_tables and _of_index(each) in wanted:
+            there = short_name(f"{each.name}_old")
+            if _of_index(replace(each, name=there)) not in taken:
+                found.append(Rename(key.kind, each.table, each.name, there))
+    return found
+
+
+def _indexed(catalog: Catalog) -> Iterator[tuple[Key, _Following]]:
+    """The indexes, and the constraints that have one."""
+    yield from catalog.each(Index)
+    for key, each in catalog.each(Constraint):
+        if each.type in ("primary key", "unique", "exclusion"):
+            yield key, each
+
+
+def _of_index(item: _Following) -> str:
+    """The name of the index in its schema."""
+    name = own_name(item.name) if isinstance(item, Index) else item.name
+    return in_schema(schema_of(item.table), name)
 
 
 def uninherited(renames: Collection[Rename], database: Catalog) -> Iterator[Rename]:
