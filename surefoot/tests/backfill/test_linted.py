@@ -44,6 +44,7 @@ async def filling(tmp_path: Path, empty_database: Database) -> AsyncIterator[Fil
     await connection.execute(TABLE)
     made = Filling(chain, empty_database, connection)
     await made.fill(1000)
+    await connection.execute("ALTER TABLE files ALTER size SET NOT NULL")
     yield made
     await connection.close()
 
@@ -98,6 +99,30 @@ async def test_what_is_seen_of_a_batch(
 
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({"sets": {"wide": "size + 1"}}, ["size"]),
+        ({"sets": {"wide": "coalesce(size, 0)"}}, []),
+        ({"todo": "wide IS NULL AND size IS NOT NULL"}, []),
+        ({"todo": "wide IS DISTINCT FROM size"}, []),
+        ({"statement": "DELETE FROM files USING batch WHERE files.id = batch.id"}, []),
+    ],
+)
+async def test_a_column_that_is_null(
+    filling: Filling, others: dict[str, Any], expected: list[str]
+) -> None:
+    """No made row has a NULL there, and a row of a database may."""
+    await filling.connection.execute("ALTER TABLE files ALTER size DROP NOT NULL")
+    if "statement" in others:
+        others = {**others, "sets": {}, "writes": ["wide"]}
+    filling.widen(**others)
+    trial = await tried(filling.connection, named(filling.project, "wide"), VersionTable())
+    assert list(trial.unless_null) == expected
+    shown = [(each.rule, each.level) for each in await found(filling)]
+    assert shown == [(REPEATS, "warning") for _ in expected]
+
+
+@pytest.mark.parametrize(
     "index",
     ["CREATE INDEX ON prices (file)", "CREATE INDEX ON prices (file, price)"],
 )
@@ -119,7 +144,8 @@ async def test_an_index_spares_the_batch_the_rest_of_a_table(filling: Filling, i
 async def test_a_partition_is_a_part_of_its_table(filling: Filling) -> None:
     """A batch that reads all of the partitions reads all of its own table."""
     await filling.connection.execute(
-        "CREATE TABLE parts (id int PRIMARY KEY, size int, wide bigint) PARTITION BY RANGE (id); "
+        "CREATE TABLE parts (id int PRIMARY KEY, size int NOT NULL, wide bigint) "
+        "PARTITION BY RANGE (id); "
         "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (50); "
         "CREATE TABLE parts_2 PARTITION OF parts DEFAULT; "
         "INSERT INTO parts SELECT i, i FROM generate_series(1, 100) i"

@@ -63,6 +63,11 @@ class MadeRows:
                     f"ALTER TABLE {table} ENABLE TRIGGER USER",
                 )
 
+    async def clear(self, column: str) -> None:
+        """Set a column of each row to NULL. On failure: MadeRowsUnfit."""
+        table = self._of.key.quoted
+        await self._execute(f"UPDATE {table} SET {qualified(column)} = NULL")  # noqa: S608 - quoted
+
     async def exchange(self, column: str) -> None:
         """Give each row the value that the next one has in a column. On failure: MadeRowsUnfit."""
         table, name = self._of.key.quoted, qualified(column)

@@ -6,7 +6,7 @@ other values each time, as random() gives, there is none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,6 +51,8 @@ class Trial:
     # The rows that a batch has changed, and those among them that match its filter as before.
     changed: int = 0
     again: int = 0
+    # The columns with which a row matches the filter as before where they are NULL.
+    unless_null: Sequence[str] = ()
     # The columns that get another value where the same rows are changed once more.
     differing: Sequence[str] = ()
     # Two columns each: one that a service may change, and one that keeps a value made of the former
@@ -119,7 +121,10 @@ class _Tries:
             first = await self._rows.values()
             changed = {place for place in first if first[place] != before.get(place)}
             again = len(changed & await self._rows.matching())
-        self.seen = replace(self.seen, changed=len(changed), again=again)
+        keys = {*self._rows.written, *self._of.key.columns}
+        nullable = [name for name, is_optional in columns if is_optional and name not in keys]
+        stays = [name for name in nullable if not again and await self._stays(name, changed)]
+        self.seen = replace(self.seen, changed=len(changed), again=again, unless_null=stays)
         await self._rows.change(self._of)
         second = await self._rows.values()
         # Values that vary say nothing, and a row that matches still says enough.
@@ -130,10 +135,19 @@ class _Tries:
             await self._rows.change(forced)
             third = await self._rows.values()
         self.seen = replace(self.seen, differing=self._rows.differing(second, third, changed))
-        keys = {*self._rows.written, *self._of.key.columns}
         sources = [name for name, _ in columns if changes and name not in keys]
         stale = [pair for each in sources for pair in await self._stale(each, changed, forced)]
         self.seen = replace(self.seen, stale=stale)
+
+    async def _stays(self, column: str, changed: Set[Place]) -> bool:
+        """Whether a row that a batch changes matches as before where a column is NULL."""
+        with suppress(MadeRowsUnfit):
+            async with rolled_back(self._connection):
+                await self._rows.clear(column)
+                before = await self._rows.matching()
+                await self._rows.change(self._of)
+                return bool(before & changed & await self._rows.matching())
+        return False
 
     async def _stale(
         self, source: str, changed: Collection[Place], forced: Statements

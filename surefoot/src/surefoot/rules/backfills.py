@@ -91,7 +91,12 @@ def _repeats(tried: TriedBackfill) -> Iterator[Hit]:
         rows = f"{trial.again} of {trial.changed} made rows"
         what = f"{rows} match the filter as before: a run changes them without an end"
         yield Hit(line=tried.line("todo"), values={"table": table, "what": what})
-    elif trial.differing:
+        return
+    for column in trial.unless_null:
+        what = f"one whose {column} is NULL matches the filter as before, and a run stops there"
+        values = {"table": table, "what": what, "advice": True}
+        yield Hit(line=tried.line("todo"), values=values)
+    if trial.differing:
         columns = ", ".join(trial.differing)
         what = (
             f"a row that comes to match the filter again gets another value of {columns} than the "
