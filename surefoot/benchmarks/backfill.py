@@ -14,10 +14,12 @@ Beside them this project runs throttled, by the parameters above, and only for s
 The server looks every second whether autovacuum has something to do: a table of this size is
 changed faster than it usually looks. Growth is that of the table with its index.
 
-The exit code is 1 where a target is missed: rows a second of `sql` at least 0.8 times those of the
-single UPDATE, and of `python` 0.5 times, by the better of one and two workers; beside `sql 1` a p99
-of the writers of at most 1.5 times that of writers alone, and no stall above 100 ms; growth by
-`sql 1` at most half of that by the single UPDATE; a batch of nothing in at most 3 ms.
+The single UPDATE runs first and last while nobody else is at work, as a machine is not always as
+fast, and its rate is the mean. The exit code is 1 where a target is missed: rows a second of `sql`
+at least 0.8 times those of the single UPDATE, and of `python` 0.5 times, by the better of one and
+two workers; beside `sql 1` a p99 of the writers of at most 1.5 times that of writers alone, and no
+stall above 100 ms; growth by `sql 1` at most half of that by the single UPDATE; a batch of nothing
+in at most 3 ms.
 """
 
 from __future__ import annotations
@@ -329,6 +331,11 @@ async def compare(running: Running, project: Project, options: argparse.Namespac
         for name, (way, of) in ways.items():
             found[name] = await measure(running, way, of, table_rows=rows, load=load)
             row(name, found[name])
+        if not load:
+            found["update, last"] = await measure(
+                running, update, rows, table_rows=rows, load=False
+            )
+            row("update", found["update, last"])
         return found
 
     print(f"nobody else at work; offset: the first {OFFSET_ROWS:,} rows")
@@ -348,9 +355,10 @@ async def compare(running: Running, project: Project, options: argparse.Namespac
         sign = "at least" if at_least else "at most"
         print(f"{label:<52}{value:>9.2f}  {sign} {limit:<6g}  {'met' if met else 'MISSED'}")
 
+    of_update = statistics.mean(idle[name].rate for name in ("update", "update, last"))
     for name, least in (("sql", 0.8), ("python", 0.5)):
         best = max(idle[f"{name} {n}"].rate for n in (1, 2))
-        ratio = best / idle["update"].rate
+        ratio = best / of_update
         target(f"{name}: rows/s beside the single UPDATE", ratio, least, at_least=True)
     told = busy["sql 1"].writers
     assert told is not None

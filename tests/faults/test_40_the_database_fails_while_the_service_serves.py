@@ -170,6 +170,7 @@ async def test_a_session_that_stands_still(
     await turns(served, READY)
 
 
+@pytest.mark.slow
 async def test_a_table_that_was_renamed_is_drift_when_it_is_asked(
     served: httpx.AsyncClient, database: Database
 ) -> None:

@@ -55,6 +55,7 @@ async def test_a_service_that_migrates_is_alive_and_not_ready(database: Database
     await blocker.close()
 
 
+@pytest.mark.slow
 def test_where_nobody_listens_the_check_fails() -> None:
     """With the port of the setting, and not with that of the image."""
     assert image_check(VEGAFS_PORT="1") == 1

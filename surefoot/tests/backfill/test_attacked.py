@@ -94,6 +94,7 @@ async def test_a_row_for_which_fill_is_wrong(filling: Filling, wrong: str) -> No
     assert await filling.left() == 1
 
 
+@pytest.mark.slow
 async def test_a_text_that_is_too_long_is_not_cut_off(filling: Filling) -> None:
     """Its row fails, as it does where a statement writes it."""
     await filling.connection.execute("ALTER TABLE files ADD name varchar(3)")

@@ -261,6 +261,7 @@ async def test_a_filter_that_never_becomes_false(filling: Filling) -> None:
         await filling.run()
 
 
+@pytest.mark.slow
 async def test_too_early(filling: Filling) -> None:
     """Its revision is not applied."""
     filling.chain.add("op.execute('SELECT 1')")
@@ -349,6 +350,7 @@ async def test_a_statement_that_cannot_work(filling: Filling) -> None:
     assert await filling.left() == 1000
 
 
+@pytest.mark.slow
 async def test_rows_that_the_role_does_not_see(filling: Filling) -> None:
     """Whether all were changed would not be known."""
     await filling.connection.execute(
@@ -365,6 +367,7 @@ async def test_rows_that_the_role_does_not_see(filling: Filling) -> None:
         await filling.connection.execute("DROP OWNED BY hidden_filler; DROP ROLE hidden_filler")
 
 
+@pytest.mark.slow
 async def test_a_role_that_may_not_write(filling: Filling) -> None:
     """It is told what it lacks."""
     await filling.connection.execute(

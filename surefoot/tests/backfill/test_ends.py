@@ -63,6 +63,7 @@ async def test_rows_that_come_behind_the_last_batch(
     assert await filling.left() == 0
 
 
+@pytest.mark.slow
 async def test_a_look_is_stopped(filling: Filling, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no answer then, and the backfill is not complete."""
     monkeypatch.setattr(laps, "_LOOKING_MS", 1)

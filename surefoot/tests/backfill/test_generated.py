@@ -263,6 +263,7 @@ async def test_a_column_that_was_optional(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_a_column_that_is_renamed_too(shop: Shop) -> None:
     """The backfill runs after the revision that gives the column its name."""
     await begin(shop, 'Column("size", Integer)', rows="VALUES (1, NULL), (2, 5)")

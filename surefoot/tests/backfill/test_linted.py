@@ -122,6 +122,7 @@ async def test_a_column_that_is_null(
     assert shown == [(REPEATS, "warning") for _ in expected]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "index",
     ["CREATE INDEX ON prices (file)", "CREATE INDEX ON prices (file, price)"],
@@ -156,6 +157,7 @@ async def test_a_partition_is_a_part_of_its_table(filling: Filling) -> None:
     assert [(each.rule, each.level) for each in await found(filling)] == [(SCAN, "error")]
 
 
+@pytest.mark.slow
 async def test_rows_that_a_trigger_has_filled(filling: Filling) -> None:
     """They are emptied first, without the trigger; so a trial has rows."""
     await filling.connection.execute("UPDATE files SET wide = 5")

@@ -132,6 +132,7 @@ KINDS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("partitioned", [False, True])
 async def test_values_of_every_kind(
     tmp_path: Path, databases: Databases, partitioned: bool

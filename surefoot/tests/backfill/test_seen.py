@@ -63,6 +63,7 @@ def text_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", section[1]).split()) if section else ""
 
 
+@pytest.mark.slow
 async def test_none_has_begun(filling: Filling) -> None:
     """Nothing is shown where the database has no tables for them."""
     async with served(filling) as client:

@@ -76,6 +76,7 @@ async def test_a_run(filling: Filling, told: Told) -> None:
     assert (ended.count, ended.attributes) == (1, {**about, "surefoot.outcome": "ok"})
 
 
+@pytest.mark.slow
 async def test_rows_that_fail(filling: Filling, told: Told) -> None:
     """The error's code is told, and not its text."""
     filling.widen()

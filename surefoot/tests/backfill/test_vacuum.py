@@ -105,6 +105,7 @@ async def test_rows_that_an_old_transaction_sees_are_not_vacuumed_again(filling:
         await old.close()
 
 
+@pytest.mark.slow
 async def test_it_comes_before_autovacuum(filling: Filling) -> None:
     """Of a table that autovacuum is to visit often, fewer dead rows are enough."""
     await filling.connection.execute(
@@ -115,6 +116,7 @@ async def test_it_comes_before_autovacuum(filling: Filling) -> None:
         await seen(filling, Vacuumed, 1)
 
 
+@pytest.mark.slow
 async def test_a_table_that_is_locked_is_vacuumed_later(filling: Filling) -> None:
     """As by ANALYZE. The batches go on, and nothing is told."""
     other = await asyncpg.connect(filling.database.url)

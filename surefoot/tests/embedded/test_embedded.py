@@ -79,6 +79,7 @@ async def test_no_port_is_open(state_dir: Path) -> None:
         assert await value(running.url(), "SHOW listen_addresses") == ""
 
 
+@pytest.mark.slow
 def test_nobody_else_can_enter_the_folders(state_dir: Path) -> None:
     """The socket asks for no password, so its folder lets nobody else in."""
     with quick(state_dir).use() as running:

@@ -65,6 +65,7 @@ async def test_a_table_that_may_not_be_read_is_named(database: Database) -> None
     await execute(database.url, f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
 
 
+@pytest.mark.slow
 async def test_a_table_that_is_locked_is_waited_for_within_the_bound_of_reading(
     database: Database, connection: AsyncConnection
 ) -> None:

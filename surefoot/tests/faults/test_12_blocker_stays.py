@@ -92,6 +92,7 @@ def queues(connection: Connection) -> dict[int, int]:
     return {each.pid: each.queue for each in sessions.blockers(connection, holder.pid)}
 
 
+@pytest.mark.slow
 async def test_every_session_sees_for_whom_it_waits_between_two_attempts(
     chain: Chain,
     launcher: Launcher,

@@ -74,6 +74,7 @@ async def test_waiting_for_the_mutex_is_not_idling(
     assert result.code == 0, result.err
 
 
+@pytest.mark.slow
 async def test_the_roles_limits_are_in_force_without_us(url: str) -> None:
     """A plain session of the role is cut short."""
     connection = await connect(url)

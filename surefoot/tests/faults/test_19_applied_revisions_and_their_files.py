@@ -120,6 +120,7 @@ async def test_the_newest_revision_deleted_is_a_newer_database(
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0003"
 
 
+@pytest.mark.slow
 async def test_an_edit_is_refused_under_a_newer_database_too(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -134,6 +134,7 @@ async def test_ahead(
     says(await checked(reader), "ahead", message, help_line)
 
 
+@pytest.mark.slow
 async def test_on_another_branch(
     reader: str, database: Database, newer: Chain, launcher: Launcher
 ) -> None:
@@ -153,6 +154,7 @@ async def test_on_another_branch(
     )
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("done", "state", "message", "help_line"),
     [
@@ -240,6 +242,7 @@ EDITS = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 async def test_a_watch_that_looked_before_notices_every_change(
     reader: str, database: Database, edit: str

@@ -111,6 +111,7 @@ async def test_a_role_that_may_not_create_anything(
     assert await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^alembic'") == 0
 
 
+@pytest.mark.slow
 async def test_a_role_that_does_not_own_what_is_changed(
     small: Chain,
     launcher: Launcher,

@@ -20,6 +20,7 @@ def small(chain: Chain) -> Chain:
     return chain
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("statement", OBJECTS.values(), ids=OBJECTS)
 async def test_an_upgrade_is_refused(
     small: Chain,
@@ -67,6 +68,7 @@ async def test_what_an_extension_brings_does_not_count(
     assert result.code == 0, result.err
 
 
+@pytest.mark.slow
 async def test_an_untrue_stamp_is_refused(
     small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

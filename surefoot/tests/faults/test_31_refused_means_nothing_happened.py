@@ -131,6 +131,7 @@ async def test_a_function_of_which_a_call_runs_nothing_is_refused(
     assert await state(chain, watcher) == before
 
 
+@pytest.mark.slow
 async def test_a_coroutine_that_shows_when_it_is_called_is_refused(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -167,6 +168,7 @@ def spell_second(chain: Chain, before: str, after: str) -> None:
     path.write_text(path.read_text().replace(before, after))
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(("before", "after"), IDS.values(), ids=IDS)
 async def test_an_id_on_which_alembic_does_not_agree_is_refused(
     chain: Chain,

@@ -210,6 +210,7 @@ async def test_a_script_where_it_does_not_belong_changes_nothing(
     ]
 
 
+@pytest.mark.slow
 async def test_a_script_that_was_stopped_goes_on_where_the_database_is(
     three: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -317,6 +318,7 @@ async def test_an_exception_of_a_revision_is_told_with_its_line(
     )
 
 
+@pytest.mark.slow
 async def test_an_id_that_the_table_cannot_hold_is_refused_by_the_script(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

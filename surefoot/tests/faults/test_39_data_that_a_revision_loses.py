@@ -409,6 +409,7 @@ async def test_the_python_of_a_revision_runs_once(
         assert error.message == ("0002 would lose data: table child (~2 rows); it was rolled back")
 
 
+@pytest.mark.slow
 async def test_an_upgrade_with_leave_needs_a_backup_where_data_is_lost(
     another: Database, applied: str, chain: Chain
 ) -> None:
@@ -422,6 +423,7 @@ async def test_an_upgrade_with_leave_needs_a_backup_where_data_is_lost(
     assert await run(another, chain, "head", waived, reason="old") is None
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("statement", "losses"),
     [
@@ -461,6 +463,7 @@ async def test_rows_that_the_role_cannot_read_count(
         await execute(another.url, f"DROP ROLE {role}")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("before", "statement", "losses"),
     [
@@ -515,6 +518,7 @@ async def test_values_of_a_large_table_are_not_compared(
     assert list(error.losses) == losses
 
 
+@pytest.mark.slow
 async def test_a_table_that_somebody_has_locked_is_not_waited_for(
     another: Database, applied: str, chain: Chain
 ) -> None:
@@ -530,6 +534,7 @@ async def test_a_table_that_somebody_has_locked_is_not_waited_for(
     await other.close()
 
 
+@pytest.mark.slow
 async def test_outside_of_production_nothing_is_counted(
     another: Database, applied: str, chain: Chain
 ) -> None:
@@ -538,6 +543,7 @@ async def test_outside_of_production_nothing_is_counted(
     assert await run(another, chain, "head", Limits()) is None
 
 
+@pytest.mark.slow
 async def test_losses_of_an_earlier_attempt_do_not_count(
     another: Database, applied: str, chain: Chain
 ) -> None:

@@ -94,6 +94,7 @@ async def test_rows_that_were_not_counted_are_still_known_to_be_so(
         await upgrade(replace(target, limits=Limits(production=True, lint="off")))
 
 
+@pytest.mark.slow
 async def test_a_session_of_another_isolation_level_is_restored(
     target: Target, chain: Chain
 ) -> None:

@@ -88,6 +88,7 @@ async def test_two_at_once_adopt_it_once(
     ]
 
 
+@pytest.mark.slow
 async def test_an_empty_one_has_nothing_to_adopt(
     plain: Chain, launcher: Launcher, databases: Databases, watcher: asyncpg.Connection
 ) -> None:

@@ -171,6 +171,7 @@ async def test_a_revision_runs_as_under_psycopg2(
     assert tuple(rows[0]) == expected
 
 
+@pytest.mark.slow
 async def test_a_commit_among_statements_is_not_sent(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -192,6 +193,7 @@ FAILING = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("sql", "value", "says"), FAILING.values(), ids=FAILING)
 async def test_a_failure_is_that_of_the_server(
     chain: Chain,
@@ -223,6 +225,7 @@ Environment(metadata=[], engine=lambda: {made}).run()
 """
 
 
+@pytest.mark.slow
 async def test_an_engine_of_the_project_takes_them_too(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -85,6 +85,7 @@ async def test_an_empty_database_gets_all_in_one_transaction(
     )
 
 
+@pytest.mark.slow
 async def test_beside_somebody_else_each_commits_by_itself(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -113,6 +114,7 @@ async def test_a_function_of_the_project_hears_of_each(
     assert await together(watcher) == expected
 
 
+@pytest.mark.slow
 async def test_a_step_outside_the_transaction_ends_it(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -291,6 +293,7 @@ async def test_it_ends_before_it_has_too_many_locks(
     assert len(await together(watcher)) > 1
 
 
+@pytest.mark.slow
 async def test_in_production_only_a_database_that_is_empty_gets_it(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -302,6 +305,7 @@ async def test_in_production_only_a_database_that_is_empty_gets_it(
     assert await together(watcher) == [2, 1, 1, 1]
 
 
+@pytest.mark.slow
 async def test_a_second_run_does_not_get_it(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -266,6 +266,7 @@ async def test_with_the_caches_of_the_drivers_requests_fail(
     assert any("InvalidCachedStatementError" in failure for failure in load.failures)
 
 
+@pytest.mark.slow
 async def test_a_table_that_hides_another_is_read_once_the_watch_hears_of_it(
     empty_database: Database, chain: Chain, launcher: Launcher, watcher: asyncpg.Connection
 ) -> None:

@@ -191,6 +191,7 @@ DATABASES = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("prepare", "code", "said"), DATABASES.values(), ids=DATABASES)
 async def test_a_database_that_does_not_fit(
     prepare: object, code: int, said: str, tmp_path: Path, empty_database: Database

@@ -138,6 +138,7 @@ async def test_branches_are_tried_and_compared_on_the_scratch_database(
     assert (planned.code, "4" in planned.out) == (0, True), planned.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", ["2", "4"])
 async def test_a_merge_that_takes_a_row_of_a_branch_away_is_undone(
     branches: Chain, launcher: Launcher, empty_database: Database, gone: str

@@ -122,6 +122,7 @@ async def test_a_file_is_imported_where_its_revision_runs(
     assert await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^t[123]$'") == 3
 
 
+@pytest.mark.slow
 async def test_a_module_that_is_not_as_its_file_was_read_does_not_run(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -118,6 +118,7 @@ async def test_an_own_function_that_writes_by_itself_is_refused(
     assert await watcher.fetchval("SELECT to_regclass('own') IS NULL")
 
 
+@pytest.mark.slow
 async def test_a_downgrade_by_an_own_function_is_refused(
     two: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

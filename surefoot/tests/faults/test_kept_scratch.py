@@ -209,6 +209,7 @@ async def test_one_command_has_it_at_a_time(
     assert [each.project for each in kept_servers()] == [str(project.folder)]
 
 
+@pytest.mark.slow
 async def test_a_revision_is_named_as_alembic_names_it(
     chain: Chain, empty_database: Database
 ) -> None:

@@ -82,6 +82,7 @@ def test_progress_is_told_by_the_place_in_the_chain(
     assert capsys.readouterr().err == f"{line} (2 of 3)\n{line} (1 of 1)\n"
 
 
+@pytest.mark.slow
 async def test_only_what_is_not_known_is_looked_at(chain: Chain, empty_database: Database) -> None:
     """The fingerprint of a known revision is not taken again."""
     for number in "123":

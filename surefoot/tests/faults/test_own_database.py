@@ -292,6 +292,7 @@ async def test_the_last_revision_is_dropped(project: Project) -> None:
     assert "\nNext:  alembic revision --autogenerate" in shown.out
 
 
+@pytest.mark.slow
 async def test_what_goes_is_counted(project: Project) -> None:
     """Each revision that is reverted says which tables and rows it takes with it."""
     insert = "INSERT INTO rank SELECT generate_series(1, 3)"

@@ -59,6 +59,7 @@ def sent(details: dict[str, Any]) -> list[str]:
     return [each["sql"] for each in details["sent"]]
 
 
+@pytest.mark.slow
 async def test_of_a_revision_with_a_transaction_of_its_own(
     begun: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -98,6 +99,7 @@ async def test_of_a_revision_with_a_transaction_of_its_own(
     assert back.code == 0, back.err
 
 
+@pytest.mark.slow
 async def test_many_are_counted(
     begun: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -120,6 +122,7 @@ async def test_many_are_counted(
     assert counts[1:3] == [MOST + 6, MOST + 5]
 
 
+@pytest.mark.slow
 async def test_of_revisions_that_commit_together(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -133,6 +136,7 @@ async def test_of_revisions_that_commit_together(
     assert {"locks"} & (first.keys() | second.keys()) == set()
 
 
+@pytest.mark.slow
 async def test_of_a_step_outside_a_transaction(
     begun: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -144,6 +148,7 @@ async def test_of_a_step_outside_a_transaction(
     assert "locks" not in found
 
 
+@pytest.mark.slow
 async def test_of_a_revision_that_failed(
     begun: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -156,6 +161,7 @@ async def test_of_a_revision_that_failed(
     assert "locks" not in found
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "altered",
     [
@@ -185,6 +191,7 @@ async def test_they_are_in_the_hash_and_in_json(
     assert (refused.code, "ledger-edited" in refused.err) == (3, True), refused.err
 
 
+@pytest.mark.slow
 async def test_a_ledger_of_an_older_build(
     older: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -201,6 +208,7 @@ async def test_a_ledger_of_an_older_build(
     assert read.code == 0, read.err
 
 
+@pytest.mark.slow
 async def test_a_role_that_may_not_alter_an_older_ledger(
     older: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -225,6 +233,7 @@ async def test_a_role_that_may_not_alter_an_older_ledger(
     await watcher.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.slow
 async def test_offline_sql_for_a_ledger_of_an_older_build(
     older: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

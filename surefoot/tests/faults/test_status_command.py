@@ -67,6 +67,7 @@ async def test_a_database_at_head(sample: Chain, database: Database) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_what_is_pending_is_listed_with_the_command_that_is_next(
     sample: Chain, database: Database
 ) -> None:
@@ -86,6 +87,7 @@ async def test_what_is_pending_is_listed_with_the_command_that_is_next(
     assert (await status(sample, database, "--exit-code")).code == 1
 
 
+@pytest.mark.slow
 async def test_one_document_says_the_same(sample: Chain, database: Database) -> None:
     """The document of the page, and the words of the terminal; moments have their zone."""
     grow(sample, "a")
@@ -138,6 +140,7 @@ async def test_an_empty_database_and_one_with_tables_of_others(
     assert theirs[-1] == "Next:  surefoot ops adopt REV --reason …"
 
 
+@pytest.mark.slow
 async def test_a_project_without_revisions(chain: Chain, empty_database: Database) -> None:
     """Nothing is pending."""
     result = await status(chain, empty_database, "--exit-code")
@@ -150,6 +153,7 @@ async def test_a_project_without_revisions(chain: Chain, empty_database: Databas
     )
 
 
+@pytest.mark.slow
 async def test_plain_alembic_has_left_no_times(chain: Chain, empty_database: Database) -> None:
     """Without a ledger it is not known when a revision ran."""
     chain.add(LATER.format("a"))
@@ -184,6 +188,7 @@ async def test_a_revision_that_failed(
     assert said[-1] == "Next:  alembic upgrade head"
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_at_work(chain: Chain, empty_database: Database) -> None:
     """Who has the mutex is at work on what is next."""
     chain.add(LATER.format("a"))

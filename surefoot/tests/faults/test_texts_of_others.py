@@ -19,6 +19,7 @@ Environment(metadata="sample.models:metadata", database=database).run()
 ERROR = "SELECT error FROM alembic_version_ledger WHERE outcome = 'failed'"
 
 
+@pytest.mark.slow
 async def test_secrets_in_the_error_of_a_revision_are_masked_everywhere(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -144,6 +144,7 @@ async def test_a_table_that_says_something_else_after_the_run_is_told_with_what_
     ), done.err
 
 
+@pytest.mark.slow
 async def test_a_revision_that_takes_its_row_away_is_undone(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

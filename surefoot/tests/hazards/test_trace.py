@@ -157,6 +157,7 @@ async def test_a_statement_that_takes_long_is_judged(bench: Bench, revision: Pat
     assert [f.rule for f in linted.findings] == ["avoid-dropping-a-column"] * 2
 
 
+@pytest.mark.slow
 async def test_what_ran_before_a_failure_is_judged(bench: Bench, revision: Path) -> None:
     """A revision that fails is a failure of the trace, and its statements are there."""
     write(revision, "ALTER TABLE jobs DROP COLUMN note", "SELECT nonsense")
@@ -218,6 +219,7 @@ RENAMING = (
 )
 
 
+@pytest.mark.slow
 async def test_what_was_not_written_has_its_names_of_now(databases: Databases) -> None:
     """A Snapshot after a former one is as one without, whatever happened to types and schemas."""
     connection = await connect((await databases.empty()).url)

@@ -152,6 +152,7 @@ async def test_a_revision_that_never_ends_is_stopped(
         assert "takes too long on the scratch database" in stopped.consequence
 
 
+@pytest.mark.slow
 async def test_a_revision_that_is_refused_says_why(bench: Bench, tmp_path: Path) -> None:
     """A refusal on the scratch database is the reason in the finding."""
     block = "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')"
@@ -161,6 +162,7 @@ async def test_a_revision_that_is_refused_says_why(bench: Bench, tmp_path: Path)
     assert "for an index use op.create_index_concurrently(…)" in stopped.consequence
 
 
+@pytest.mark.slow
 async def test_revisions_before_one_that_is_refused_are_tried(bench: Bench, tmp_path: Path) -> None:
     """The refusal hides what is behind it, and nothing else."""
     block = "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')"
@@ -555,6 +557,7 @@ async def test_a_key_that_is_enforced_again_is_validated_under_its_lock(
     assert [f.revision for f in result.findings if f.rule == rule] == ["0002"]
 
 
+@pytest.mark.slow
 async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path: Path) -> None:
     """A block or a function sets it, and its end restores it."""
     result = await linted(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.databases import Database, agreement, engine, execute
 from harness.server import SAMPLE
 from surefoot.chain.lockfile import read_lock, write_lock
@@ -11,6 +13,7 @@ from surefoot.chain.lockfile import read_lock, write_lock
 LOCK = SAMPLE / "alembic" / "revisions.lock"
 
 
+@pytest.mark.slow
 async def test_a_migrated_database_agrees_until_it_is_changed(database: Database) -> None:
     """A role that may read nothing but the revision table is enough."""
     role = f"reads_{database.name}"

@@ -113,6 +113,7 @@ async def test_the_plain_style_is_one_revision(project: Project) -> None:
     assert difference(was, await project.catalog()) == []
 
 
+@pytest.mark.slow
 async def test_a_value_that_must_be_committed_stays_apart(project: Project) -> None:
     """A default may use it in the next revision."""
     await project.create(models("things", more=lambda: [Column("s", Enum("A", name="s"))]))
@@ -146,6 +147,7 @@ async def test_a_small_table_is_changed_plainly(project: Project, target: Databa
     await project.check(models(*names, more=indexed))
 
 
+@pytest.mark.slow
 async def test_a_table_that_a_target_has_otherwise_is_not_small(
     project: Project, target: Database
 ) -> None:
@@ -247,6 +249,7 @@ async def test_the_project_s_settings_decide(
             await project.revise(wanted, "Index n")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("value", ["style=plian", "style="])
 async def test_another_style_is_refused(project: Project, value: str) -> None:
     """With those that there are, and nothing written."""

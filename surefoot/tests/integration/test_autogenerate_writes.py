@@ -146,6 +146,7 @@ async def test_the_whole_files(project: Project) -> None:
     assert proof.name == "0004_validate_fk_parts_thing_id_things_of_.py"
 
 
+@pytest.mark.slow
 async def test_no_difference_writes_nothing_and_says_so(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -241,6 +242,7 @@ async def test_values_of_an_enum_get_a_revision_before_the_one_that_may_use_them
     await project.check(metadata)
 
 
+@pytest.mark.slow
 async def test_a_renamed_value_says_what_else_it_could_be(project: Project) -> None:
     """One value that differs in its place may also be one that goes and one that comes."""
     await project.create(things(Column("state", Enum("A", "B", name="state"))))
@@ -254,6 +256,7 @@ async def test_a_renamed_value_says_what_else_it_could_be(project: Project) -> N
     ) in _formatted(project, path)
 
 
+@pytest.mark.slow
 async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
     """Dropped and made again, it belongs to its owner alone."""
 
@@ -282,6 +285,7 @@ async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
     assert "these privileges: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC.\n" in source
 
 
+@pytest.mark.slow
 async def test_a_grant_that_the_models_make_too_is_named_where_they_do_not_decide(
     project: Project,
 ) -> None:
@@ -528,6 +532,7 @@ async def test_what_goes_goes_in_contract_revisions_of_its_own(project: Project)
     assert "deploy a release that neither reads nor writes things.size" in sources[3]
 
 
+@pytest.mark.slow
 async def test_an_identity_that_a_table_inherits_comes_back(project: Project) -> None:
     """PostgreSQL adds no column with an identity to such a table; the rows get numbers even so."""
 
@@ -766,6 +771,7 @@ async def test_partitions_are_their_table_s_own(project: Project) -> None:
     await project.check(metadata)
 
 
+@pytest.mark.slow
 async def test_what_no_statement_changes_is_told_as_steps(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -789,6 +795,7 @@ async def test_what_no_statement_changes_is_told_as_steps(
     assert said.endswith("OK  no operation is left; no revision written\n")
 
 
+@pytest.mark.slow
 async def test_nothing_stays_behind_in_another_schema(project: Project) -> None:
     """It has its tables again after it was empty for the comparison."""
     await project.execute("DROP SCHEMA IF EXISTS elsewhere CASCADE", "CREATE SCHEMA elsewhere")
@@ -855,6 +862,7 @@ def test_the_plugin_is_registered_once() -> None:
     assert configure_options().keys() == configure_options(exclude=["ledger"]).keys()
 
 
+@pytest.mark.slow
 async def test_excluded_tables_are_nobody_s(project: Project) -> None:
     """Neither the models miss them nor does the database have them too many."""
     await project.create(things())
@@ -973,6 +981,7 @@ async def test_a_schema_of_another_role_is_left_out(
     await with_far.execute("RESET ROLE", f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
 
 
+@pytest.mark.slow
 async def test_without_that_permission_a_rename_is_asked_about_and_not_taken(
     project: Project, restricted: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -992,6 +1001,7 @@ def _formatted(project: Project, path: Path) -> str:
     return path.read_text("utf-8")
 
 
+@pytest.mark.slow
 async def test_what_may_be_a_rename_is_asked_about(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -354,6 +354,7 @@ async def test_a_table_without_a_model_is_dropped_as_alembic_does(project: Proje
     assert left == ["missing partition days_1"], project.text()
 
 
+@pytest.mark.slow
 async def test_settings_of_tables_are_left_alone(project: Project) -> None:
     """Of a partitioned, an unlogged and an inheriting table whose models say nothing of it."""
     await project.execute(
@@ -429,6 +430,7 @@ async def test_privileges_are_granted_where_the_models_decide_them(
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_privileges_are_left_alone_otherwise(project: Project, reader: str) -> None:
     """A role of the operator may read."""
     await project.create(granted(reader))

@@ -42,6 +42,7 @@ async def changed(databases: Databases, untouched: Untouched) -> AsyncIterator[D
     await databases.drop(made)
 
 
+@pytest.mark.slow
 async def test_an_untouched_database_has_no_deviation(
     changed: Database, untouched: Untouched
 ) -> None:
@@ -139,6 +140,7 @@ async def test_owners_and_privileges_are_given_back(
     await execute(changed.url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.slow
 async def test_an_extension_of_the_operator_s_is_no_deviation(
     changed: Database, untouched: Untouched
 ) -> None:

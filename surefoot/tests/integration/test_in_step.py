@@ -281,6 +281,7 @@ async def test_a_column_of_the_partition_key_is_not_filled(connection: AsyncConn
         await connection.exec_driver_sql("INSERT INTO t (id, b) VALUES (2, 2)")
 
 
+@pytest.mark.slow
 async def test_a_column_goes_after_them(connection: AsyncConnection) -> None:
     """Before, PostgreSQL refuses and names the trigger; other columns come and go."""
     await kept(connection, "c int, a int, b int", forward="a + 1", backward="b - 1")

@@ -109,6 +109,7 @@ WRITES: dict[str, Write] = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 async def test_whatever_was_written_before_is_kept(
     served: AsyncEngine, empty_database: Database, write: Write
@@ -284,6 +285,7 @@ async def test_a_session_answers_after_an_argument_was_refused_in_a_failed_trans
         assert await connection.scalar(divided, {"by": 1}) == 1
 
 
+@pytest.mark.slow
 async def test_many_statements_of_a_transaction_have_few_savepoints(
     served: AsyncEngine, empty_database: Database
 ) -> None:
@@ -325,6 +327,7 @@ async def test_what_a_process_hears_drops_what_its_sessions_keep(
         assert await connection.scalar(first) == 9
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("ways", [1, 3])
 async def test_sessions_that_have_ended_are_not_used(
     served: AsyncEngine, empty_database: Database, ways: int

@@ -146,6 +146,7 @@ async def connection(empty_database: Database) -> AsyncIterator[asyncpg.Connecti
     await opened.close()
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("about", TABLES)
 async def test_a_table_is_filled(connection: asyncpg.Connection, about: str) -> None:
     """With rows that its constraints let pass, as different as they may be."""
@@ -174,6 +175,7 @@ async def test_a_schema_of_nearly_everything_is_filled(connection: asyncpg.Conne
     assert missing == {}
 
 
+@pytest.mark.slow
 async def test_a_table_that_nothing_fits_is_named(connection: asyncpg.Connection) -> None:
     """Until somebody says what its columns hold."""
     await connection.execute(
@@ -218,6 +220,7 @@ async def test_what_is_lost_is_named(connection: asyncpg.Connection, change: str
     assert lost(before, await read(connection)) == expected
 
 
+@pytest.mark.slow
 async def test_a_table_that_takes_rows_slowly_gets_fewer(
     empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ async def labels(connection: AsyncConnection) -> object:
     return (await connection.run_sync(snapshot)).one(Enum, Key("enum", "state")).labels
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("place", "expected"),
     [
@@ -83,6 +84,7 @@ def test_a_value_has_one_place() -> None:
         operations.AddEnumValueOp("state", "C", before="A", after="B")
 
 
+@pytest.mark.slow
 async def test_rows_follow_a_renamed_value(connection: AsyncConnection) -> None:
     """Defaults, checks and indexes too."""
     await run(connection, lambda op: op.rename_enum_value("state", "A", "a'a"))
@@ -91,6 +93,7 @@ async def test_rows_follow_a_renamed_value(connection: AsyncConnection) -> None:
     assert list(rows.scalars()) == ["a'a", "B"]
 
 
+@pytest.mark.slow
 async def test_replaced_values_keep_all_that_is_about_them(connection: AsyncConnection) -> None:
     """Rows, defaults, checks, indexes, comments: the same again, and the former type is gone."""
     before = await connection.run_sync(snapshot)
@@ -109,6 +112,7 @@ async def test_replaced_values_keep_all_that_is_about_them(connection: AsyncConn
     assert [tuple(row) for row in rows] == [("A", "{A,B}"), ("B", "{}")]
 
 
+@pytest.mark.slow
 async def test_an_enum_that_nothing_uses_is_replaced(connection: AsyncConnection) -> None:
     """Without columns to name."""
     await connection.exec_driver_sql("CREATE TYPE lonely AS ENUM ('x')")
@@ -143,6 +147,7 @@ async def test_a_default_that_goes_is_named(connection: AsyncConnection) -> None
         await run(connection, lambda op: op.replace_enum("state", ["B"], columns=COLUMNS))
 
 
+@pytest.mark.slow
 async def test_the_statements_are_the_same_offline(empty_database: Database) -> None:
     """`--sql` has nothing to look up: the server does, when psql runs it."""
     written = io.StringIO()

@@ -83,6 +83,7 @@ async def test_a_plan_is_written_as_reviewed(planned: Forecast) -> None:
     assert settled(text) == settled(GOLDEN.read_text("utf-8"))
 
 
+@pytest.mark.slow
 async def test_a_long_plan_fits_in_a_comment(planned: Forecast) -> None:
     """First its SQL is left out, then its last revisions; the next command stays."""
     (index, _) = planned.revisions

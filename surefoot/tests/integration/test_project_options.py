@@ -79,6 +79,7 @@ async def test_a_hook_numbers_the_revision(project: Project) -> None:
     await project.upgrade()
 
 
+@pytest.mark.slow
 async def test_a_hook_that_empties_the_list_writes_nothing(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +99,7 @@ async def test_a_hook_that_empties_the_list_writes_nothing(
     await project.check(things(Column("size", BigInteger)))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("statement", ["SELECT 1", None])
 async def test_the_phase_of_a_hook_s_own_revision_is_left_to_a_person(
     project: Project, statement: str | None
@@ -354,6 +356,7 @@ async def test_types_are_written_as_the_project_renders_them(project: Project) -
 # -- plugins, template, version table --------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_plugins_and_template_arguments_join(project: Project, tmp_path: Path) -> None:
     """The operations of a plugin are written, and the template has the project's arguments."""
     name = f"project_{tmp_path.name}"
@@ -411,6 +414,7 @@ async def test_on_version_apply_is_called_in_the_transaction(
     await connection.rollback()
 
 
+@pytest.mark.slow
 async def test_offline_options_are_heard(project: Project) -> None:
     """The buffer, its encoding, the options of the dialect, a callback for each revision."""
     buffer = io.BytesIO()

@@ -96,6 +96,7 @@ async def test_the_example_in_a_docstring_runs(
     await databases.drop(scratch)
 
 
+@pytest.mark.slow
 async def test_the_example_of_the_environment_is_an_env_py(
     shop: Path, empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

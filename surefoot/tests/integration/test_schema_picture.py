@@ -60,6 +60,7 @@ async def catalog_of(database: Database) -> Catalog:
         return await connection.run_sync(snapshot)
 
 
+@pytest.mark.slow
 async def test_the_sql_of_a_wide_schema_creates_it(
     databases: Databases, empty_database: Database
 ) -> None:

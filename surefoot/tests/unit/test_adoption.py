@@ -205,6 +205,7 @@ def test_a_listener_to_an_engine_would_hear_nothing() -> None:
     assert found.code == "event.listens_for(engine, 'do_connect')"
 
 
+@pytest.mark.slow
 def test_a_search_path_that_depends_on_something_is_named() -> None:
     """That the server is PostgreSQL is known."""
     statement = "    if tenant:\n        connection.execute('SET search_path TO a')\n"

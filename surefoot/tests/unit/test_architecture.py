@@ -12,6 +12,7 @@ SOURCES = sorted((LIBRARY / "src").rglob("*.*"))
 MODULES = [path for path in SOURCES if path.suffix == ".py"]
 
 
+@pytest.mark.slow
 def test_modules_import_only_what_they_may(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,6 +193,7 @@ async def test_every_message_that_runs_sql_is_observed(database: Database) -> No
     await connection.close()
 
 
+@pytest.mark.slow
 def test_the_fast_path_imports_no_other_library() -> None:
     """Neither SQLAlchemy nor Alembic: together they take longer than all the rest."""
     code = (

@@ -111,6 +111,7 @@ def completed(*typed: str) -> dict[str, str | None]:
     return {each.value: each.help for each in complete.get_completions(before, last)}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shop")
 def test_the_words_of_a_project() -> None:
     """Revisions with their titles, rules, codes, backfills and targets; the newest first."""
@@ -165,6 +166,7 @@ def test_a_broken_project_is_silent(shop: Path, case: str) -> None:
 FORBIDDEN = ("alembic", "sqlalchemy", "asyncpg", "surefoot.trace", "surefoot.cli.lint")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("typed", ["lint ", "backfill run ", "explain avoid", "plan --target "])
 def test_completion_imports_no_command(shop: Path, typed: str) -> None:
     """A process of its own: a person waits for it after each key."""
@@ -195,6 +197,7 @@ echo "${COMPREPLY[@]}"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_the_line_of_the_documents_works_in_bash(shop: Path) -> None:
     """It registers a function, which answers with the words of the project."""

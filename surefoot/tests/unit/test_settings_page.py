@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import pytest
+
 from harness.settings_page import CLASSES, PAGE, comments, page
 
 
@@ -12,6 +14,7 @@ def test_the_page_is_current() -> None:
     assert PAGE.read_text("utf-8") == page(), "run python tests/harness/settings_page.py"
 
 
+@pytest.mark.slow
 def test_every_field_has_a_meaning() -> None:
     """A comment of its own above it."""
     without = [

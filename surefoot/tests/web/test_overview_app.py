@@ -76,6 +76,7 @@ async def test_without_an_authorizer_everybody_is_let_in(database: Database) -> 
     assert answers["/readyz"].json()["current"] == BUILD.newest
 
 
+@pytest.mark.slow
 async def test_a_revision_opens_to_its_file_and_its_runs(
     database: Database, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ async def test_a_revision_opens_to_its_file_and_its_runs(
     assert page.count('class="sent"') == len(build.revisions)
 
 
+@pytest.mark.slow
 async def test_the_authorizer_answers_strangers(database: Database) -> None:
     """Readiness tells them its state alone."""
     async with mounted(database, with_key) as client:

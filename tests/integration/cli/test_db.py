@@ -84,6 +84,7 @@ async def test_url_prints_the_embedded_server_s(vegafs: Vegafs, state_dir: Path)
     assert await value(printed.out.strip(), "SELECT current_database()") == "vegafs_dev"
 
 
+@pytest.mark.slow
 def test_url_masks_the_password_unless_told_otherwise(vegafs: Vegafs) -> None:
     """A terminal may be watched."""
     url = "postgresql://u:S3cret@h:1/d?sslmode=require"
@@ -108,6 +109,7 @@ def test_psql_s_exit_code_is_the_command_s(vegafs: Vegafs) -> None:
     assert vegafs("psql", "--no-such-option").code == 1
 
 
+@pytest.mark.slow
 def test_psql_runs_on_the_database_in_force(vegafs: Vegafs, database: Database) -> None:
     """With DATABASE_URL set it is that one, and the name says who is there."""
     done = vegafs(

@@ -37,6 +37,7 @@ def _on_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", database.url)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_on_it")
 async def test_a_key_is_printed_once_listed_and_revoked() -> None:
     """The key alone is on stdout, so that a script can keep it."""

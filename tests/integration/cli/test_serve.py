@@ -92,6 +92,7 @@ async def test_the_log_as_json(database: Database) -> None:
     ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("format_", ["json", "text"])
 async def test_an_error_that_ends_it_is_in_the_log(empty_database: Database, format_: str) -> None:
     """With its code and its fields, and once."""
@@ -150,6 +151,7 @@ async def test_with_migrate_it_brings_the_database_to_head_first(
             assert len(told) == 2
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("statement", "message"),
     [

@@ -105,6 +105,7 @@ async def test_only_the_application_keeps_connections(database: Database, server
     assert await value(server.url, count) == 0
 
 
+@pytest.mark.slow
 def test_engines_are_made_in_one_place() -> None:
     """Whoever makes one elsewhere would do without its timeouts, its name and its masks."""
     made_in = {

@@ -177,6 +177,7 @@ async def test_what_is_not_json_is_a_problem(api: httpx.AsyncClient) -> None:
     assert answer.json()["detail"] == "body.1: JSON decode error"
 
 
+@pytest.mark.slow
 async def test_jobs_are_listed_newest_first_and_filtered(
     api: httpx.AsyncClient, session: AsyncSession, root: Path
 ) -> None:

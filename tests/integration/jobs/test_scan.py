@@ -67,6 +67,7 @@ async def scanner(database: Database, root: Path) -> AsyncIterator[Scanner]:
     await engine.dispose()
 
 
+@pytest.mark.slow
 async def test_a_scan_catalogues_a_tree(scanner: Scanner, root: Path) -> None:
     """Every regular file with what the disk says of it, in several batches."""
     plant(root, *(f"folder{n % 5}/{n}.txt" for n in range(40)), "top.json")
@@ -113,6 +114,7 @@ async def test_the_job_shows_its_progress_and_its_end(scanner: Scanner, root: Pa
     )
 
 
+@pytest.mark.slow
 async def test_a_second_scan_keeps_the_first_sight_and_marks_what_is_gone(
     scanner: Scanner, root: Path
 ) -> None:
@@ -144,6 +146,7 @@ async def test_a_second_scan_keeps_the_first_sight_and_marks_what_is_gone(
     assert (again.missing_since, again.first_seen_at) == (None, before["goes"].first_seen_at)
 
 
+@pytest.mark.slow
 async def test_a_hash_goes_with_the_content_it_was_of(scanner: Scanner, root: Path) -> None:
     """A scan keeps it where neither size nor time of the file changed."""
     plant(root, "same", "longer", "touched")
@@ -157,6 +160,7 @@ async def test_a_hash_goes_with_the_content_it_was_of(scanner: Scanner, root: Pa
     assert hashes == {"same": bytes(32), "longer": None, "touched": None}
 
 
+@pytest.mark.slow
 async def test_a_scan_of_a_part_leaves_the_rest_alone(scanner: Scanner, root: Path) -> None:
     """Also a folder whose name begins alike; and the volume does not count as scanned."""
     plant(root, "a/1", "a/2", "a-b/3", "a0/4", "ab", "b/5")
@@ -198,6 +202,7 @@ async def test_what_could_not_be_looked_at_is_not_marked_missing(
     assert await scanner.missing() == {"locked_not/c", "open/d"}
 
 
+@pytest.mark.slow
 async def test_names_that_are_not_utf8_are_catalogued(scanner: Scanner, root: Path) -> None:
     """Escaped, and a folder can be scanned under its escaped name."""
     (root / os.fsdecode(b"f\xff")).mkdir()
@@ -209,6 +214,7 @@ async def test_names_that_are_not_utf8_are_catalogued(scanner: Scanner, root: Pa
     assert (file.name, file.media_type) == (r"\xe9.txt", "text/plain")
 
 
+@pytest.mark.slow
 async def test_a_name_that_a_folder_lists_twice_is_written_once(
     scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +247,7 @@ async def test_a_folder_that_is_gone_fails_the_job_at_once(
     assert await scanner.missing() == set()
 
 
+@pytest.mark.slow
 async def test_a_summary_adds_up(scanner: Scanner, root: Path) -> None:
     """By media type, largest first, without what is missing."""
     plant(root, "a/1.txt", "a/22.txt", "a/x.json", "a/gone", "b/other")
@@ -268,6 +275,7 @@ async def test_a_summary_adds_up(scanner: Scanner, root: Path) -> None:
     assert len(whole.result["largest"]) == 4
 
 
+@pytest.mark.slow
 async def test_an_empty_volume_is_scanned_and_summarized(scanner: Scanner) -> None:
     """Nothing is a result."""
     assert (await scanner.completed())["files"] == 0

@@ -316,6 +316,7 @@ async def test_a_job_whose_workers_all_died_fails(office: Office) -> None:
     assert await office.holders() == [("FAILED", None)]
 
 
+@pytest.mark.slow
 async def test_a_worker_waits_for_a_database_that_is_away(
     office: Office, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,6 +177,7 @@ async def test_stamp_head_leaves_the_schema_untouched(database: Database) -> Non
     assert apply(database, "current").out == f"{HEAD} (head)\n"
 
 
+@pytest.mark.slow
 def test_a_stamp_that_is_not_true_is_refused(empty_database: Database) -> None:
     """It would hide the difference from every later run; the way to do it anyway is named."""
     result = run_alembic("stamp", "head", url=empty_database.url)
@@ -189,6 +190,7 @@ def test_a_stamp_that_is_not_true_is_refused(empty_database: Database) -> None:
     assert apply(empty_database, "current").out == ""
 
 
+@pytest.mark.slow
 def test_check_is_content_at_head(database: Database) -> None:
     """Models and migrated database are the same."""
     result = run_alembic("check", url=database.url)
@@ -244,6 +246,7 @@ def test_commands_work_from_any_folder(database: Database, tmp_path: Path) -> No
     assert result == Result(0, f"{HEAD} (head)\n", "")
 
 
+@pytest.mark.slow
 def test_ensure_version_makes_its_table(empty_database: Database) -> None:
     """Alembic alone would create nothing here and report success."""
     apply(empty_database, "ensure_version")
@@ -355,6 +358,7 @@ def test_no_database_in_production_is_an_error_that_says_what_to_set() -> None:
     assert "set DATABASE_URL=postgresql://user:password@host:5432/database" in result.err
 
 
+@pytest.mark.slow
 def test_a_database_ahead_by_expand_revisions_is_left_alone(
     database: Database, project: Path
 ) -> None:
@@ -370,6 +374,7 @@ def test_a_database_ahead_by_expand_revisions_is_left_alone(
     assert apply(database, "current").out == f"{HEAD} (head)\n"
 
 
+@pytest.mark.slow
 def test_a_database_ahead_by_an_unknown_revision_is_refused(
     database: Database, project: Path
 ) -> None:
@@ -402,6 +407,7 @@ def lock(project: Path) -> None:
     write_lock(folder / "revisions.lock", read_revisions(folder / "versions"))
 
 
+@pytest.mark.slow
 def test_a_failing_revision_says_what_was_applied(database: Database, project: Path) -> None:
     """The failed one leaves nothing, the one before it stays, and the place is named."""
     versions = project / "alembic" / "versions"

@@ -43,6 +43,7 @@ def test_a_missing_database_is_one_message(database: Database) -> None:
     assert "help: create it with `createdb nowhere`, or correct DATABASE_URL" in result.err
 
 
+@pytest.mark.slow
 async def test_a_role_without_rights_is_one_message(empty_database: Database) -> None:
     """The missing privilege and the role are named, with nothing applied."""
     role = f"{empty_database.name}_reader"

@@ -31,6 +31,7 @@ from tests.support.settings import settings_of
 INI = ROOT / "alembic.ini"
 
 
+@pytest.mark.slow
 async def test_upgrade_runs_in_a_loop_that_is_already_running(empty_database: Database) -> None:
     """The caller's loop and engine are used, and the report says what was done."""
     engine = create_engine(settings_of(empty_database.url), "migrate")
@@ -46,6 +47,7 @@ async def test_upgrade_runs_in_a_loop_that_is_already_running(empty_database: Da
     await engine.dispose()
 
 
+@pytest.mark.slow
 async def test_upgrade_runs_in_a_lifespan_and_leaves_the_loop_free(
     empty_database: Database,
 ) -> None:
@@ -115,6 +117,7 @@ async def test_a_plain_command_in_a_running_loop_is_refused(
     assert caught.value.help == 'use `await surefoot.upgrade(target, "head")`'
 
 
+@pytest.mark.slow
 async def test_a_plain_command_in_a_greenlet_uses_the_running_loop(
     empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

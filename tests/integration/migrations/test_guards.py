@@ -52,6 +52,7 @@ def test_a_downgrade_that_drops_data_says_which_and_how_much(database: Database)
     assert production(database, "alembic", "current").out == "0008\n"
 
 
+@pytest.mark.slow
 def test_a_downgrade_that_drops_nothing_needs_no_leave(database: Database) -> None:
     """A view holds no data, and neither do the columns of an empty table."""
     result = production(database, "alembic", "downgrade", "-3")
@@ -92,6 +93,7 @@ def test_leave_wants_a_reason(database: Database) -> None:
     assert result.err.startswith("ERROR [reason-missing]")
 
 
+@pytest.mark.slow
 def test_outside_of_production_a_developer_is_not_asked(database: Database) -> None:
     """Their data is theirs."""
     psql(database, ROWS)

@@ -58,6 +58,7 @@ async def test_a_row_says_what_was_done_by_whom_and_how_long_it_took(
     assert set(first.actor) == {*names, "transaction"}  # both in one
 
 
+@pytest.mark.slow
 async def test_a_database_of_an_ordinary_alembic_is_adopted(database: Database) -> None:
     """The first run that writes takes over what the revision table says."""
     psql(

@@ -77,6 +77,7 @@ async def target(database: Database) -> AsyncIterator[Target]:
         yield Target.of(made)
 
 
+@pytest.mark.slow
 async def test_an_upgrade_is_a_span_with_one_for_each_revision(target: Target, told: Told) -> None:
     """Its parent is the caller's; how long everything took is counted as well."""
     with trace.get_tracer("test").start_as_current_span("release"):
@@ -97,6 +98,7 @@ async def test_an_upgrade_is_a_span_with_one_for_each_revision(target: Target, t
     assert points["surefoot.revision.duration"][0].count == 2
 
 
+@pytest.mark.slow
 async def test_a_failure_is_told_by_its_code_alone(
     target: Target, told: Told, database: Database
 ) -> None:
@@ -153,6 +155,7 @@ async def test_waiting_for_the_mutex_is_a_span(
     assert point.sum > 0
 
 
+@pytest.mark.slow
 async def test_a_service_that_starts_tells_what_it_found(told: Told, database: Database) -> None:
     """The state where it serves, the error's code where it does not."""
     settings = settings_of(database.url).model_copy(

@@ -90,6 +90,7 @@ async def test_the_key_is_the_password_here_and_nowhere_else(
     assert (await operator.get("/api/v1/jobs")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_in_development_nobody_needs_a_key(database: Database) -> None:
     """The machine is one's own, and the database may be too old to have keys."""
     settings = settings_of(database.url).model_copy(update={"environment": "development"})

@@ -55,14 +55,16 @@ SELECT jsonb_build_object(
     'is_table', to_regclass($1) IS NOT NULL)::text
 """  # noqa: S608 - all parts are constants
 ARCHIVED = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
-# The name, dead rows, all rows, and the dead rows at which autovacuum comes; a table that was never
-# analyzed has -1 rows. Not from pg_stat_all_tables, which looks at the indexes of all tables.
+# The name, dead rows, those that have ever died, all rows, and the dead rows at which autovacuum
+# comes; a table that was never analyzed has -1 rows. Not from pg_stat_all_tables, which looks at
+# the indexes of all tables.
 DEAD = f"""
 WITH {_TABLES.strip()}, own AS (
     SELECT c.oid, option_name AS name, option_value::float8 AS value
     FROM pg_class c JOIN tables USING (oid), pg_options_to_table(reloptions)
     WHERE option_name LIKE 'autovacuum_vacuum%')
 SELECT oid::regclass::text, pg_stat_get_dead_tuples(oid),
+    pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid),
     greatest(reltuples, pg_stat_get_live_tuples(oid)),
     coalesce((SELECT value FROM own WHERE own.oid = c.oid AND name = 'autovacuum_vacuum_threshold'),
         current_setting('autovacuum_vacuum_threshold')::float8)

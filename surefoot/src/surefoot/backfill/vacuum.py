@@ -21,7 +21,7 @@ from surefoot.connect.failures import DRIVER, LOCK_NOT_AVAILABLE, SILENCE, named
 from surefoot.errors import SurefootError
 
 # After one that did not get its lock the next one is due after so long.
-_LOCKED_S = 1.0
+_LOCKED_S = 0.2
 # Autovacuum makes way for a session that waits for its table; a VACUUM does not.
 _IN_THE_WAY = """
 SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'
@@ -36,10 +36,10 @@ class Vacuum:
         self._job = job
         self._task: asyncio.Task[None] | None = None
         self._pid: int | None = None
-        self._at_work: Sequence[str] = ()
-        # The dead rows that the last vacuum of a table left, also where it was broken off: the next
-        # one is due where so many more are dead, and not each second.
-        self._left: dict[str, int] = {}
+        # The rows that had died in each table when the vacuum that is at work began, and the last
+        # one, also where it was broken off: the next one is due where as many have died since then.
+        self._at_work: dict[str, int] = {}
+        self._former: dict[str, int] = {}
         # Those that were locked, and when the next vacuum may begin.
         self._locked: set[str] = set()
         self._next_s = 0.0
@@ -56,20 +56,21 @@ class Vacuum:
                 return
             ended, self._task = self._task, None
             ended.result()
-        throttle, found = self._job.database.limits.throttle, list[str]()
+        throttle, found = self._job.database.limits.throttle, dict[str, int]()
         part, least = throttle.dead_part, throttle.dead_rows
         if part is None or not may_begin or time.monotonic() < self._next_s:
             return
         tables = await connection.fetch(DEAD, self._job.statements.key.quoted)
-        for table, dead, live, autovacuum in tables:
+        for table, dead, died, live, autovacuum in tables:
             if table in self._at_work and table not in self._locked:
-                self._left[table] = dead
+                self._former[table] = self._at_work[table]
             # Dead rows that an old transaction may see stay until it ends.
-            if is_due(dead - self._left.get(table, 0), live, part, least, autovacuum):
-                found.append(table)
+            new = min(dead, died - self._former.get(table, 0))
+            if is_due(new, live, part, least, autovacuum):
+                found[table] = died
         self._at_work, self._locked = found, set()
         if found:
-            self._task = asyncio.ensure_future(self._run(found))
+            self._task = asyncio.ensure_future(self._run([*found]))
 
     async def _run(self, tables: Sequence[str]) -> None:
         """Wait for no lock, and keep empty pages: to cut them off takes ACCESS EXCLUSIVE."""
