@@ -204,7 +204,12 @@ class KeepingConnection(Connection):
         if self._ping is None:
             # Without a name it is parsed in the same message, and is there after a DISCARD ALL.
             self._ping = await super().prepare(";", name="")
-        await self._ping.fetch()
+        try:
+            await self._ping.fetch()
+        except asyncpg.InternalClientError as error:
+            # The server has said why it ends the session, and its connection is not closed yet.
+            self.terminate()
+            raise asyncpg.InterfaceError("connection is closed") from error
 
     async def reload_schema_state(self) -> None:
         """Drop the statements and the types that are kept."""
