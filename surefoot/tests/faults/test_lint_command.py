@@ -26,7 +26,7 @@ class Fill(Backfill):
     after = "0001"
     table = "t"
     todo = "b IS NULL"
-    sets = {"b": "a::text"}
+    sets = {"b": "coalesce(a::text, '')"}
 """
 
 
