@@ -72,6 +72,16 @@ async def test_fill_that_gives_something_else(filling: Filling, gives: str) -> N
         )
 
 
+async def test_a_row_without_values(filling: Filling) -> None:
+    """No row gets the values of another one, and the run stops."""
+    filling.write(
+        "wide", FILLS + 'return [{"wide": r["id"]} if r["id"] != 7 else {} for r in rows]'
+    )
+    with pytest.raises(errors.BackfillStopped, match="are not those of `writes`: wide"):
+        await filling.run()
+    assert await filling.left("wide <> id") == 0
+
+
 @pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "wrong",

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
@@ -101,10 +101,11 @@ def _columns_of(
 ) -> tuple[Sequence[bool] | None, Sequence[Sequence[Any]]]:
     writes = backfill.writes
     # As most are, and most cheaply: a row costs about as much here as in the database.
-    plain = [*filter(None, found)]
-    if {*map(type, found)} == {dict} and {*map(len, plain)} == {len(writes)}:
-        with suppress(KeyError):
-            return None, [[*map(itemgetter(name), plain)] for name in writes]
+    if {*map(type, found)} == {dict}:
+        plain = cast("Sequence[Values]", found)
+        if {*map(len, plain)} == {len(writes)}:
+            with suppress(KeyError):
+                return None, [[*map(itemgetter(name), plain)] for name in writes]
     for values in found:
         _check(backfill, values)
     given = [values is not None for values in found]
