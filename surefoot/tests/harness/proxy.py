@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from surefoot.connect.url import DatabaseUrl
 
@@ -14,8 +14,9 @@ class Network:
 
     def __init__(self, url: str) -> None:
         self._url = DatabaseUrl.parse(url)
-        self._alive = asyncio.Event()
+        self._alive, self._ends = asyncio.Event(), asyncio.Event()
         self._alive.set()
+        self._ends.set()
         self._pipes: list[asyncio.Task[None]] = []
         self._unanswered: list[asyncio.StreamWriter] = []
         self.url = ""
@@ -23,6 +24,15 @@ class Network:
     def cut(self) -> None:
         """No byte is forwarded any more, and neither end of a connection hears of it."""
         self._alive.clear()
+
+    @contextmanager
+    def ends_held(self) -> Iterator[None]:
+        """In the block the bytes that are sent arrive, and the end of a connection does not."""
+        self._ends.clear()
+        try:
+            yield
+        finally:
+            self._ends.set()
 
     @asynccontextmanager
     async def up(self) -> AsyncIterator[Network]:
@@ -60,5 +70,6 @@ class Network:
                     target.write(data)
                     await target.drain()
                 await self._alive.wait()
+                await self._ends.wait()
         finally:
             target.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -14,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness import databases, pooler
 from harness.databases import Database
+from harness.proxy import Network
 from surefoot.compat.heard import HEARD
 from surefoot.compat.statements import MAX_SAVEPOINTS
 
@@ -65,6 +68,23 @@ async def test_a_statement_is_parsed_once(served: AsyncEngine) -> None:
             found.append(await (await driver_of(connection)).fetchval(names))
     assert found == [found[0]] * 4
     assert found[0]
+
+
+async def test_a_session_that_the_server_ends_is_replaced(empty_database: Database) -> None:
+    """Also where it has said why, and the end of its connection has not arrived."""
+    own = text("SELECT pg_backend_pid()")
+    async with (
+        Network(empty_database.url).up() as network,
+        databases.engine(replace(empty_database.access, url=network.url), "app") as engine,
+    ):
+        async with engine.connect() as connection:
+            pid = await connection.scalar(own)
+        with network.ends_held():
+            await databases.execute(empty_database.url, f"SELECT pg_terminate_backend({pid}, 5000)")
+            # The server's last words are on their way to the driver.
+            await asyncio.sleep(0.1)
+            async with engine.connect() as connection:
+                assert await connection.scalar(own) != pid
 
 
 async def test_the_first_statement_is_run_again(

@@ -201,10 +201,10 @@ class KeepingConnection(Connection):
 
     async def ping(self) -> None:
         """Ask whether the server is there. On failure: whatever it fails with."""
-        if self._ping is None:
-            # Without a name it is parsed in the same message, and is there after a DISCARD ALL.
-            self._ping = await super().prepare(";", name="")
         try:
+            if self._ping is None:
+                # Without a name it is parsed in the same message, and is there after a DISCARD ALL.
+                self._ping = await super().prepare(";", name="")
             await self._ping.fetch()
         except asyncpg.InternalClientError as error:
             # The server has said why it ends the session, and its connection is not closed yet.
