@@ -186,6 +186,21 @@ async def test_a_vacuum_is_ended_from_outside(filling: Filling, end: str) -> Non
         await ended(filling, pid)
 
 
+async def test_rows_that_die_while_it_vacuums_count(filling: Filling) -> None:
+    """The next vacuum is due at once where they are many."""
+    async with vacuuming(filling) as pid:
+        await filling.connection.execute("UPDATE files SET size = size + 1")
+        await filling.connection.fetchval("SELECT pg_stat_force_next_flush()")
+        # It ends the vacuum, as it waits for the table. A fifth of the rows is many from now on.
+        await filling.connection.execute(
+            "ALTER TABLE files SET (autovacuum_vacuum_threshold = 100000)"
+        )
+        deadline_s = asyncio.get_running_loop().time() + within(30)
+        while await filling.connection.fetchval(AT_WORK) in (pid, None):
+            assert asyncio.get_running_loop().time() < deadline_s
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.slow
 async def test_a_partition_is_dropped_while_another_one_is_vacuumed(filling: Filling) -> None:
     """That is no reason to end."""
