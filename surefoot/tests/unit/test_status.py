@@ -77,7 +77,7 @@ def test_the_whole_text() -> None:
     ],
 )
 def test_a_narrow_terminal_gets_fewer_columns(columns: int, header: str, last: str) -> None:
-    """What a revision does is cut last; elsewhere nothing is left out."""
+    """Columns are left out first; the text of the last one is cut where it still does not fit."""
     found = words(reading(FIRST))
     first, *others = found.seen.chain
     chain = (replace(first, title="create the table t, 表"), *others)

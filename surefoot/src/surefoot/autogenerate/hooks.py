@@ -87,16 +87,16 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         renames: list[Rename] = run["renames"]
         other_names = {each.key.name for each in renames if each.key.kind == "table"}
         declared = other_names | {each.key.name.partition(".")[0] for each in renames}
-        more = named_otherwise(comparison)
-        if not is_check(context.opts):
-            more += in_the_way(comparison)
+        checks = is_check(context.opts)
+        # A check writes nothing that a name could be in the way of.
+        more = [*named_otherwise(comparison), *(() if checks else in_the_way(comparison))]
         comparison = replace(comparison, database=renamed(comparison.database, more))
         if comparison.left:
             sys.stderr.write(
                 f"LEFT ALONE  {left_alone(comparison.left)}: no model claims them; "
                 "Environment(manages=…) names kinds that the models decide\n"
             )
-        if is_check(context.opts):
+        if checks:
             # A difference is one operation, however many steps would remove it.
             comparison = comparison.plainly()
         elif STYLE in context.opts:
