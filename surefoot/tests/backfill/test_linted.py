@@ -229,7 +229,7 @@ FOR EACH ROW EXECUTE FUNCTION enlarge()
 """)'''
 
 
-@pytest.mark.sample(5)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "requires_code", "expected"),
     [

@@ -176,7 +176,7 @@ async def test_the_session_that_looks_is_lost_while_it_vacuums(filling: Filling)
         await ended(filling, pid)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
 async def test_a_vacuum_is_ended_from_outside(filling: Filling, end: str) -> None:
     """It is told, and the batches go on."""
@@ -186,6 +186,7 @@ async def test_a_vacuum_is_ended_from_outside(filling: Filling, end: str) -> Non
         await ended(filling, pid)
 
 
+@pytest.mark.slow
 async def test_rows_that_die_while_it_vacuums_count(filling: Filling) -> None:
     """The next vacuum is due at once where they are many."""
     async with vacuuming(filling) as pid:

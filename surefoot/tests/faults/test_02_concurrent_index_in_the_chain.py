@@ -6,7 +6,7 @@ import pytest
 from harness.databases import Database
 from harness.runs import Chain, Launcher, one_applied
 
-PROCESSES = [6, pytest.param(50, marks=pytest.mark.slow)]
+PROCESSES = [3, pytest.param(50, marks=pytest.mark.slow)]
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ async def seen(url: str) -> list[tuple[str, ...]]:
     return [tuple(row) for row in rows]
 
 
+@pytest.mark.slow
 @TASKS
 async def test_many_databases_are_upgraded_side_by_side(
     named: Chain, databases: Databases, tasks: int

@@ -65,7 +65,7 @@ async def test_a_pooler_that_refuses_the_settings_is_named(
     assert await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ 'alembic'") == 0
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("role_has_limits", [False, True], ids=["plain", "limits of the role"])
 async def test_a_pooler_that_forgets_the_settings_is_named(
     slow: Chain,

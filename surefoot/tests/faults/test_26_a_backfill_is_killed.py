@@ -233,6 +233,7 @@ async def test_a_large_one_is_killed_again_and_again(
     await case.check(url, writers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["sql", pytest.param("python", marks=pytest.mark.slow)])
 async def test_the_server_crashes(
     tmp_path: Path, launcher: Launcher, private_server: PrivateServer, way: str

@@ -58,6 +58,7 @@ async def rows(database: Database, query: str = LEDGER) -> list[tuple[object, ..
         await connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "start", ["base", *(pytest.param(i, marks=pytest.mark.slow) for i in ("0001", "0002"))]
 )
@@ -182,7 +183,7 @@ WRONG = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "done", "said"), WRONG.values(), ids=WRONG)
 async def test_a_script_where_it_does_not_belong_changes_nothing(
     chain: Chain,

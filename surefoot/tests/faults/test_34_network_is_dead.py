@@ -74,6 +74,7 @@ async def test_the_locks_of_a_client_that_is_cut_off_are_gone(
     assert "Traceback" not in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "at",
     [5, *(pytest.param(at, marks=pytest.mark.slow) for at in (1, 3, 9, 15, 20, 25, 30, 35, 40))],

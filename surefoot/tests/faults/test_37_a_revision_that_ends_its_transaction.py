@@ -116,7 +116,7 @@ BODIES = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "code", "error", "kept", "rows"), BODIES.values(), ids=BODIES)
 async def test_the_server_is_asked_what_is_kept(
     chain: Chain,

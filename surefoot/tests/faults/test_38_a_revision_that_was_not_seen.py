@@ -113,7 +113,7 @@ async def test_a_fingerprint_that_was_edited_proves_no_stamp(
     assert (stamped.code, "no comparable fingerprint" in stamped.err) == (3, True), stamped.err
 
 
-@pytest.mark.sample(4)
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--json"], *(["--format", f] for f in FORMATS)])
 @pytest.mark.parametrize("command", ["lint", "plan"])
 async def test_a_failure_is_a_finding_in_every_format(

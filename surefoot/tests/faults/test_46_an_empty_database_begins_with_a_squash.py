@@ -251,7 +251,7 @@ async def test_the_ledger_says_so(small: Chain, launcher: Launcher, databases: D
     assert (checked.code, "squashed.sql stands for 3 of them" in checked.err) == (0, True)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoding", "kept"), [("UTF8", "for 日本"), ("LATIN1", "for \\u65e5\\u672c")]
 )
@@ -278,7 +278,7 @@ async def test_the_ledger_keeps_the_reason(
         psql(made, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "options", "count", "expected"),
     [

@@ -376,6 +376,7 @@ STOCK = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stock", [None, pytest.param(STOCK, marks=pytest.mark.slow)])
 async def test_a_merge_and_an_empty_revision_are_no_contract(
     project: Project, stock: str | None

@@ -85,6 +85,7 @@ def is_behind(repository: Repository) -> None:
     assert fill == BACKFILL.replace("0002", "0003")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["merge", pytest.param("diff3", marks=pytest.mark.slow)])
 async def test_in_the_middle_of_a_merge(
     repository: Repository, launcher: Launcher, empty_database: Database, style: str

@@ -50,7 +50,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", SHOWN)
 async def test_a_form_that_needs_a_decision_is_shown(
     bench: Bench, rule: str, major: int, tmp_path: Path

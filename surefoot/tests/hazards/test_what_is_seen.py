@@ -178,7 +178,7 @@ async def test_revisions_before_one_that_is_refused_are_tried(bench: Bench, tmp_
     ]
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["22P02", "23503"])
 async def test_a_revision_that_fails_with_rows_and_without_is_run_twice(
     bench: Bench, tmp_path: Path, error: str
@@ -449,7 +449,7 @@ async def test_a_wait_while_a_lock_is_held_is_found_however_it_waits(
     assert found == {f"{number:04}" for number in range(1, len(WAITS) + 3)}
 
 
-@pytest.mark.sample(4)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "shown"),
     [

@@ -137,6 +137,7 @@ def files(history: History) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in history.folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 async def test_two_at_once_reach_what_plain_alembic_does(
     manner: Manner, plain: History, adopted: History, databases: Databases
 ) -> None:

@@ -170,7 +170,7 @@ async def test_lint_finds_nothing_in_what_is_written(
     await finds_nothing(project, scratch, begin)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("change", PARAMETERS)
 async def test_lint_finds_nothing_in_the_plain_form(
     project: Project, scratch: AsyncEngine, change: Change

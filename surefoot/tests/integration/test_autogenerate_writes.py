@@ -305,7 +305,7 @@ async def test_a_grant_that_the_models_make_too_is_named_where_they_do_not_decid
     ) in _formatted(project, path)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -700,7 +700,7 @@ async def test_the_phase_is_known_beforehand(project: Project, case: str) -> Non
     assert [_phase(path) for path in written] == known
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("by_itself", [False, True])
 async def test_null_is_forbidden_as_the_server_can(
     project: Project, monkeypatch: pytest.MonkeyPatch, by_itself: bool
@@ -1342,7 +1342,7 @@ async def test_a_wider_key_tells_its_online_steps(project: Project) -> None:
     assert "a trigger" not in project.text()
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("declared", [False, True])
 async def test_an_extension_that_the_models_need_is_created_first(
     project: Project, declared: bool
@@ -1381,7 +1381,7 @@ class Mail(UserDefinedType[str]):
         return "far.citext"
 
 
-@pytest.mark.sample(4)
+@pytest.mark.slow
 @pytest.mark.parametrize("searched", [True, False], ids=["searched", "not searched"])
 @pytest.mark.parametrize("schemas", [True, False], ids=["schemas", "one schema"])
 async def test_an_extension_stays_in_the_schema_that_an_event_names(
@@ -1554,7 +1554,7 @@ def logs(schema: str | None, *more: Any) -> MetaData:
     return metadata
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"), [(None, "far"), ("far", None)], ids=["to a schema", "from a schema"]
 )

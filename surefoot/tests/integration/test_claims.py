@@ -157,7 +157,7 @@ async def test_what_needs_a_column_that_goes_goes_with_it(project: Project) -> N
     assert difference(before, await project.catalog()) == []
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("manages", [(), tuple(MANAGED)], ids=["nothing", "everything"])
 async def test_columns_in_step_are_of_revisions(project: Project, manages: tuple[str, ...]) -> None:
     """Whatever the models decide; trigger and function go with the column that goes."""

@@ -236,7 +236,7 @@ async def test_a_plan_finds_what_sample_rows_do_not_meet(
     assert document["expected"][0]["action"] == "update"
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize(("zone", "rewrites"), [("UTC", False), ("Europe/Vienna", True)])
 async def test_timestamps_are_converted_in_the_time_zone_of_the_target(
     empty_database: Database, tmp_path: Path, zone: str, rewrites: bool

@@ -288,7 +288,7 @@ async def test_names_are_filtered_for_every_kind(project: Project) -> None:
     } <= {*asked}
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [False, True, None])
 async def test_types_and_defaults_are_compared_by_the_project(
     project: Project, answer: bool | None
