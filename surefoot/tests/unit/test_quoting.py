@@ -24,6 +24,12 @@ def test_a_name_is_quoted_only_where_it_must_be(name: str, expected: str) -> Non
     assert quoted(name) == expected
 
 
+def test_no_name_is_empty() -> None:
+    """SQLAlchemy 2.1 would quote it."""
+    with pytest.raises(ValueError, match="not empty"):
+        quoted("")
+
+
 @pytest.mark.parametrize(
     ("script", "expected"),
     [

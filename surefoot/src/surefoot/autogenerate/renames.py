@@ -90,11 +90,11 @@ class Rename:
         return replace(self, old=self.new, new=self.old)
 
     def statement(self) -> str:
-        table, old, new = quoted(self.table), quoted(self.old), quoted(own_name(self.new))
+        old, new = quoted(self.old), quoted(own_name(self.new))
         if self.kind == "schema":
-            return f"ALTER TABLE {old}.{table} SET SCHEMA {new}"
+            return f"ALTER TABLE {old}.{quoted(self.table)} SET SCHEMA {new}"
         if self.kind in _IN_TABLE:
-            return f"ALTER TABLE {table} RENAME {self.kind.upper()} {old} TO {new}"
+            return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
         return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
 
     def change(self, stage: Stage = Stage.DROP) -> Change:
