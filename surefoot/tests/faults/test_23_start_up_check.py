@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from harness.clock import within
-from harness.databases import WAITING, Database, access_to, connect, engine, execute
+from harness.databases import WAITING, Database, access_to, connect, engine, execute, value
 from harness.runs import Chain, Launcher
 from harness.server import SAMPLE, Server
 from surefoot.startup.check import Build, State, Verdict, autocommitting, check, check_on
@@ -233,6 +233,9 @@ async def test_after_a_change_by_hand(
     says(await checked(reader), state, message, help_line)
 
 
+# The last message of the watch: that of the short look.
+_ASKED = """SELECT query FROM pg_stat_activity
+WHERE datname = current_database() AND usename LIKE '%\\_reader'"""
 # What somebody changes in the ledger's oldest row, with its trigger off.
 EDITS = {
     "checksum": "checksum = repeat('0', 64)",
@@ -265,9 +268,43 @@ async def test_a_watch_that_looked_before_notices_every_change(
             await execute(database.url, undone)
             for _ in range(2):
                 assert (await check_on(connection, BUILD)).state == "current"
+            assert str(await value(database.url, _ASKED)).startswith("COPY (")
             await execute(database.url, "UPDATE alembic_version SET version_num = '0007'")
             assert (await check_on(connection, BUILD)).state == "diverged"
             assert (await check_on(connection, Build.of(()))).state != "current"
+
+
+# What it could miss that compares the ids of transactions: nobody writes a row.
+CHANGES = {
+    "another table": "ALTER TABLE alembic_version_ledger RENAME TO former; "
+    "ALTER TABLE edited RENAME TO alembic_version_ledger",
+    "another column": "ALTER TABLE alembic_version_ledger RENAME checksum TO former; "
+    "ALTER TABLE alembic_version_ledger RENAME repeated TO checksum",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+async def test_a_watch_that_looked_before_notices_rows_that_are_older_than_its_look(
+    reader: str, database: Database, change: str
+) -> None:
+    """The content of the ledger becomes another one, which was written before the first look."""
+    role = reader.partition("://")[2].partition("@")[0]
+    await execute(
+        database.url,
+        "CREATE TABLE edited AS SELECT * FROM alembic_version_ledger;"
+        "UPDATE edited SET checksum = repeat('0', 64) WHERE id = 1;"
+        "ALTER TABLE alembic_version_ledger ADD repeated text DEFAULT repeat('0', 64);"
+        f"GRANT SELECT ON edited TO {role}",
+    )
+    async with (
+        engine(access_to(reader), "watch") as made,
+        autocommitting(made).connect() as connection,
+    ):
+        for _ in range(2):
+            assert (await check_on(connection, BUILD)).state == "current"
+        await execute(database.url, change)
+        for _ in range(2):
+            assert (await check_on(connection, BUILD)).state == "diverged"
 
 
 async def test_nothing_was_ever_there(empty_database: Database) -> None:

@@ -8,29 +8,36 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from surefoot.compat.sqlalchemy import await_only
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
 from surefoot.ledger.digest import DIGITS, TELLING
 from surefoot.ledger.table import Ledger, Row, applied, refuse_hidden, was_used
+from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
 
 _DIGEST = f"""encode(sha256(convert_to(
     string_agg(revision || ' ' || left(checksum::text, {DIGITS}), ';' ORDER BY id),
     'UTF8')), 'hex')"""
-# A hash over all rows that only the server computes, in a third of the time: whether anything has
-# changed. To choose those that tell of revisions takes as long as to hash them.
-_HASH = """bit_xor(hashtextextended(checksum::text, hashtextextended(revision::text,
-    hashtextextended(direction::text, hashtextextended(outcome::text, id::bigint)))))"""
 # Without a downgrade all rows are in force, and the last row of each revision need not be found:
 # this statement is planned in a fifth of the time.
 _SHORT = f"""
 SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text,
-    bool_and(direction <> 'downgrade') AND {_DIGEST} = $1, (SELECT {_HASH} FROM {{table}})
+    bool_and(direction <> 'downgrade') AND {_DIGEST} = $1,
+    (SELECT count(*) FROM {{table}}), CAST({{literal}} AS regclass)::bigint,
+    pg_snapshot_xmin(pg_current_snapshot())::xid::text
 FROM {{table}} WHERE outcome IN {TELLING}
 """  # noqa: S608 - constants and the names of our own tables
-_AGAIN = f"""
-SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, {_HASH} FROM {{table}}
-"""  # noqa: S608 - as above
-# In the `info` of a connection: the hash of a ledger that had the expected digest.
+# Whether the same table has as many rows, and the transaction that wrote each row and column had
+# ended at the former look: whoever changes one leaves the id of his own. The content is not read.
+_AGAIN = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::xid FROM {table}
+HAVING count(*) = {count} AND min(tableoid) = {oid} AND max(tableoid) = {oid}
+    AND min(age(xmin)) > age('{since}'::xid)
+    AND (SELECT min(age(xmin)) > age('{since}'::xid) FROM pg_attribute WHERE attrelid = {oid})
+    AND (SELECT json_agg(version_num) FROM {version_table})::text = {heads}
+"""
+# In the `info` of a connection: a look at which the ledger had the expected digest.
 _SEEN = "surefoot_seen"
 # The rows in force, oldest first, and whether their digest is the expected one.
 _LONG = f"""
@@ -50,6 +57,17 @@ FROM in_force
 _EXISTS = """
 SELECT to_regclass(:table) IS NOT NULL, current_schema() IS NULL, current_setting('search_path')
 """
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Both tables at a look: the ids, and the rows and the oid of the ledger."""
+
+    heads: str
+    count: int
+    oid: int
+    # The oldest transaction that was running.
+    since: str
 
 
 @dataclass(frozen=True)
@@ -80,14 +98,14 @@ def glance(
     ledger, rows, has_ledger = Ledger(version_table), None, True
     names = ledger.names
     seen = connection.info.setdefault(_SEEN, {})
-    if (known := seen.get((expected, version_table))) is not None:
-        heads, found = connection.exec_driver_sql(_AGAIN.format(**names)).one()
-        if heads and found == known:
-            return Glance(frozenset(ids(json.loads(heads), version_table)), None, has_ledger)
-    heads, as_expected, found = connection.exec_driver_sql(
-        _SHORT.format(**names), (expected,)
-    ).one()
-    seen[expected, version_table] = found if as_expected else None
+    known: _Look | None = seen.pop((expected, version_table), None)
+    if known is not None and (since := _unchanged(connection, known, names)):
+        seen[expected, version_table] = replace(known, since=since)
+        return Glance(frozenset(ids(json.loads(known.heads), version_table)), None, has_ledger)
+    short = _SHORT.format(**names, literal=literal(names["table"]))
+    heads, as_expected, *look = connection.exec_driver_sql(short, (expected,)).one()
+    if heads and as_expected:
+        seen[expected, version_table] = _Look(heads, *look)
     if not as_expected and ledger.exists(connection):
         heads, as_expected, rows, has_ledger = connection.exec_driver_sql(
             _LONG.format(**names), (expected,)
@@ -96,6 +114,25 @@ def glance(
         return read(connection, version_table)  # which tells an empty table from a hidden one
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
     return Glance(frozenset(ids(json.loads(heads or "[]"), version_table)), recorded, has_ledger)
+
+
+def _unchanged(connection: Connection, known: _Look, names: Mapping[str, str]) -> str:
+    """The oldest transaction that runs now, where both tables are as they were; else empty.
+
+    One message, past SQLAlchemy, which would prepare the statement first.
+    """
+    query = _AGAIN.format(**names, **{**vars(known), "heads": literal(known.heads)})
+    answer = bytearray()
+
+    async def receive(part: bytes) -> None:
+        answer.extend(part)
+
+    driver: Any = connection.connection.driver_connection
+    try:
+        await_only(driver.copy_from_query(query, output=receive))
+    except DATABASE_ERRORS:
+        return ""  # the whole look meets the same, and says it
+    return answer.decode().strip()
 
 
 def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:
