@@ -19,6 +19,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from surefoot.errors import ServerBinariesMissing
@@ -99,8 +100,8 @@ def binaries_for_data(
 
 def _server_folders(pg_bindir: Path | None) -> Iterator[Path]:
     if pg_bindir is None:
-        folders = [*_wheels(), *_installed()]
-        yield from (each for each in folders if not _missing_programs(each))
+        # One after the other: the first ones are found without a process.
+        yield from (e for e in chain(_wheels(), _installed()) if not _missing_programs(e))
         return
     missing = _missing_programs(pg_bindir)
     if missing:
