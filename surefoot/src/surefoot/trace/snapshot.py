@@ -91,8 +91,9 @@ SELECT json_build_object(
             CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END,
             relforcerowsecurity, relreplident,
             CASE WHEN relkind NOT IN ('i', 'I') THEN {_RIGHTS} END,
-            (SELECT json_build_array(seqmax, seqmin, seqincrement, seqcycle) FROM pg_sequence
-             WHERE seqrelid = r.oid),
+            CASE relkind WHEN 'S' THEN (
+                SELECT json_build_array(seqmax, seqmin, seqincrement, seqcycle) FROM pg_sequence
+                WHERE seqrelid = r.oid) END,
             CASE relkind WHEN 'S' THEN (SELECT refobjid::bigint FROM pg_depend WHERE objid = r.oid
                 AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
                 AND deptype IN ('a', 'i') LIMIT 1) END,
