@@ -16,7 +16,6 @@ from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
 from surefoot.rules.registry import RULES
 from surefoot.trace.session import TracedSession
-from surefoot.trace.snapshot import take
 
 # A revision each, in one chain.
 HARMLESS = (
@@ -230,7 +229,8 @@ async def test_what_was_not_written_has_its_names_of_now(databases: Databases) -
     for statement in RENAMING:
         await connection.execute(statement)
         found = await session.snapshot(found)
-        assert replace(found, activity={}) == replace(await take(connection), activity={})
+        whole = await TracedSession(connection).snapshot()
+        assert replace(found, activity={}) == replace(whole, activity={})
         types += [c.type for c in found.columns.values() if c.name == "kind"]
     assert [*dict.fromkeys(types)] == ["kind", "public.kind", "sort"]
     await connection.close()
