@@ -136,7 +136,8 @@ def options(m: MetaData, **named: Any) -> dict[str, Any]:
     if metadata_version("sqlalchemy") >= "2.1":
         return {"postgresql_with": named}
     listed = ", ".join(f"{name} = {value}" for name, value in named.items())
-    ddl(m, f"ALTER TABLE things SET ({listed})")
+    table = f"{m.schema}.things" if m.schema else "things"
+    ddl(m, f"ALTER TABLE {table} SET ({listed})")
     return {}
 
 
