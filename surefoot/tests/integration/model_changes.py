@@ -249,6 +249,17 @@ def serial_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def key_widened(m: MetaData, new: bool) -> None:
+    """With columns that refer to it: of its own table, a key, one that is wide already."""
+    kind = BigInteger if new else Integer
+    up: Column[int] = Column("up", ForeignKey("numbered.id"), index=True)
+    Table("numbered", m, Column("id", kind, Identity(), primary_key=True), up)
+    Table("parts", m, Column("id", ForeignKey("numbered.id"), primary_key=True))
+    things(m, Column("number", BigInteger, ForeignKey("numbered.id"), unique=True))
+    Table("serial", m, Column("id", kind, primary_key=True), Column("part_id", kind))
+
+
+@change
 def type_widened(m: MetaData, new: bool) -> None:
     things(m, Column("size", BigInteger if new else Integer, server_default=text("7")))
 

@@ -96,7 +96,7 @@ async def test_the_locks_and_the_downgrade_are_measured(
 async def test_each_table_that_a_wider_key_locks_is_named(
     project: Project, scratch: AsyncEngine
 ) -> None:
-    """Also the one that refers to it."""
+    """Also the one that refers to it, where a comment prevents that the columns are swapped."""
 
     def models(kind: type[Integer]) -> MetaData:
         metadata = new_metadata()
@@ -106,6 +106,7 @@ async def test_each_table_that_a_wider_key_locks_is_named(
             Column("id", BigInteger, primary_key=True),
             Column("job_id", kind, ForeignKey("jobs.id"), index=True),
         )  # fmt: skip
+        ddl(metadata, "COMMENT ON CONSTRAINT fk_results_job_id_jobs ON results IS 'of a job'")
         return metadata
 
     begin = await project.revise(models(Integer), "Begin")

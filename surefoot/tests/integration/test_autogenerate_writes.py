@@ -1312,37 +1312,6 @@ async def test_a_dropped_table_is_asked_about_twice(
 
 
 @pytest.mark.slow
-async def test_a_wider_key_tells_its_online_steps(project: Project) -> None:
-    """With the columns that refer to it; a table that is changed plainly needs none."""
-
-    def models(kind: Any) -> MetaData:
-        metadata = new_metadata()
-        Table("jobs", metadata, Column("id", kind, primary_key=True))
-        Table(
-            "results", metadata,
-            Column("id", BigInteger, primary_key=True), Column("job_id", ForeignKey("jobs.id")),
-        )  # fmt: skip
-        return metadata
-
-    await project.create(models(Integer))
-    await project.revise(models(BigInteger), "Widen the key")
-    source = " ".join(project.text().split())
-    assert "cannot be done without a rewrite of the table" in source
-    assert "1. Add jobs.id_new, and keep it in step with id by op.keep_in_step" in source
-    assert "Do the same with results.job_id." in source
-    await project.upgrade()
-    await project.check(models(BigInteger))
-    await project.downgrade()
-    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-    for path in project.versions.glob("*.py"):
-        path.unlink()
-    await project.create(models(Integer))
-    project.config.cmd_opts = Namespace(x=["style=plain"])
-    await project.revise(models(BigInteger), "Widen the key")
-    assert "a trigger" not in project.text()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("declared", [False, True])
 async def test_an_extension_that_the_models_need_is_created_first(
     project: Project, declared: bool

@@ -49,6 +49,7 @@ _REASONS = {
     "cannot be added NOT VALID; the new table is empty, so the lock is short",
 }
 COVERED = "The running release reads and writes"
+EXCHANGED = "holds for all rows, and takes the place of"
 MISSING = "would be missing between two transactions"
 # The sentence about the form of some tables.
 _PLAIN = re.compile(r"Plain form of (.+?): (.+?)\. ")
@@ -78,6 +79,8 @@ def allowances(findings: Iterable[Finding], source: str) -> list[str]:
     reasons |= {rule: f"the models declare {_lower(RULES[rule].title)}" for rule in _DESIGN}
     if COVERED in text:
         reasons["avoid-renaming"] = "the rename was declared; the former name is a view"
+    if EXCHANGED in text:
+        reasons["avoid-dropping-a-check"] = "another one, which is validated, takes its place"
     if MISSING in text:
         reasons |= dict.fromkeys(_TOGETHER, f"dropped and created again, objects {MISSING}")
     said = [comment(", ".join(short), why)] if short else []

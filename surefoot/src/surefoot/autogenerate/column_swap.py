@@ -1,8 +1,12 @@
 """Changes the type of a column through a second column, which is filled and then swapped in.
 
-Its indexes, checks and unique constraints are built on the second one under temporary names, and
-renamed when the columns are swapped. Views, foreign keys, generated columns, triggers and functions
-refer to the old column itself, and prevent a swap. A type that keeps all values needs none.
+Its indexes, checks and keys are built on the second one under temporary names, and renamed when
+the columns are swapped. Views, generated columns, triggers and functions refer to the old column
+itself, and prevent a swap. A type that keeps all values needs none.
+
+A trigger keeps the columns in step where the type is a wider number. Then a foreign key gets a
+second one between the second columns, which replaces it before the first of them is swapped: each
+revision locks the tables of one foreign key at most.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,100 +14,34 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
+from surefoot.autogenerate.allowances import EXCHANGED
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison, changed
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.drafts import Draft, exchanged
+from surefoot.autogenerate.identities import numbers_missing
 from surefoot.autogenerate.indexes import attached, built, index_of_key
-from surefoot.autogenerate.naming import has_temporary_name, temporary_name
-from surefoot.autogenerate.object_operations import create, index_call, step
+from surefoot.autogenerate.naming import temporary_name
+from surefoot.autogenerate.object_operations import create, drop, step
 from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import Call, sql
-from surefoot.autogenerate.table_operations import add_column, column_step, drop_column
-from surefoot.catalog import Key, SchemaObject
-from surefoot.catalog.definitions import whole_name
+from surefoot.autogenerate.swappable import (
+    enum_columns,
+    foreign_keys,
+    is_in_step,
+    referring_keys,
+    users,
+)
+from surefoot.autogenerate.table_operations import (
+    add_column,
+    column_step,
+    drop_column,
+    own_sequence,
+)
+from surefoot.catalog import Key, SchemaObject, alterations, kinds
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
-from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.quoting import quoted
-
-
-def is_swappable(comparison: Comparison, key: Key) -> bool:
-    before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
-    return not needs_no_rewrite(before.type, after.type) and _can_be_swapped(comparison, key)
-
-
-def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
-    """Whether the columns of an enum can be swapped for columns of a new type.
-
-    They must belong to one table: the swap would lock two at once.
-    """
-    columns = enum_columns(comparison, key)
-    standing = comparison.users_of(key) - set(columns)
-    on_columns = {user for column in columns for user in comparison.users_of(column)}
-    free = not any(
-        Key(kind, temporary_name(key.name)) in catalog.objects
-        for kind in ("enum", "type", "domain", "table", "view")
-        for catalog in (comparison.database, comparison.models)
-    )
-    return (
-        free
-        and has_temporary_name(key.name)
-        and bool(columns)
-        and len({column.table for column in columns.values()}) == 1
-        and not comparison.models.objects[key].comment
-        and not comparison.database.objects[key].comment
-        and standing <= on_columns
-        and all(
-            column in comparison.models.objects
-            and not changed(comparison, column)
-            and _can_be_swapped(comparison, column)
-            for column in columns
-        )
-    )
-
-
-def enum_columns(comparison: Comparison, enum: Key) -> dict[Key, Column]:
-    """The columns of an enum type, or of arrays of it; one that is inherited changes along."""
-    return {
-        column: found
-        for column, found in comparison.database.each(Column)
-        if enum in comparison.database.needs(column)
-        and whole_name(found.type.removesuffix("[]")) == enum.name
-        and not comparison.is_inherited(column)
-    }
-
-
-def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
-    before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
-    there = Key("column", temporary_name(key.name))
-    free = there not in comparison.database.objects and there not in comparison.models.objects
-    plain = not any(each.generated or each.identity for each in (before, after))
-    return (
-        free
-        and plain
-        and not comparison.at_once
-        and comparison.is_in_use(after.table)
-        and has_temporary_name(after.name)
-        and all(_can_be_copied(comparison, user) for user in comparison.users_of(key))
-    )
-
-
-def _can_be_copied(comparison: Comparison, user: Key) -> bool:
-    """Whether a dependent object does not change, and can be created on a second column."""
-    item = comparison.temporary.objects.get(user)
-    known = user in comparison.database.objects and user in comparison.models.objects
-    if item is None or not known or changed(comparison, user) or item.comment:
-        return False
-    if not has_temporary_name(item.name):
-        return False
-    if isinstance(item, Index):
-        return index_call(item) is not None
-    if not isinstance(item, Constraint) or comparison.users_of(user):
-        return False
-    if item.type == "check":
-        return item.validated
-    return item.type == "unique" and index_of_key(item) is not None
 
 
 def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
@@ -116,6 +54,7 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     columns = [*enum_columns(comparison, key)] if is_enum else [key]
     said = "its new values" if is_enum else comparison.models.one(Column, key).type
     title = f"Give {key.name} {said}" if is_enum else f"Make {key.name} {said}"
+    stopped: list[Change] = []
     renamed: list[Change] = []
     lacking: list[str] = []
     if is_enum:
@@ -125,11 +64,20 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         yield made.at(Turn.MAIN, "", f"Add {new}")
         gone = step(Stage.TYPES, key, before, None, "drop")
         renamed = [gone, Rename("type", "", new, key.name).change()]
+    elif is_in_step(comparison, key):
+        stopped = [_kept_in_step(key).reverse(), *_numbers_moved(key, comparison)]
     drafts = [_draft(column, lacking, comparison) for column in columns]
     for column, draft in zip(columns, drafts, strict=True):
         yield from _made_beside(column, draft, comparison, title[:1].lower() + title[1:])
+    for user in () if is_enum else foreign_keys(comparison, key):
+        # Once, by the column that is referred to, where both are swapped.
+        ends = [each for each in comparison.diff.beside if each in comparison.database.needs(user)]
+        if ends[0] == key:
+            fills = [_draft(each, (), comparison) for each in ends]
+            yield from _referring_beside(user, fills, comparison)
     steps = [
         *(_refusal(column, there=True) for column in columns),
+        *stopped,
         *(each for column in columns for each in _swapped(column, comparison)),
         *renamed,
         *(each for column in columns for each in _default(column, comparison)),
@@ -143,8 +91,16 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     there = ", ".join(temporary_name(each.name) for each in columns)
     about = (
         f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
-        "value there. Afterwards the new columns have the names of the old ones: at the same "
-        "moment, replace the release that writes both with one that has the new models."
+        "value there. Afterwards the new columns have the names of the old ones: "
+    )
+    if stopped:
+        about += "the running release goes on, and so does one that has the new models. "
+        if stopped[1:]:
+            about += numbers_missing(key)
+        yield change.at(Turn.COLUMNS, f"{comparison.diff.beside.index(key):03}", title, about)
+        return
+    about += (
+        "at the same moment, replace the release that writes both with one that has the new models."
     )
     yield change.at(Turn.COLUMNS, columns[0].name, title, about)
 
@@ -160,20 +116,27 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
     """The new column with its indexes and constraints, under temporary names."""
     there = temporary_name(key.name)
     column = comparison.temporary.one(Column, Key("column", there))
-    empty = replace(column, not_null=False, default=None)
+    empty = replace(column, not_null=False, default=None, identity=None)
     made = [*add_column(empty, comparison.temporary), *_rights(key, empty, comparison)]
     add = Change(Stage.TABLES, made, [drop_column(column)], "begin", Key("column", there))
-    about = (
-        f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
-        f"revision: deploy a release that writes both {key.name} and {there}, then fill the "
-        "existing rows."
-    )
+    about = f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. "
+    writes = ""
+    if is_in_step(comparison, key):
+        kept = _kept_in_step(key)
+        add.ops, add.undo = [*add.ops, *kept.ops], [*kept.undo, *add.undo]
+        writes = f"A trigger writes {there} as a release writes {key.name}: no release has to "
+        writes += "change. "
+        about += f"{writes}After this revision, fill the existing rows."
+    else:
+        about += f"After this revision: deploy a release that writes both {key.name} and {there}, "
+        about += "then fill the existing rows."
     add.fills = [draft]
     yield add.at(Turn.MAIN, about=about)
-    for user in sorted(comparison.users_of(key)):
+    referring = foreign_keys(comparison, key)
+    for user in (each for each in users(comparison, key) if each not in referring):
         yield from _user_beside(user, comparison.temporary.objects[user])
     if column.not_null:
-        yield from forbid_null(Key("column", there), comparison, draft)
+        yield from forbid_null(Key("column", there), comparison, draft, writes)
 
 
 def _rights(key: Key, column: Column, comparison: Comparison) -> Iterator[MigrateOperation]:
@@ -184,15 +147,76 @@ def _rights(key: Key, column: Column, comparison: Comparison) -> Iterator[Migrat
 
 def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
     assert isinstance(item, Constraint | Index)
-    name, table = temporary_name(item.name), item.table
     if isinstance(item, Constraint) and item.type == "check":
-        check = replace(item, name=name)
-        loose = replace(check, validated=False)
-        yield step(Stage.CREATE, user, None, loose, "copy").at(Turn.MAIN, "", f"Add {name}")
-        proof = step(Stage.STATE, user, loose, check, "validate")
-        yield proof.at(Turn.VALIDATE, name, f"Validate {name}", PROVEN)
+        yield from _promised_beside(user, item, Turn.MAIN)
         return
-    yield built(user, _index_beside(item), f"Build {name} on {table}")
+    yield built(user, _index_beside(item), f"Build {temporary_name(item.name)} on {item.table}")
+
+
+def _promised_beside(
+    user: Key, item: Constraint, turn: Turn, fills: Sequence[Draft] = ()
+) -> Iterator[Change]:
+    """A check or a foreign key for new rows, and then for the existing ones."""
+    name = temporary_name(item.name)
+    after = replace(item, name=name)
+    loose = replace(after, validated=False)
+    promise = step(Stage.CREATE, user, None, loose, "copy").at(turn, "", f"Add {name}")
+    promise.fills = fills
+    yield promise
+    proof = step(Stage.STATE, user, loose, after, "validate")
+    yield proof.at(Turn.VALIDATE, name, f"Validate {name}", PROVEN)
+
+
+def _referring_beside(
+    user: Key, fills: Sequence[Draft], comparison: Comparison
+) -> Iterator[Change]:
+    """A foreign key between the second columns, and its exchange for the one of the first."""
+    item = comparison.temporary.one(Constraint, user)
+    yield from _promised_beside(user, item, Turn.KEYS, fills)
+    found, there = comparison.database.one(Constraint, user), temporary_name(item.name)
+    away = Change(Stage.TABLES, [drop(user, found)], create(user, found))
+    called = Rename("constraint", item.table, there, item.name).change()
+    do, undo = [*away.ops, *called.ops], [*called.undo, *away.undo]
+    change = Change(Stage.TABLES, do, undo, "exchange", user)
+    about = f"{there} {EXCHANGED} {item.name}."
+    yield change.at(Turn.CONTRACT, "", f"Exchange {item.name} of {item.table}", about)
+
+
+def _kept_in_step(key: Key) -> Change:
+    table, _, name = key.name.rpartition(".")
+    do, undo = (
+        Call(each, table, name, temporary_name(name))
+        for each in ("keep_in_step", "stop_keeping_in_step")
+    )
+    return Change(Stage.TABLES, [do], [undo])
+
+
+def _continued(column: Column, other: Column) -> str:
+    """Lets the numbers of an identity continue those of another one, which may be used up."""
+    own, its = own_sequence(column), own_sequence(other)
+    return (
+        f"SELECT setval({own}, coalesce(n, nextval({its})), n IS NOT NULL) "  # noqa: S608 - names of a catalog, quoted
+        f"FROM pg_sequence_last_value({its}::regclass) AS n"
+    )
+
+
+def _numbers_moved(key: Key, comparison: Comparison) -> Iterator[Change]:
+    """The sequence of a column becomes that of the second one, or numbers it from there on."""
+    found, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
+    there = temporary_name(key.name)
+    for need in sorted(comparison.database.needs(key)):
+        owned = comparison.database.find(kinds.Sequence, need)
+        if owned is not None and owned.owned_by == key.name:
+            to, back = (
+                alterations.own(replace(owned, owned_by=name)) for name in (there, key.name)
+            )
+            yield Change(Stage.TABLES, [sql(to)], [sql(back)])
+    if found.identity is not None:
+        new = replace(after, name=temporary_name(found.name))
+        bare, old = replace(new, identity=None), found
+        do = [alterations.identity(bare, new), _continued(new, old)]
+        undo = [_continued(old, new), alterations.identity(new, bare)]
+        yield Change(Stage.TABLES, [*map(sql, do)], [*map(sql, undo)])
 
 
 def _index_beside(item: Constraint | Index) -> Index:
@@ -217,18 +241,25 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
     """The old column goes, and the new one takes its name and those of its dependents."""
     found = comparison.database.one(Column, key)
     table, name = found.table, found.name
-    there, users = temporary_name(name), sorted(comparison.users_of(key))
-    was = {user: comparison.database.objects[user] for user in users}
+    there, referring = temporary_name(name), foreign_keys(comparison, key)
+    copied = [each for each in users(comparison, key) if each not in referring]
+    to_key = [each for each in referring if key not in referring_keys(comparison, each)]
+    was = {user: comparison.database.objects[user] for user in copied}
     # Dropping the column drops its dependents.
-    again = [each for user in reversed(users) for each in create(user, was[user])]
+    again = [each for user in reversed(copied) for each in create(user, was[user])]
     made = [*add_column(found, comparison.database), *_rights(key, found, comparison)]
+    # The way back makes an index of the key, and the foreign keys to it once more.
+    there_again = [(each, comparison.temporary.objects[each]) for each in to_key]
+    back = [each for user, item in there_again for each in create(user, item)]
+    yield Change(Stage.TABLES, [], back)
     yield Change(Stage.TABLES, [drop_column(found)], [*made, *again])
     yield Rename("column", table, there, name).change()
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         names = (not_null_name(table, each) for each in (there, name))
         yield Rename("constraint", table, *names).change()
-    for user in users:
+    for user in copied:
         yield _named_again(user, was[user], comparison.models.objects[user])
+    yield Change(Stage.TABLES, [], [drop(user, item) for user, item in there_again])
 
 
 def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> Change:

@@ -9,15 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
-from surefoot.autogenerate.column_code import HIGHEST
-from surefoot.autogenerate.column_swap import is_swappable, swap
-from surefoot.autogenerate.comparison import Comparison, changed
+from surefoot.autogenerate.column_swap import swap
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.identities import identity
-from surefoot.autogenerate.naming import temporary_name
-from surefoot.autogenerate.object_operations import referring_columns, refers_to
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.table_operations import (
     add_column,
@@ -25,7 +22,7 @@ from surefoot.autogenerate.table_operations import (
     drop_column,
 )
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Constraint
+from surefoot.catalog.kinds import Column
 from surefoot.catalog.model import key_of
 from surefoot.catalog.tables import with_settings
 from surefoot.catalog.widening import needs_no_rewrite
@@ -141,7 +138,7 @@ def _remarked(comparison: Comparison, key: Key) -> Iterator[Change]:
 
 def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
     """The changes of a column that differs, from one state to the next; NOT NULL comes last."""
-    if "type" in changed(comparison, key) and is_swappable(comparison, key):
+    if key in comparison.diff.beside:
         yield from swap(key, comparison)
         return
     if key in comparison.diff.freed_columns:
@@ -188,34 +185,7 @@ def _retyped(change: Change, comparison: Comparison, key: Key) -> Change:
     """The change of a type; its text warns of a rewrite."""
     found, expected = comparison.pair(key)
     kept = not comparison.is_online(found.table) or needs_no_rewrite(found.type, expected.type)
-    return change.at(Turn.MAIN, about="" if kept else f"{REWRITE}{_key_by_hand(comparison, key)}")
-
-
-def _key_by_hand(comparison: Comparison, key: Key) -> str:
-    """The online steps for a wider number in a primary key, which a person has to write."""
-    column = comparison.database.one(Column, key)
-    found = map(comparison.database.objects.get, comparison.database.users_of(key))
-    users = [each for each in found if isinstance(each, Constraint)]
-    keys = [each for each in users if each.type == "primary key" and each.table == column.table]
-    if column.type not in HIGHEST or not keys:
-        return ""
-    referring = sorted(
-        f"{each.table}.{name}"
-        for each in users
-        if refers_to(each) == column.table
-        for name in referring_columns(each) or ()
-    )
-    also = f" Do the same with {', '.join(referring)}." if referring else ""
-    there = temporary_name(key.name)
-    return (
-        f" Otherwise delete the new revisions, and write these by hand: 1. Add {there}, and keep "
-        f"it in step with {column.name} by op.keep_in_step.{also} 2. Backfill in batches. 3. Build "
-        f"a unique index on {there} concurrently, and forbid null in it by a validated check. 4. "
-        "In one transaction with a lock timeout: op.stop_keeping_in_step, drop the foreign keys "
-        "and the primary key, swap the names of the columns, make the primary key from the index, "
-        "give the new column the sequence, and add the foreign keys NOT VALID. 5. Validate them. "
-        "6. Drop the old columns."
-    )
+    return change.at(Turn.MAIN, about="" if kept else REWRITE)
 
 
 def fills_rows(column: Column) -> bool:

@@ -48,6 +48,8 @@ class ObjectDiff:
     replaced: set[Key] = field(default_factory=set)
     # The same, where new columns are filled and swapped in.
     swapped: set[Key] = field(default_factory=set)
+    # Columns of another type that are swapped for new ones, each after those that it refers to.
+    beside: list[Key] = field(default_factory=list)
     # Columns of another type or collation.
     retyped: set[Key] = field(default_factory=set)
     # What is created again, replaced or retyped: objects that depend on it go first.

@@ -77,10 +77,13 @@ def _key(change: Change, constraint: Constraint, comparison: Comparison) -> Iter
 NOT_NULL_NOT_VALID = 18
 
 
-def forbid_null(key: Key, comparison: Comparison, fills: Draft | None = None) -> Iterator[Change]:
+def forbid_null(
+    key: Key, comparison: Comparison, fills: Draft | None = None, kept: str = ""
+) -> Iterator[Change]:
     """NOT NULL added NOT VALID and validated; older servers set it from a validated check.
 
-    `fills` is the draft of the backfill before it, where the value of a row is known.
+    `fills` is the draft of the backfill before it, where the value of a row is known; `kept` says
+    who writes new rows, where no release has to.
     """
     table, _, column = key.name.rpartition(".")
     do, undo = (Call("alter_column", table, column, nullable=Code(n)) for n in (False, True))
@@ -104,6 +107,8 @@ def forbid_null(key: Key, comparison: Comparison, fills: Draft | None = None) ->
     if key in comparison.database.objects:
         writes = f"never writes null to {key.name}"
     about = f"Before this runs: deploy a release that {writes}, then fill the existing rows."
+    if kept:
+        about = f"{kept}Before this runs: fill the existing rows."
     if itself:
         about += (
             f" This needs PostgreSQL {NOT_NULL_NOT_VALID}, the version of the database that the "

@@ -6,10 +6,11 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.column_swap import enum_columns, swap
+from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import object_changes, with_diff
 from surefoot.autogenerate.rendering import Call, Note
+from surefoot.autogenerate.swappable import enum_columns
 from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Enum

@@ -47,16 +47,20 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
         own = own_sequence(after)
         return [*default, altered, ContinueSequence(own, again, quoted(table), quoted(name))]
 
-    if _followed(before, after) != after.identity:
+    if followed(before, after) != after.identity:
         narrows = before.identity is not None and (
             HIGHEST.get(after.type, 0) < HIGHEST.get(before.type, 0)
         )
         stage = Stage.TYPES if narrows or after.identity is None else Stage.TABLES
         change = Change(stage, to(after, before), to(before, after), "identity", key)
         if known is not None:
-            told = f"numbers of {key.name} {MISSING}"
-            change.at(Turn.MAIN, about=f"One transaction locks the table and its sequence: {told}.")
+            change.at(Turn.MAIN, about=numbers_missing(key))
         yield from numbered(change)
+
+
+def numbers_missing(key: Key) -> str:
+    told = f"numbers of {key.name} {MISSING}"
+    return f"One transaction locks the table and its sequence: {told}."
 
 
 def _exchanged(
@@ -79,7 +83,7 @@ def _exchanged(
     return [*map(sql, steps), *default, sql(alterations.own(sequence))]
 
 
-def _followed(before: Column, after: Column) -> str | None:
+def followed(before: Column, after: Column) -> str | None:
     """The identity after a change of the type: a bound of the old type becomes one of the new."""
     old, new = HIGHEST.get(before.type), HIGHEST.get(after.type)
     if before.identity is None or old is None or new is None:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import UNNAMED, Change, Stage
-from surefoot.autogenerate.column_swap import enum_columns
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import tables_of
 from surefoot.autogenerate.object_operations import refers_to
+from surefoot.autogenerate.swappable import enum_columns
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject
 from surefoot.catalog.widening import needs_no_rewrite

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
-from surefoot.autogenerate.column_swap import is_swappable_enum
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.domains import by_hand
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
+from surefoot.autogenerate.swappable import is_swappable_enum, swappable
 from surefoot.autogenerate.table_operations import serials
 from surefoot.catalog import Catalog, Key, statements
 from surefoot.catalog.changes import in_place
@@ -64,10 +64,11 @@ def with_diff(comparison: Comparison) -> Comparison:
             else:
                 diff.recreated.add(key)
             if is_replaced(comparison.followed, comparison.models, key):
-                swappable = is_swappable_enum(comparison, key)
-                (diff.swapped if swappable else diff.replaced).add(key)
+                is_swapped = is_swappable_enum(comparison, key)
+                (diff.swapped if is_swapped else diff.replaced).add(key)
                 diff.in_place -= diff.swapped
     _spread(comparison, diff)
+    diff.beside = swappable(comparison, diff.retyped)
     again = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
     again |= diff.recreated_columns | diff.freed_columns
     diff.moved = again | diff.replaced | diff.retyped

@@ -4,16 +4,20 @@ The revision drops an object that the release may read, refuses a row that it ma
 read null where it never did. In doubt the phase is `contract`, which a person has to review.
 """
 
+import re
 from collections.abc import Iterable
 
 from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import referring_columns
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
+from surefoot.autogenerate.swappable import is_in_step
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Constraint, Index, Table
+from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.catalog.widening import is_widening
 
+_TYPE = re.compile(r"(?:AS (\w+)| MAXVALUE \d+)")
 BEFORE = "Before this runs:"
 # The running release is without an object that is dropped.
 _USED = ("table", *VIEWS, *ROUTINES, "trigger")
@@ -62,8 +66,17 @@ def _narrows(change: Change, comparison: Comparison) -> bool:
         # A parent that is left has fewer rows.
         left = {*(before.inherits or ())} - {*(after.inherits or ())}
         return bool(left) or before.row_security != after.row_security
+    if action == "change" and isinstance(before, Sequence) and isinstance(after, Sequence):
+        return not _only_widens(before.definition, after.definition)
     is_lost = action in ("drop", "rename", "replace")
-    return is_lost or (action == "change" and kind in ("sequence", "trigger"))
+    return is_lost or (action == "change" and kind == "trigger")
+
+
+def _only_widens(before: str, after: str) -> bool:
+    """Whether a sequence gets a wider type with its bound, and nothing else."""
+    old, new = (_TYPE.findall(each) for each in (before, after))
+    rest = [_TYPE.sub("", each) for each in (before, after)]
+    return rest[0] == rest[1] and is_widening(old[0][0], new[0][0])
 
 
 def _column_narrows(action: str, key: Key, comparison: Comparison) -> bool:
@@ -81,6 +94,10 @@ def _column_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         case "identity":
             bare = old is not None and old.default is not None
             return bare or new is None or (new.identity or "ALWAYS").startswith("ALWAYS")
+    if action == "promised":
+        # A trigger writes the second column.
+        beside = [each for each in comparison.diff.beside if is_in_step(comparison, each)]
+        return key.name not in [temporary_name(each.name) for each in beside]
     return action in _FORBIDS
 
 
@@ -98,6 +115,9 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         return refuses
     if action == "attach":
         return before is not None
+    if action == "build" and before == after:
+        # On a second column: the first one has refused these rows already.
+        return False
     if action not in _BINDS or not refuses:
         return False
     columns = {each for each in comparison.models.needs(key) if each.kind == "column"}

@@ -1,0 +1,181 @@
+"""Which columns can be swapped for a second one of another type; `column_swap` does it.
+
+All objects that need the column must be such that a second one can exist beside them.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import TypeGuard
+
+from surefoot.autogenerate.column_code import HIGHEST
+from surefoot.autogenerate.comparison import Comparison, changed
+from surefoot.autogenerate.identities import followed
+from surefoot.autogenerate.indexes import index_of_key
+from surefoot.autogenerate.naming import has_temporary_name, temporary_name
+from surefoot.autogenerate.object_operations import index_call, referring_columns
+from surefoot.catalog import Key, SchemaObject
+from surefoot.catalog.definitions import whole_name
+from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
+from surefoot.catalog.order import in_order
+from surefoot.catalog.widening import is_widening, needs_no_rewrite
+
+
+def swappable(comparison: Comparison, retyped: Collection[Key]) -> list[Key]:
+    """The columns that can be swapped for one of another type, each after those it refers to."""
+    found, before = {key for key in retyped if _is_rewritten(comparison, key)}, -1
+    while before != len(found):
+        before = len(found)
+        found = {key for key in found if _can_be_swapped(comparison, key, found)}
+    uses = {key: frozenset(_referred(comparison, key)) for key in found}
+    return in_order(found, uses)
+
+
+def _is_rewritten(comparison: Comparison, key: Key) -> bool:
+    before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
+    return not (comparison.is_inherited(key) or needs_no_rewrite(before.type, after.type))
+
+
+def is_in_step(comparison: Comparison, key: Key) -> bool:
+    """Whether a trigger can keep both columns in step: each value of either fits the other.
+
+    A trigger does not concern the rows of tables that inherit from its own.
+    """
+    before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
+    tables = (each.name for each, _ in comparison.database.each(Table))
+    is_parent = any(before.table in comparison.database.parents(each) for each in tables)
+    return before.type in HIGHEST and is_widening(before.type, after.type) and not is_parent
+
+
+def users(comparison: Comparison, key: Key) -> list[Key]:
+    """The objects that need a column; a sequence that it owns moves along."""
+    found = comparison.users_of(key) - {key}
+    return sorted(each for each in found if not owns(comparison, key, each))
+
+
+def owns(comparison: Comparison, key: Key, sequence: Key) -> bool:
+    sides = comparison.database, comparison.models
+    found = [side.find(Sequence, sequence) for side in sides]
+    return all(each is not None and each.owned_by == key.name for each in found)
+
+
+def is_foreign_key(item: SchemaObject | None) -> TypeGuard[Constraint]:
+    return isinstance(item, Constraint) and item.type == "foreign key"
+
+
+def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
+    """Whether the columns of an enum can be swapped for columns of a new type.
+
+    They must belong to one table: the swap would lock two at once.
+    """
+    columns = enum_columns(comparison, key)
+    standing = comparison.users_of(key) - set(columns)
+    on_columns = {user for column in columns for user in comparison.users_of(column)}
+    free = not any(
+        Key(kind, temporary_name(key.name)) in catalog.objects
+        for kind in ("enum", "type", "domain", "table", "view")
+        for catalog in (comparison.database, comparison.models)
+    )
+    return (
+        free
+        and has_temporary_name(key.name)
+        and bool(columns)
+        and len({column.table for column in columns.values()}) == 1
+        and not comparison.models.objects[key].comment
+        and not comparison.database.objects[key].comment
+        and standing <= on_columns
+        and all(
+            column in comparison.models.objects
+            and not changed(comparison, column)
+            and _can_be_swapped(comparison, column)
+            for column in columns
+        )
+    )
+
+
+def enum_columns(comparison: Comparison, enum: Key) -> dict[Key, Column]:
+    """The columns of an enum type, or of arrays of it; one that is inherited changes along."""
+    return {
+        column: found
+        for column, found in comparison.database.each(Column)
+        if enum in comparison.database.needs(column)
+        and whole_name(found.type.removesuffix("[]")) == enum.name
+        and not comparison.is_inherited(column)
+    }
+
+
+def _can_be_swapped(comparison: Comparison, key: Key, along: Collection[Key] = frozenset()) -> bool:
+    """Whether a column can be swapped; `along` are the others that are."""
+    before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
+    there = Key("column", temporary_name(key.name))
+    free = there not in comparison.database.objects and there not in comparison.models.objects
+    plain = not any(each.generated for each in (before, after))
+    # The numbers of an identity move along.
+    plain &= followed(before, after) == after.identity
+    return (
+        free
+        and plain
+        and (after.identity is None or is_in_step(comparison, key))
+        and not comparison.at_once
+        and comparison.is_in_use(after.table)
+        and has_temporary_name(after.name)
+        and all(_can_be_copied(comparison, user, key, along) for user in users(comparison, key))
+    )
+
+
+def _can_be_copied(comparison: Comparison, user: Key, key: Key, along: Collection[Key]) -> bool:
+    """Whether a dependent object does not change, and can be created on a second column."""
+    item = comparison.temporary.objects.get(user)
+    known = user in comparison.database.objects and user in comparison.models.objects
+    if item is None or not known or changed(comparison, user) or item.comment:
+        return False
+    if not has_temporary_name(item.name):
+        return False
+    if is_foreign_key(item):
+        return item.validated and _can_refer_again(comparison, user, along)
+    others = {*_columns(comparison, user)} - {key}
+    if others & {*along}:
+        return False
+    if isinstance(item, Index):
+        return index_call(item) is not None
+    if not isinstance(item, Constraint):
+        return False
+    if item.type == "check":
+        return item.validated
+    of_key = item.type == "primary key" and key in along and not others
+    is_kept = item.type == "unique" or (of_key and is_in_step(comparison, key))
+    return is_kept and index_of_key(item) is not None
+
+
+def _can_refer_again(comparison: Comparison, key: Key, along: Collection[Key]) -> bool:
+    """Whether a foreign key can exist twice; its columns that change are kept in step."""
+    ends = _columns(comparison, key)
+    return len(ends) == 2 and all(
+        comparison.is_in_use(comparison.table_of(each) or "")
+        and ("type" not in changed(comparison, each) or each in along)
+        and (each not in along or is_in_step(comparison, each))
+        for each in ends
+    )
+
+
+def _columns(comparison: Comparison, key: Key) -> list[Key]:
+    """The columns that an object needs, those of a foreign key at both ends."""
+    return sorted(each for each in comparison.database.needs(key) if each.kind == "column")
+
+
+def foreign_keys(comparison: Comparison, key: Key) -> list[Key]:
+    """The foreign keys from a column or to it."""
+    found = comparison.database.objects
+    return [each for each in users(comparison, key) if is_foreign_key(found.get(each))]
+
+
+def referring_keys(comparison: Comparison, foreign_key: Key) -> set[Key]:
+    """The columns of a foreign key at its own end."""
+    item = comparison.database.one(Constraint, foreign_key)
+    return {Key("column", f"{item.table}.{each}") for each in referring_columns(item) or ()}
+
+
+def _referred(comparison: Comparison, key: Key) -> Iterator[Key]:
+    """The columns that the foreign keys of a column refer to."""
+    for user in foreign_keys(comparison, key):
+        own = referring_keys(comparison, user)
+        if key in own:
+            yield from {*_columns(comparison, user)} - own

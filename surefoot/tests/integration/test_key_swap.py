@@ -1,0 +1,191 @@
+"""A wider number in a key, and in the columns that refer to it, while releases write."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Identity,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from harness.generation import Project, ddl, new_metadata, on_empty
+from surefoot.chain.revisions import read_revisions
+from surefoot.errors import UpgradeFailed
+
+
+@pytest.fixture
+async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
+    """A folder without a revision, on an empty database."""
+    return await on_empty(tmp_path, connection)
+
+
+def alone(kind: Any, *numbers: Any) -> MetaData:
+    """A key that nothing refers to; a serial, unless `numbers` make it an identity."""
+    metadata = new_metadata()
+    key = Column("id", kind, *numbers, primary_key=True)
+    Table("makers", metadata, key, Column("name", Text))
+    return metadata
+
+
+def referred(kind: Any, *numbers: Any) -> MetaData:
+    """A key with tables that refer to it: as parent, as its own row, by a key, by a wide column."""
+    metadata = alone(kind, *numbers)
+    makers = metadata.tables["makers"]
+    makers.append_column(Column("parent_id", ForeignKey("makers.id"), index=True))
+    Table(
+        "a_things",
+        metadata,
+        Column("n", BigInteger, Identity(), primary_key=True),
+        Column("maker_id", ForeignKey("makers.id", ondelete="CASCADE"), nullable=False, index=True),
+    )
+    Table("companies", metadata, Column("id", ForeignKey("makers.id"), primary_key=True))
+    Table("branches", metadata, Column("company_id", ForeignKey("companies.id"), primary_key=True))
+    Table(
+        "wide",
+        metadata,
+        Column("n", BigInteger, Identity(), primary_key=True),
+        Column("maker_id", BigInteger, ForeignKey("makers.id"), unique=True),
+    )
+    return metadata
+
+
+REFERRING = (
+    "UPDATE makers SET parent_id = id WHERE id = {0}",
+    "INSERT INTO a_things (maker_id) VALUES ({0})",
+    "INSERT INTO companies VALUES ({0})",
+    "INSERT INTO branches VALUES ({0})",
+    "INSERT INTO wide (maker_id) VALUES ({0})",
+)
+
+
+async def write(project: Project, metadata: MetaData) -> int:
+    """Rows of a release that knows the names of the models and nothing else."""
+    async with project.connection.begin():
+        made = "INSERT INTO makers (name) VALUES ('x') RETURNING id"
+        number = await project.connection.scalar(text(made))
+        assert isinstance(number, int)
+        for each in REFERRING if "wide" in metadata.tables else ():
+            await project.connection.exec_driver_sql(each.format(number))
+    return number
+
+
+async def rows(project: Project, metadata: MetaData) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows, of the columns that the models have."""
+    found = {}
+    for table in metadata.sorted_tables:
+        each = await project.connection.execute(table.select().order_by(*table.primary_key))
+        found[table.name] = [tuple(row) for row in each]
+    await project.connection.rollback()
+    return found
+
+
+async def climb(project: Project, metadata: MetaData) -> list[int]:
+    """Upgrade one revision after the other, and write before, between and after them."""
+    written = [await write(project, metadata)]
+    return written + [await write(project, metadata) async for _ in steps(project)]
+
+
+async def steps(project: Project) -> AsyncIterator[None]:
+    """Each revision, after the backfills that it requires."""
+    project.lock()
+    for revision in read_revisions(project.versions):
+        for name in revision.requires_backfill:
+            await project.fill(name)
+        await project.upgrade(revision.id)
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("models", [alone, referred])
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [([], Integer), ([Identity()], Integer), ([Identity(always=True)], SmallInteger)],
+    ids=["serial", "identity", "always"],
+)
+async def test_a_key_is_widened_while_a_release_writes(
+    project: Project, models: Callable[..., MetaData], numbers: list[Identity], kind: type[Integer]
+) -> None:
+    """No row is lost, the numbers go on, and without rows the way back is the former catalog."""
+
+    def declared(kind: type[Integer]) -> MetaData:
+        return models(kind, *(Identity(always=each.always) for each in numbers))
+
+    old, new = declared(kind), declared(BigInteger)
+    await project.create(old)
+    before = await project.catalog()
+    written = [await write(project, old) for _ in range(3)]
+    files = await project.revise(new, "Number by bigint")
+    source = "\n".join(path.read_text("utf-8") for path in files)
+    assert "rewrite of the table" not in source
+    assert "# The value is yours" not in "".join(
+        path.read_text("utf-8") for path in project.backfills.glob("*.py")
+    )
+    written += await climb(project, new)
+    await project.check(new)
+    found = await rows(project, new)
+    assert [row[0] for row in found["makers"]] == written
+    assert written == sorted({*written})
+    for name, columns in (("a_things", 1), ("companies", 0), ("branches", 0), ("wide", 1)):
+        if name in found:
+            assert [row[columns] for row in found[name]] == written
+    if "wide" in found:
+        assert [row[2] for row in found["makers"]] == written
+    with pytest.raises(UpgradeFailed, match="has rows for which"):
+        await project.downgrade()
+    assert await rows(project, new) == found
+    await project.execute("TRUNCATE makers CASCADE")
+    await project.downgrade()
+    assert await project.catalog() == before
+    assert await write(project, old) == written[-1] + 1
+    written = [written[-1] + 1, *await climb(project, new)]
+    await project.check(new)
+    assert [row[0] for row in (await rows(project, new))["makers"]] == written
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("numbers", [[], [Identity()]], ids=["serial", "identity"])
+async def test_a_key_whose_numbers_are_used_up_goes_on(
+    project: Project, numbers: list[Identity]
+) -> None:
+    """The last number of the old type is taken; the next one is that of the new type."""
+    highest = 2**31 - 1
+    await project.create(alone(Integer, *numbers))
+    own = "pg_get_serial_sequence('makers', 'id')"
+    await project.execute(f"INSERT INTO makers (id) SELECT setval({own}, {highest})")
+    new = alone(BigInteger, *([Identity()] if numbers else []))
+    await project.revise(new, "Number by bigint")
+    async for _ in steps(project):
+        pass
+    await project.check(new)
+    assert await write(project, new) == highest + 1
+    await project.execute("DELETE FROM makers")
+
+
+@pytest.mark.slow
+async def test_a_key_that_a_view_reads_is_rewritten(project: Project) -> None:
+    """The view would read the old column, so none of the columns that refer to it is swapped."""
+
+    def models(kind: type[Integer]) -> MetaData:
+        metadata = referred(kind)
+        ddl(metadata, "CREATE VIEW seen AS SELECT id FROM makers")
+        return metadata
+
+    await project.create(models(Integer))
+    await project.execute("INSERT INTO makers (name) VALUES ('x')")
+    files = await project.revise(models(BigInteger), "Number by bigint")
+    assert "keep_in_step" not in "".join(path.read_text("utf-8") for path in files)
+    await project.upgrade()
+    await project.check(models(BigInteger))
