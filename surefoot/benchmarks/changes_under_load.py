@@ -5,9 +5,9 @@
     orders, customers  <--  4 clients that read a row of each, 4 that write one
                        <--  the revisions that autogenerate writes for a change, one after another
 
-The changes are those of tests/integration/golden_changes.py. Before the first contract revision
-the rows are backfilled in batches, and the clients are those of the next release. A stall is the
-latency of one request.
+The changes are those of tests/integration/golden_changes.py. Before a revision that requires
+backfills these are run, and from the first contract revision on the clients are those of the next
+release. A stall is the latency of one request.
 
 The exit code is 1 where a request fails, or where one waits for longer than the lock timeout and
 50 ms in a change whose revisions do not say that they rewrite a table.
@@ -22,17 +22,18 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
-from projects import MEMORY, ROOT, Project, fresh, ours, server
+from projects import MEMORY, ROOT, SUREFOOT, Project, fresh, ours, server
 
 from surefoot import Limits
 from surefoot.autogenerate.change import REWRITE
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import read_revisions
 
 sys.path.insert(0, str(ROOT / "tests"))
 from integration.golden_changes import CHANGES, ENV, Change
@@ -41,18 +42,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 CLIENTS, PAUSE_S, WARM_UP_S, SLACK_S = 4, 0.02, 1.0, 0.05
-BATCH = 2_000
 ROWS = """
 INSERT INTO customers (name, email)
 SELECT 'n' || n, n || '@example.org' FROM generate_series(1, {0}) n;
 INSERT INTO orders (customer_id, state, placed_on, note)
 SELECT n, 'paid', DATE '2026-01-01' + n % 300, 'x' FROM generate_series(1, {0}) n;
 """
-# What the next release has written before the first contract revision, a batch at a time.
-BACKFILL = {
-    "require-a-product": "UPDATE orders SET product_id = 1",
-    "split-the-name": "UPDATE customers SET first_name = name, last_name = name",
-    "drop-the-state-sent": "UPDATE orders SET state_new = state::text::order_state_new",
+# The value that a generated backfill leaves to a person, as SQL.
+VALUES = {
+    "require-a-product": "1",
+    "split-the-name": "name",
+    "drop-the-state-sent": "state::text::order_state_new",
 }
 PREPARE = {"require-a-product": "INSERT INTO products VALUES (DEFAULT)"}
 # The table of orders in the next release.
@@ -128,30 +128,37 @@ def prepared(folder: Path, change: Change, url: str, rows: int) -> Project:
     asyncio.run(execute(url, ROWS.format(rows), PREPARE.get(change.name, "SELECT"), "ANALYZE"))
     (folder / "shop.py").write_text(change.after, "utf-8")
     works(project, url, *change.options, "revision", "--autogenerate", "-m", change.message)
+    for path in (folder / "alembic" / "backfills").glob("*.py"):
+        value = f': "{VALUES.get(change.name)}"'
+        path.write_text(path.read_text("utf-8").replace(": ...", value), "utf-8")
+    write_lock(folder / "alembic" / "revisions.lock", read_revisions(project.versions))
     return project
 
 
 async def measure(project: Project, change: Change, url: str, rows: int) -> bool:
     """Apply the revisions under load and print the latencies; whether they are within bounds."""
-    paths = sorted(project.versions.glob("*.py"))[1:]
-    sources = [path.read_text("utf-8") for path in paths]
+    revisions = read_revisions(project.versions)[1:]
+    sources = [path.read_text("utf-8") for path in sorted(project.versions.glob("*.py"))[1:]]
+    done: set[str] = set()
     async with requests(url, rows) as clients:
         released = False
-        for path, source in zip(paths, sources, strict=True):
-            if 'phase = "contract"' in source and not released:
+        for revision in revisions:
+            for name in sorted({*revision.requires_backfill} - done):
+                done.add(name)
+                command = ("-c", SUREFOOT, "backfill", "run", name, "--execute")
+                await asyncio.to_thread(runs, project, url, *command)
+            if revision.phase == "contract" and not released:
                 released = True
-                for statement in batches(change, rows):
-                    await execute(url, statement)
                 clients.orders = RENAMED.get(change.name, "orders")
                 await asyncio.sleep(WARM_UP_S)
-            await asyncio.to_thread(works, project, url, "upgrade", path.name.partition("_")[0])
+            await asyncio.to_thread(works, project, url, "upgrade", revision.id)
     stall_s, rewrites = (
         max(clients.latencies_s),
         any(REWRITE in " ".join(s.split()) for s in sources),
     )
     met = not clients.failures and (rewrites or stall_s <= Limits.lock_timeout_s + SLACK_S)
     print(
-        f"{change.name:<28}{len(paths):>10}{len(clients.latencies_s):>10,}"
+        f"{change.name:<28}{len(revisions):>10}{len(clients.latencies_s):>10,}"
         f"{len(clients.failures):>8}{stall_s:>13.3f} s{'  rewrites a table' if rewrites else ''}"
         f"{'' if met else '  MISSED'}",
         flush=True,
@@ -179,13 +186,6 @@ async def requests(url: str, rows: int) -> AsyncIterator[Clients]:
         await asyncio.gather(*tasks)
 
 
-def batches(change: Change, rows: int) -> Iterator[str]:
-    """The backfill of a change, by the key."""
-    if statement := BACKFILL.get(change.name):
-        for first in range(1, rows + 1, BATCH):
-            yield f"{statement} WHERE id BETWEEN {first} AND {first + BATCH - 1}"
-
-
 async def execute(url: str, *statements: str) -> None:
     connection = await asyncpg.connect(url)
     for statement in statements:
@@ -195,7 +195,12 @@ async def execute(url: str, *statements: str) -> None:
 
 def works(project: Project, url: str, *arguments: str) -> None:
     """An Alembic command that works."""
-    took = project.alembic(*arguments, url=url)
+    runs(project, url, "-m", "alembic", *arguments)
+
+
+def runs(project: Project, url: str, *arguments: str) -> None:
+    """A process that works."""
+    took = project.python(*arguments, url=url)
     if took.code:
         raise SystemExit(f"{' '.join(arguments)} failed with {took.code}:\n{took.said}")
 
