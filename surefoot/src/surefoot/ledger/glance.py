@@ -30,10 +30,11 @@ FROM {{table}} WHERE outcome IN {TELLING}
 """  # noqa: S608 - constants and the names of our own tables
 # Whether the same table has as many rows, and the transaction that wrote each row and column had
 # ended at the former look: whoever changes one leaves the id of his own. The content is not read.
+# An age below 0 is that of an id which comes again: so long nobody looked.
 _AGAIN = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::xid FROM {table}
 HAVING count(*) = {count} AND min(tableoid) = {oid} AND max(tableoid) = {oid}
-    AND min(age(xmin)) > age('{since}'::xid)
+    AND min(age(xmin)) > age('{since}'::xid) AND age('{since}'::xid) >= 0
     AND (SELECT min(age(xmin)) > age('{since}'::xid) FROM pg_attribute WHERE attrelid = {oid})
     AND (SELECT json_agg(version_num) FROM {version_table})::text = {heads}
 """
