@@ -64,11 +64,12 @@ def several(sql: str) -> Sequence[str]:
 def quoted(name: str) -> str:
     """The identifier, quoted where PostgreSQL requires it; with its schema where it has one.
 
-    On failure: ValueError, where it is empty: SQLAlchemy 2.1 quotes that, and 2.0 does not.
+    On failure: ValueError, where either is empty: SQLAlchemy 2.1 quotes that, and 2.0 does not.
     """
-    if not name:
+    parts = name.split(APART)
+    if not all(parts):
         raise ValueError("an identifier is not empty")
-    return ".".join(map(_preparer().quote, name.split(APART)))
+    return ".".join(map(_preparer().quote, parts))
 
 
 def own_name(name: str) -> str:

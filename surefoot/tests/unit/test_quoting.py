@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from surefoot.quoting import quoted, statements
+from surefoot.quoting import in_schema, quoted, statements
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,11 @@ def test_a_name_is_quoted_only_where_it_must_be(name: str, expected: str) -> Non
     assert quoted(name) == expected
 
 
-def test_no_name_is_empty() -> None:
+@pytest.mark.parametrize("name", ["", in_schema("far", ""), in_schema("", "jobs")])
+def test_no_name_is_empty(name: str) -> None:
     """SQLAlchemy 2.1 would quote it."""
     with pytest.raises(ValueError, match="not empty"):
-        quoted("")
+        quoted(name)
 
 
 @pytest.mark.parametrize(
