@@ -8,6 +8,7 @@ import pytest
 
 from surefoot.autogenerate.column_code import type_code
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.phase import only_widens
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.revision_text import RevisionTexts, body, imports
 from surefoot.catalog import Catalog, Key
@@ -97,6 +98,25 @@ def test_types_that_take_every_value_and_types_that_cost_no_rewrite(
     """PostgreSQL rewrites for a bigint though nothing is lost."""
     assert is_widening(old, new) is widens
     assert needs_no_rewrite(old, new) is not rewrites
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "cache", "widens"),
+    [
+        ("bigint", 2**63 - 1, 1, True),
+        ("integer", 2**31 - 1, 1, True),
+        ("bigint", 99, 1, False),
+        ("smallint", 2**15 - 1, 1, False),
+        ("bigint", 2**63 - 1, 5, False),
+    ],
+)
+def test_a_sequence_that_only_gets_more_numbers(
+    kind: str, bound: int, cache: int, widens: bool
+) -> None:
+    """The running release goes on with one of a wider type, whose bound is no lower."""
+    text = "AS {} START WITH 1 INCREMENT BY 1 MINVALUE 1 MAXVALUE {} CACHE {}"
+    before, after = text.format("integer", 100, 1), text.format(kind, bound, cache)
+    assert only_widens(before, after) is widens
 
 
 @pytest.mark.parametrize(

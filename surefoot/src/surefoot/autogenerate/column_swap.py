@@ -124,8 +124,9 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
     if is_in_step(comparison, key):
         kept = _kept_in_step(key)
         add.ops, add.undo = [*add.ops, *kept.ops], [*kept.undo, *add.undo]
-        writes = f"A trigger writes {there} as a release writes {key.name}: no release has to "
-        writes += "change. "
+        writes = (
+            f"A trigger writes {there} as a release writes {key.name}: no release has to change. "
+        )
         about += f"{writes}After this revision, fill the existing rows."
     else:
         about += f"After this revision: deploy a release that writes both {key.name} and {there}, "

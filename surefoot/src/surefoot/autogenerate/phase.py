@@ -17,7 +17,8 @@ from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.catalog.widening import is_widening
 
-_TYPE = re.compile(r"(?:AS (\w+)| MAXVALUE \d+)")
+_TYPE = re.compile(r"AS (\w+)")
+_BOUND = re.compile(r"MAXVALUE (-?\d+)")
 BEFORE = "Before this runs:"
 # The running release is without an object that is dropped.
 _USED = ("table", *VIEWS, *ROUTINES, "trigger")
@@ -67,16 +68,17 @@ def _narrows(change: Change, comparison: Comparison) -> bool:
         left = {*(before.inherits or ())} - {*(after.inherits or ())}
         return bool(left) or before.row_security != after.row_security
     if action == "change" and isinstance(before, Sequence) and isinstance(after, Sequence):
-        return not _only_widens(before.definition, after.definition)
+        return not only_widens(before.definition, after.definition)
     is_lost = action in ("drop", "rename", "replace")
     return is_lost or (action == "change" and kind == "trigger")
 
 
-def _only_widens(before: str, after: str) -> bool:
-    """Whether a sequence gets a wider type with its bound, and nothing else."""
-    old, new = (_TYPE.findall(each) for each in (before, after))
-    rest = [_TYPE.sub("", each) for each in (before, after)]
-    return rest[0] == rest[1] and is_widening(old[0][0], new[0][0])
+def only_widens(before: str, after: str) -> bool:
+    """Whether a sequence gets a wider type or a higher bound, and changes in nothing else."""
+    (old,), (new,) = (_TYPE.findall(each) for each in (before, after))
+    (lower,), (higher,) = (map(int, _BOUND.findall(each)) for each in (before, after))
+    rest = [_BOUND.sub("", _TYPE.sub("", each)) for each in (before, after)]
+    return rest[0] == rest[1] and lower <= higher and (old == new or is_widening(old, new))
 
 
 def _column_narrows(action: str, key: Key, comparison: Comparison) -> bool:

@@ -35,7 +35,7 @@ def _is_rewritten(comparison: Comparison, key: Key) -> bool:
 
 
 def is_in_step(comparison: Comparison, key: Key) -> bool:
-    """Whether a trigger can keep both columns in step: each value of either fits the other.
+    """Whether a trigger can keep both columns in step: each value of the old one fits the new one.
 
     A trigger does not concern the rows of tables that inherit from its own.
     """
