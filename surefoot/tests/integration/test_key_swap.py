@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,16 @@ async def test_a_key_that_a_view_reads_is_rewritten(project: Project) -> None:
     assert "keep_in_step" not in "".join(path.read_text("utf-8") for path in files)
     await project.upgrade()
     await project.check(models(BigInteger))
+
+
+@pytest.mark.slow
+async def test_the_plain_form_rewrites(project: Project) -> None:
+    """In one revision without a second column, and with the rows as they were."""
+    await project.create(referred(Integer))
+    written = await write(project, referred(Integer))
+    project.config.cmd_opts = Namespace(x=["style=plain"])
+    (file,) = await project.revise(referred(BigInteger), "Number by bigint")
+    assert "keep_in_step" not in file.read_text("utf-8")
+    await project.upgrade()
+    await project.check(referred(BigInteger))
+    assert [row[0] for row in (await rows(project, referred(BigInteger)))["makers"]] == [written]
