@@ -11,7 +11,7 @@
 First nobody else is at work. Then four clients, a process of their own, update single rows all the
 time, and are told apart by the way that runs meanwhile. A stall is the time of one such UPDATE.
 Beside them this project runs throttled, by the parameters above, and only for some seconds. The
-p99 of writers alone and beside `sql 1` is the median of three turns each, as that of one turn may
+p99 of writers alone and beside `sql 1` is the median of seven turns each, as that of one turn may
 be half as long again as that of the next.
 The server looks every second whether autovacuum has something to do: a table of this size is
 changed faster than it usually looks. Growth is that of the table with its index.
@@ -44,7 +44,7 @@ from pathlib import Path
 import asyncpg
 from projects import MEMORY, fresh, ours, server
 
-from surefoot import Database
+from surefoot import Backfill, Database
 from surefoot.backfill.batch import Batches
 from surefoot.backfill.checks import admitted
 from surefoot.backfill.files import named
@@ -53,7 +53,7 @@ from surefoot.backfill.run import run
 from surefoot.embedded import Running
 from surefoot.project import Project
 
-CLIENTS, PAUSE_S, ALONE_S, BUSY_S, TURNS = 4, 0.005, 15.0, 15.0, 3
+CLIENTS, PAUSE_S, BUSY_S, TURN_S, TURNS = 4, 0.005, 15.0, 8.0, 7
 BY_HAND, OFFSET_ROWS = 5000, 50_000
 NOTHING_TIMES = 200
 SEED = """
@@ -274,7 +274,7 @@ async def alone(running: Running, rows: int) -> Told:
     """The writers while nobody else is at work."""
     url = await fresh(running, "copy", "seed")
     async with writers(url, rows) as told:
-        await asyncio.sleep(ALONE_S)
+        await asyncio.sleep(TURN_S)
     return told[0]
 
 
@@ -346,7 +346,7 @@ async def compare(running: Running, project: Project, options: argparse.Namespac
     longest_s = []
     for _ in range(TURNS):
         quiet = await alone(running, rows)
-        way = this_project(project, "sql", 1, beside, seconds=BUSY_S)
+        way = this_project(project, "sql", 1, beside, seconds=TURN_S)
         took = await measure(running, way, None, table_rows=rows, load=True)
         assert took.writers is not None
         p99_s["alone"].append(quiet.p99_s)
@@ -382,7 +382,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="1,000,000 by default")
     parser.add_argument(
-        "--batch-seconds", type=float, default=0.02, help="of a batch beside the writers"
+        "--batch-seconds",
+        type=float,
+        default=Backfill.batch_s,
+        help="of a batch beside the writers",
     )
     parser.add_argument(
         "--max-rows-per-second", type=float, default=10_000, help="beside the writers"

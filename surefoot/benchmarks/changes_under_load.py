@@ -41,8 +41,6 @@ from integration.golden_changes import CHANGES, ENV, Change
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# A request for a row waits for the batch that has changed it.
-GENTLY = ("--batch-seconds", "0.02")
 CLIENTS, PAUSE_S, WARM_UP_S, SLACK_S = 4, 0.02, 1.0, 0.05
 ROWS = """
 INSERT INTO customers (name, email)
@@ -131,8 +129,10 @@ def prepared(folder: Path, change: Change, url: str, rows: int) -> Project:
     (folder / "shop.py").write_text(change.after, "utf-8")
     works(project, url, *change.options, "revision", "--autogenerate", "-m", change.message)
     for path in (folder / "alembic" / "backfills").glob("*.py"):
-        value = f': "{VALUES.get(change.name)}"'
-        path.write_text(path.read_text("utf-8").replace(": ...", value), "utf-8")
+        written = path.read_text("utf-8")
+        if ": ..." in written:
+            value = f': "{VALUES[change.name]}"'
+            path.write_text(written.replace(": ...", value), "utf-8")
     write_lock(folder / "alembic" / "revisions.lock", read_revisions(project.versions))
     return project
 
@@ -147,7 +147,7 @@ async def measure(project: Project, change: Change, url: str, rows: int) -> bool
         for revision in revisions:
             for name in sorted({*revision.requires_backfill} - done):
                 done.add(name)
-                command = ("-c", SUREFOOT, "backfill", "run", name, "--execute", *GENTLY)
+                command = ("-c", SUREFOOT, "backfill", "run", name, "--execute")
                 await asyncio.to_thread(runs, project, url, *command)
             if revision.phase == "contract" and not released:
                 released = True

@@ -49,7 +49,7 @@ class Backfill:
     concurrency: ClassVar[int] = 1
     # Seconds that a batch should take; its number of rows follows. So long a writer of one of its
     # rows waits.
-    batch_s: ClassVar[float] = 0.1
+    batch_s: ClassVar[float] = 0.05
     batch_rows: ClassVar[tuple[int, int]] = (10, 50_000)
     # After so many rows that cannot be changed the run stops.
     max_failed_rows: ClassVar[int] = 100

@@ -96,7 +96,7 @@ async def _is_any_left(connection: asyncpg.Connection[Any], job: Job, *, but_fai
     while last is not None and await job.may_go_on():
         began_s = time.monotonic()
         try:
-            place, _, lacking = await connection.fetchrow(walk, low, last, pace.rows)  # type: ignore[misc]  # it counts
+            place, walked, lacking = await connection.fetchrow(walk, low, last, pace.rows)  # type: ignore[misc]  # it counts
         except asyncpg.QueryCanceledError:
             if pace.rows == 1:
                 raise
@@ -104,7 +104,7 @@ async def _is_any_left(connection: asyncpg.Connection[Any], job: Job, *, but_fai
             continue
         if lacking:
             return True
-        pace.took(time.monotonic() - began_s)
+        pace.took(time.monotonic() - began_s, walked)
         if place is None:
             # Rows came behind the last one.
             place, last = last, await connection.fetchval(of.last)

@@ -1,6 +1,7 @@
 """Pace decides how many rows the next batch has, and when it may begin. Times are in seconds."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 # From one batch to the next.
 MOST_GROWTH, LEAST_GROWTH = 2.0, 0.25
@@ -20,13 +21,17 @@ class Pace:
     def __post_init__(self) -> None:
         self.rows = self._bounded(self.rows)
 
-    def took(self, seconds: float, share: float = 1.0) -> None:
-        """The last batch took so long: the next one has more rows, or fewer.
+    def took(self, seconds: float, rows: int, share: float = 1.0) -> None:
+        """The last batch walked so many rows in so long: the next one has more rows, or fewer.
 
-        Where only a share of its rows lacked the change, it grows by no more than if all do next.
+        It grows by the root of the factor that would fit, as the same number of rows may take
+        twice as long beside clients. Where only a share of the rows lacked the change, it grows by
+        no more than if all do next, and not at all after fewer rows than it could have had: these
+        are the last ones of a range, and do not tell how long a whole batch takes.
         """
-        factor = self.target_s / seconds if seconds > 0 else MOST_GROWTH
-        factor = min(factor, max(1.0, factor * share))
+        factor = self.target_s / seconds if seconds > 0 else MOST_GROWTH**2
+        if factor > 1:
+            factor = sqrt(max(1.0, factor * share)) if rows >= self.rows else 1.0
         self.rows = self._bounded(self.rows * max(LEAST_GROWTH, min(MOST_GROWTH, factor)))
 
     def halve(self) -> None:

@@ -114,7 +114,8 @@ class Worker:
                 return  # cancelled meanwhile
             self._pace.target_s = self._job.batch_s
             if part.lacking:
-                self._pace.took(time.monotonic() - started_s, part.lacking / part.walked)
+                took_s = time.monotonic() - started_s
+                self._pace.took(took_s, part.walked, part.lacking / part.walked)
             await self._refuse_no_progress(part, outcome)
             low, high, done = part.high, outcome.high, outcome.is_done
             await self._job.spent(outcome.changed)

@@ -1,0 +1,75 @@
+"""Pace follows the time that a batch should take."""
+
+import random
+
+import pytest
+
+from surefoot.backfill.pace import FIRST_ROWS, Pace, Rate
+
+TARGET_S = 0.1
+
+
+def pace(rows: int = FIRST_ROWS) -> Pace:
+    return Pace(TARGET_S, least=10, most=50_000, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows"),
+    [(0.1, 1000), (0.05, 1414), (0.01, 2000), (0.0, 2000), (0.2, 500), (9.0, 250)],
+)
+def test_the_next_batch_takes_nearer_to_its_time(seconds: float, rows: int) -> None:
+    found = pace()
+    found.took(seconds, 1000)
+    assert found.rows == rows
+
+
+@pytest.mark.parametrize("rows", [1, 102, 999])
+def test_the_last_rows_of_a_range_do_not_make_it_grow(rows: int) -> None:
+    found = pace()
+    for _ in range(5):
+        found.took(0.001, rows)
+    assert found.rows == FIRST_ROWS
+
+
+def test_the_last_rows_of_a_range_make_it_smaller() -> None:
+    found = pace()
+    found.took(0.2, 102)
+    assert found.rows == 500
+
+
+def test_rows_that_had_the_change_do_not_make_it_grow_beyond_those_that_lack_it() -> None:
+    found = pace()
+    found.took(0.025, 1000, share=0.25)
+    assert found.rows == 1000
+    found.took(0.025, 1000, share=0.5)
+    assert found.rows == 1414
+
+
+def test_it_stays_within_its_bounds() -> None:
+    found = pace()
+    for _ in range(20):
+        found.took(0.0001, found.rows)
+    assert found.rows == 50_000
+    for _ in range(20):
+        found.took(100, found.rows)
+    assert found.rows == 10
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_batch_takes_twice_its_time_where_the_speed_varies_and_ranges_end(seed: int) -> None:
+    """Rows take up to 1.5 times as long as those before, and every fifth batch is a short one."""
+    chance, found = random.Random(seed), pace()
+    longest_s = 0.0
+    for number in range(500):
+        rows = chance.randint(1, found.rows) if number % 5 == 0 else found.rows
+        seconds = rows * 0.00002 * chance.uniform(1, 1.5)
+        found.took(seconds, rows)
+        longest_s = max(longest_s, seconds)
+    assert TARGET_S * 0.8 < longest_s < TARGET_S * 2
+
+
+def test_a_rate_makes_the_next_batch_wait() -> None:
+    rate = Rate(100)
+    assert rate.wait_s(50, now_s=10) == pytest.approx(0.5)
+    assert rate.wait_s(50, now_s=10.2) == pytest.approx(0.8)
+    assert Rate().wait_s(50, now_s=10) == 0
