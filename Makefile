@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST   = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types tests installation all-tests soak fuzz bench locks clean
+.PHONY: help run test test-all lint types compiled tests installation all-tests soak fuzz bench locks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,9 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml surefoot/pyproject.toml
 run: $(VENV)/.ready  ## Start PostgreSQL, migrate to head and serve, all from this folder
 	@$(BIN)/vegafs dev
 
-test: lint types tests  ## Lint, check types and run the tests
+test: lint  ## Lint, check types and run the tests
+	@$(MAKE) --no-print-directory -j 2 types compiled
+	@$(MAKE) --no-print-directory tests
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -33,6 +35,10 @@ lint: $(VENV)/.ready
 
 types: $(VENV)/.ready
 	$(BIN)/mypy
+
+# pytest writes its assertions anew into every file of tests, and each worker would do so by itself.
+compiled: $(VENV)/.ready
+	@$(BIN)/pytest --collect-only -q >/dev/null || true
 
 tests: $(VENV)/.ready
 	$(PYTEST) -m "not slow"
