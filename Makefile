@@ -69,18 +69,25 @@ bench: $(VENV)/.ready  ## Measure this project beside its peers, in 15 minutes (
 	cd surefoot && $(abspath $(BIN))/python benchmarks/table.py $(ONLY)
 
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
-# others 2.1. Then every PostgreSQL: 18 is the default, 16 and 17 are wheels, others where installed.
+# others 2.1. And every PostgreSQL: 18 is the default, 16 and 17 are wheels, others where installed.
 PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python3.14 \
                  $(HOME)/.pyenv/versions/3.1?*/bin/python3; do \
                  $$p -c 'import sys; print("%d.%d=%s" % (*sys.version_info[:2], sys.executable))' \
                  2>/dev/null; done | sort -u -t= -k1,1)
 PG_MAJORS := $(sort 16 17 $(patsubst /usr/lib/postgresql/%/bin/initdb,%,$(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
-test-all: lint types  ## The tests on every Python and every PostgreSQL that is here, a soak and a fuzz
-	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \
-	    $(MAKE) --no-print-directory all-tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
-	@set -e; for major in $(PG_MAJORS); do echo "== PostgreSQL $$major"; \
-	    SUREFOOT_TEST_PG_MAJOR=$$major $(MAKE) --no-print-directory all-tests; done
+VERSION  = $(firstword $(subst =, ,$(1)))
+ON       = $(MAKE) --no-print-directory PYTHON=$(lastword $(subst =, ,$(1))) \
+               VENV=.venv-$(call VERSION,$(1))
+
+test-all: lint types  ## All tests with the oldest and the newest of all, the quick ones between, a soak, a fuzz
+	@echo "== PostgreSQL 18"
+	@$(MAKE) --no-print-directory all-tests
+	@echo "== Python $(call VERSION,$(firstword $(PYTHONS))), PostgreSQL $(firstword $(PG_MAJORS))"
+	@SUREFOOT_TEST_PG_MAJOR=$(firstword $(PG_MAJORS)) $(call ON,$(firstword $(PYTHONS))) all-tests
+	@set -e; $(foreach each,$(wordlist 2,99,$(PYTHONS)),echo "== Python $(call VERSION,$(each))"; $(call ON,$(each)) tests;)
+	@set -e; $(foreach each,$(wordlist 2,99,$(PG_MAJORS)),echo "== PostgreSQL $(each)"; \
+	    SUREFOOT_TEST_PG_MAJOR=$(each) $(MAKE) --no-print-directory tests;)
 	@$(MAKE) --no-print-directory soak CASES=300
 	@$(MAKE) --no-print-directory fuzz SEEDS=200
 
