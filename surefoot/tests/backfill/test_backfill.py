@@ -19,6 +19,7 @@ from surefoot.backfill.files import named
 from surefoot.backfill.key import read_key
 from surefoot.backfill.state import State
 from surefoot.backfill.statements import Statements
+from surefoot.version_table import VersionTable
 
 CHANGE = "UPDATE files SET size = -7 WHERE id % 10 = 0"
 # Somebody changes rows whose values are being made.
@@ -38,6 +39,20 @@ async def fill(self, rows):
         await other.execute({1!r})
         await other.close()
     return [{{"wide": row["size"]}} for row in rows]
+"""
+# Each call takes longer than a batch should.
+SLOW = """
+after = "0001"
+table = "files"
+todo = "wide IS NULL"
+writes = ("wide",)
+batch_s = 0.01
+batch_rows = (1, 100)
+rows_per_call = {0}
+
+async def fill(self, rows):
+    await asyncio.sleep(0.02)
+    return [{{"wide": 1}} for _ in rows]
 """
 
 
@@ -72,6 +87,18 @@ async def test_a_row_that_comes_later(filling: Filling) -> None:
     assert (result.changed, await filling.left()) == (2, 0)
     assert result.progress is not None
     assert result.progress.changed == 1002
+
+
+@pytest.mark.parametrize(("rows_per_call", "least", "most"), [(100, 10, 12), (10, 13, 60)])
+async def test_calls_that_take_long(
+    filling: Filling, rows_per_call: int, least: int, most: int
+) -> None:
+    """They lock no row: a batch has the rows of a round of them, or takes ten times its time."""
+    filling.write("wide", SLOW.format(rows_per_call))
+    assert (await filling.run()).is_complete
+    state = VersionTable().backfills[1]
+    batches = await filling.connection.fetchval(f"SELECT sum(batches) FROM {state}")
+    assert least <= batches <= most
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from itertools import count
@@ -43,6 +44,8 @@ class Outcome:
     # The end of the range by now; None where the range is gone.
     high: Place | None
     is_done: bool
+    # Seconds of the statements that lock its rows: those of `fill` are not among them.
+    locked_s: float = 0.0
 
     def behind(self, first: Outcome) -> Outcome:
         """The result of both, where this batch follows on another one."""
@@ -50,6 +53,7 @@ class Outcome:
             self,
             locked=first.locked + self.locked,
             changed=first.changed + self.changed,
+            locked_s=first.locked_s + self.locked_s,
         )
 
 
@@ -123,6 +127,7 @@ class Batches:
 
         Where a row was locked for too long, other rows often are, too.
         """
+        began_s, outcome = time.monotonic(), None
         if plain and self._locking == 0:
             try:
                 outcome = await change(plain)
@@ -132,9 +137,10 @@ class Batches:
                 if outcome.changed == 0:
                     # Only a batch that locks its rows tells whether they could have been changed.
                     self._locking = _LOCKING
-                return outcome
-        self._locking = max(0, self._locking - 1)
-        return await change(locking)
+        if outcome is None:
+            self._locking = max(0, self._locking - 1)
+            outcome = await change(locking)
+        return replace(outcome, locked_s=time.monotonic() - began_s)
 
     async def _save(self, part: Part) -> Outcome:
         save = await self._prepare(self._statements.save)

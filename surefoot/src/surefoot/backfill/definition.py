@@ -47,8 +47,8 @@ class Backfill:
     # So many rows has one call of `fill`, at most; and so many calls run at a time in one process.
     rows_per_call: ClassVar[int] = 1000
     concurrency: ClassVar[int] = 1
-    # Seconds that a batch should take; its number of rows follows. So long a writer of one of its
-    # rows waits.
+    # Seconds for which a batch should lock its rows, as a writer of one waits; its number of rows
+    # follows. With more than one round of calls of `fill` it may take ten times as long.
     batch_s: ClassVar[float] = 0.05
     batch_rows: ClassVar[tuple[int, int]] = (10, 50_000)
     # After so many rows that cannot be changed the run stops.

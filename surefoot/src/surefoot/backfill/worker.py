@@ -28,6 +28,8 @@ from surefoot.errors import (
 
 # A worker without work looks again after so long; a batch that met a lock waits a little first.
 IDLE_S, LOCKED_S = 0.1, 0.05
+# A batch takes so many times its time at most, with the calls of `fill`.
+_FILL_TIMES = 10
 # So many batches one after the other, whose rows match the filter as before, make no progress.
 _STUCK = 3
 # A batch of one row that ends by a timeout so often has a row that cannot be changed.
@@ -114,11 +116,21 @@ class Worker:
                 return  # cancelled meanwhile
             self._pace.target_s = self._job.batch_s
             if part.lacking:
-                took_s = time.monotonic() - started_s
+                took_s = self._took_s(part, outcome, time.monotonic() - started_s)
                 self._pace.took(took_s, part.walked, part.lacking / part.walked)
             await self._refuse_no_progress(part, outcome)
             low, high, done = part.high, outcome.high, outcome.is_done
             await self._job.spent(outcome.changed)
+
+    def _took_s(self, part: Part, outcome: Outcome, whole_s: float) -> float:
+        """The seconds by which the next batch is sized: those for which writers of its rows wait.
+
+        The calls of `fill` lock nothing. More than one round of them takes ten times as long.
+        """
+        backfill = self._job.backfill
+        if part.walked <= backfill.rows_per_call * backfill.concurrency:
+            return outcome.locked_s
+        return max(outcome.locked_s, whole_s / _FILL_TIMES)
 
     async def _attempt(self, part: Part) -> Outcome | None:
         """Run a batch; in halves where it fails, down to the row that cannot be changed.
