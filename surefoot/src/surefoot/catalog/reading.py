@@ -36,13 +36,13 @@ SELECT set_config('search_path', concat_ws(', ', quote_ident(s.schema), (
 FROM (SELECT coalesce(CAST(:schema AS text), current_schema(), 'public') AS schema) s
 """
 # Other values of these make PostgreSQL write the same definition in another way, or in an encoding
-# that asyncpg does not read.
+# that asyncpg does not read. With jit PostgreSQL would compile the plan for longer than it runs.
 _SETTINGS = """
 SELECT set_config(name, value, true) FROM (VALUES
     ('quote_all_identifiers', 'off'), ('standard_conforming_strings', 'on'), ('TimeZone', 'UTC'),
     ('DateStyle', 'ISO, MDY'), ('IntervalStyle', 'postgres'), ('extra_float_digits', '1'),
     ('bytea_output', 'hex'), ('xmlbinary', 'base64'), ('lc_monetary', 'C'),
-    ('client_encoding', 'UTF8')) AS s (name, value)
+    ('client_encoding', 'UTF8'), ('jit', 'off')) AS s (name, value)
 """
 
 # Parameters that a person can set; a server may keep notes of its own beside them.
