@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from harness.databases import Databases, connect
 from harness.generation import Project, ddl, new_metadata, on_empty
 from surefoot.chain.revisions import read_revisions
 from surefoot.errors import UpgradeFailed
@@ -190,6 +191,33 @@ async def test_a_key_that_a_view_reads_is_rewritten(project: Project) -> None:
     assert "keep_in_step" not in "".join(path.read_text("utf-8") for path in files)
     await project.upgrade()
     await project.check(models(BigInteger))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("large", ["makers", "branches"])
+async def test_a_small_table_is_changed_along_with_a_large_one(
+    project: Project, databases: Databases, large: str
+) -> None:
+    """Of the tables that a key joins the large one may be any: none of them is rewritten."""
+    target = await databases.empty()
+    asked = await connect(target.url)
+    for name in referred(Integer).tables:
+        number = 10_000 if name == large else 1
+        await asked.execute(f"CREATE TABLE {name} AS SELECT FROM generate_series(1, {number})")
+    await asked.close()
+    project.configure(database=target.url, targets={"eu": target.url})
+    await project.create(referred(Integer))
+    written = [await write(project, referred(Integer))]
+    project.config.cmd_opts = Namespace(x=["ask=eu"])
+    files = await project.revise(referred(BigInteger), "Number by bigint")
+    source = " ".join("\n".join(path.read_text("utf-8") for path in files).split())
+    assert "rewrite of the table" not in source
+    assert f"Online form of {large}: eu has 10,000 rows of it or more." in source
+    assert "its key changes together with that of" in source
+    written += await climb(project, referred(BigInteger))
+    await project.check(referred(BigInteger))
+    found = await rows(project, referred(BigInteger))
+    assert [row[0] for row in found["branches"]] == written
 
 
 @pytest.mark.slow

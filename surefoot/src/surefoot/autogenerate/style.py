@@ -8,6 +8,7 @@ Without these, [tool.surefoot] of the pyproject.toml beside the ini file has `au
 plain statements for a table that is known to be small, and online steps for any other.
 """
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,9 +16,10 @@ from alembic.migration import MigrationContext
 
 from surefoot.autogenerate.change import Change, Turn
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.swappable import is_foreign_key, is_rewritten
 from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, rows_of, unreleased
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Table
+from surefoot.catalog.kinds import Constraint, Table
 from surefoot.errors import UsageError
 from surefoot.linting.settings import LintSettings
 from surefoot.project import Project, read_tool
@@ -61,6 +63,7 @@ class Style:
         if (why := self._who_asked(context)) is not None:
             return comparison.plainly(), dict.fromkeys(tables, Form(True, why))
         forms = self._forms(context, tables & comparison.kept_tables, renamed)
+        forms = _of_keys(forms, comparison)
         plain = frozenset(table for table, form in forms.items() if form.is_plain)
         return replace(comparison, plain=plain), forms
 
@@ -168,6 +171,36 @@ def _tables(key: Key, comparison: Comparison) -> Iterator[str]:
         yield from {each.name for each in uses if each.kind == "table"}
         yield from {each.name.rpartition(".")[0] for each in uses if each.kind == "column"}
     yield comparison.table_of(key) or key.name
+
+
+def _of_keys(forms: Mapping[str, Form], comparison: Comparison) -> Mapping[str, Form]:
+    """The forms, where the tables of a key whose type changes are all changed online if one is.
+
+    The second column of the large table could refer to no column of a plain one.
+    """
+    found = dict(forms)
+    keys = [{*_ends(key, comparison)} & {*forms} for key, _ in comparison.database.each(Constraint)]
+    while pair := next(
+        (
+            (table, other)
+            for tables in keys
+            for table, other in itertools.permutations(sorted(tables), 2)
+            if found[table].is_plain and not found[other].is_plain
+        ),
+        None,
+    ):
+        table, other = pair
+        found[table] = Form(False, f"its key changes together with that of {shown(other)}")
+    return found
+
+
+def _ends(key: Key, comparison: Comparison) -> Iterator[str]:
+    """The tables of a foreign key, if a column of it gets a type that rewrites its table."""
+    item = comparison.database.objects[key]
+    columns = [each for each in comparison.database.needs(key) if each.kind == "column"]
+    kept = (each for each in columns if each in comparison.models.objects)
+    if is_foreign_key(item) and any(is_rewritten(comparison, each) for each in kept):
+        yield from (comparison.table_of(each) or "" for each in columns)
 
 
 def _form(table: str, counts: Mapping[str, Mapping[str, int | None]]) -> Form:

@@ -21,7 +21,7 @@ from surefoot.catalog.widening import is_widening, needs_no_rewrite
 
 def swappable(comparison: Comparison, retyped: Collection[Key]) -> list[Key]:
     """The columns that can be swapped for one of another type, each after those it refers to."""
-    found, before = {key for key in retyped if _is_rewritten(comparison, key)}, -1
+    found, before = {key for key in retyped if is_rewritten(comparison, key)}, -1
     while before != len(found):
         before = len(found)
         found = {key for key in found if _can_be_swapped(comparison, key, found)}
@@ -29,7 +29,8 @@ def swappable(comparison: Comparison, retyped: Collection[Key]) -> list[Key]:
     return in_order(found, uses)
 
 
-def _is_rewritten(comparison: Comparison, key: Key) -> bool:
+def is_rewritten(comparison: Comparison, key: Key) -> bool:
+    """Whether a column of both sides gets a type that rewrites its table."""
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     return not (comparison.is_inherited(key) or needs_no_rewrite(before.type, after.type))
 
