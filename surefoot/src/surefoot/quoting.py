@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # In a catalog of several schemas, what stands between the schema and the name of an object that is
 # not in the default one. No name in PostgreSQL can hold it.
 APART = "\0"
+# Bytes of a name, in a server that is built as usual.
+LONGEST_NAME = 63
 # Comments may hold comments.
 _COMMENT = r"/\*(?:(?!/\*|\*/).)*\*/"
 for _ in range(3):
@@ -80,6 +82,11 @@ def own_name(name: str) -> str:
 def in_schema(schema: str | None, name: str) -> str:
     """The name with its schema, which is None for the default one."""
     return name if schema is None else f"{schema}{APART}{name}"
+
+
+def cut(name: str) -> str:
+    """The name as PostgreSQL keeps it: its first 63 bytes, without a part of a character."""
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
 def schema_of(name: str) -> str | None:

@@ -1081,6 +1081,31 @@ async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> N
 
 
 @pytest.mark.slow
+async def test_names_that_postgresql_cuts_follow_a_rename(project: Project) -> None:
+    """Those of a naming convention of more than 63 bytes: the table's, its key's, its column's."""
+
+    def models(name: str) -> MetaData:
+        metadata = new_metadata()
+        long = f"long_{'ü' * 35}"
+        Table(long, metadata, Column("id", BigInteger, primary_key=True))
+        key: Column[int] = Column("ü" * 40, ForeignKey(f"{long}.id"), index=True)
+        Table(name, metadata, Column("id", BigInteger, primary_key=True), key)
+        return metadata
+
+    await project.create(models("größe"))
+    before = await project.catalog()
+    project.config.cmd_opts = Namespace(x=["rename=größe:items"])
+    await project.revise(models("items"), "Rename größe")
+    await project.upgrade()
+    project.config.cmd_opts = Namespace(x=None)
+    await project.check(models("items"))
+    found = {key.name for key in (await project.catalog()).objects if key.kind == "constraint"}
+    assert any(name.startswith("items.fk_items_üü") for name in found), found
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
+@pytest.mark.slow
 async def test_the_view_of_the_former_name_gives_no_more_and_no_less_rights(
     project: Project,
 ) -> None:

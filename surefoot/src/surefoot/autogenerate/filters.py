@@ -18,7 +18,8 @@ from sqlalchemy.exc import NoSuchTableError
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, table_of
-from surefoot.quoting import in_schema, own_name, schema_of, shown
+from surefoot.catalog.model_names import member_name
+from surefoot.quoting import cut, in_schema, own_name, schema_of, shown
 
 # As Alembic calls them; it asks nobody of other constraints.
 _KEYS = {"unique": "unique_constraint", "foreign key": "foreign_key_constraint"}
@@ -72,7 +73,8 @@ class Filters:
             for column in table.columns:
                 text = render("type", column.type, self.context)
                 if text is not False:
-                    for name in (column.name, temporary_name(column.name)):
+                    own = cut(column.name)
+                    for name in (own, temporary_name(own)):
                         yield Key("column", f"{owner}.{name}"), text
 
     def _left_out(self, models: Catalog, database: Catalog) -> Iterator[Key]:
@@ -85,8 +87,8 @@ class Filters:
             if before is not None and not self._sees(item.name, kind, table):
                 yield key
             elif self._asks_objects and (kind == "column" or before != after):
-                ours = after and _member(self.declared[table], after)
-                theirs = before and _member(self._reflected(table), before)
+                ours = after and self._member(self.declared[table], after)
+                theirs = before and self._member(self._reflected(table), before)
                 if (ours is not None or theirs is not None) and not self._includes(
                     item.name, kind, ours, theirs
                 ):
@@ -107,8 +109,8 @@ class Filters:
         given = self.given.get(option, True)
         if not callable(given):
             return not given
-        ours: Any = _member(self.declared.get(column.table), column)
-        theirs: Any = _member(self._reflected(column.table), column)
+        ours: Any = self._member(self.declared.get(column.table), column)
+        theirs: Any = self._member(self._reflected(column.table), column)
         if ours is None or theirs is None:
             return False
         values: tuple[Any, ...] = (theirs.type, ours.type)
@@ -145,29 +147,29 @@ class Filters:
                 return None
         return self.reflected.tables[shown(name)]
 
+    def _member(self, table: sa.Table | None, item: SchemaObject) -> _Item | None:
+        """The column, index or key of a table that has the name of an object.
+
+        A key without a name of its own is known by the one that PostgreSQL gives it.
+        """
+        if table is None:
+            return None
+        members: Iterable[Any] = table.constraints
+        if isinstance(item, Column | Index):
+            members = table.columns if isinstance(item, Column) else table.indexes
+        own = own_name(item.name)
+        return next((each for each in members if own in self._names(each)), None)
+
+    def _names(self, member: Any) -> tuple[str, ...]:
+        named = member_name(self.context.dialect, member)
+        if named is not None:
+            return (named,)
+        columns = "_".join(column.name for column in member.columns)
+        return tuple(f"{member.table.name}_{columns}_{end}" for end in ("key", "fkey"))
+
 
 def _kind(item: SchemaObject | None) -> str | None:
     """The kind of an object by Alembic's names; None where Alembic asks nobody."""
     if isinstance(item, Constraint):
         return _KEYS.get(item.type)
     return {Column: "column", Index: "index"}.get(type(item))
-
-
-def _member(table: sa.Table | None, item: SchemaObject) -> _Item | None:
-    """The column, index or key of a table that has the name of an object.
-
-    A key without a name of its own is known by the one that PostgreSQL gives it.
-    """
-    if table is None:
-        return None
-    members: Iterable[Any] = table.constraints
-    if isinstance(item, Column | Index):
-        members = table.columns if isinstance(item, Column) else table.indexes
-    return next((each for each in members if own_name(item.name) in _names(each)), None)
-
-
-def _names(member: Any) -> tuple[str, ...]:
-    if member.name is not None:
-        return (str(member.name),)
-    columns = "_".join(column.name for column in member.columns)
-    return tuple(f"{member.table.name}_{columns}_{end}" for end in ("key", "fkey"))

@@ -2,9 +2,7 @@
 
 from hashlib import sha256
 
-from surefoot.quoting import in_schema, own_name, schema_of
-
-_LONGEST = 63
+from surefoot.quoting import LONGEST_NAME, cut, in_schema, own_name, schema_of
 
 
 def temporary_name(name: str) -> str:
@@ -15,12 +13,13 @@ def temporary_name(name: str) -> str:
 def short_name(name: str) -> str:
     """The name, or one of its own that is as short as PostgreSQL needs it."""
     own = own_name(name)
-    if len(own.encode()) <= _LONGEST:
+    if cut(own) == own:
         return name
-    begin = own.encode()[: _LONGEST - 9].decode(errors="ignore")
+    begin = own.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
     return in_schema(schema_of(name), f"{begin}_{sha256(own.encode()).hexdigest()[:8]}")
 
 
 def has_temporary_name(name: str) -> bool:
     """Whether the temporary name is as short as PostgreSQL needs it."""
-    return len(temporary_name(own_name(name)).encode()) <= _LONGEST
+    there = temporary_name(own_name(name))
+    return cut(there) == there

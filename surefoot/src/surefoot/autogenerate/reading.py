@@ -19,7 +19,8 @@ from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.extensions import missing_schema
 from surefoot.catalog.grants import Defaults
 from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Extension, Names
-from surefoot.catalog.models import catalog_name, models_catalog
+from surefoot.catalog.model_names import catalog_name
+from surefoot.catalog.models import models_catalog
 from surefoot.catalog.shared_types import named_types
 from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import in_schema

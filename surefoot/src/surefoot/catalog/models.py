@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
 
 from surefoot.catalog import alterations, statements
@@ -18,6 +18,7 @@ from surefoot.catalog.claims import LENT, parts
 from surefoot.catalog.extensions import missing_extension
 from surefoot.catalog.kinds import Constraint, Extension, SchemaObject, Sequence
 from surefoot.catalog.model import NOTHING, Catalog, Key, with_text
+from surefoot.catalog.model_names import catalog_name, member_name
 from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
 from surefoot.catalog.shadows import away, create_empty
@@ -214,13 +215,11 @@ def _names(
     PostgreSQL names constraints, and sequences of columns, after a table and its columns, which may
     have had other names then.
     """
-    prepared = connection.dialect.identifier_preparer
     named = {
-        (catalog_name(table), prepared.format_constraint(each))
+        (catalog_name(table), member_name(connection.dialect, each))
         for given in metadata
         for table in given.tables.values()
         for each in table.constraints
-        if each.name is not None
     }
     taken = {key.name for key in models.objects if key.kind in ("table", "index", "sequence")}
     free: dict[object, list[str]] = {}
@@ -234,7 +233,7 @@ def _names(
             continue
         if isinstance(item, Sequence):
             yield f"ALTER SEQUENCE {quoted(item.name)} RENAME TO {quoted(own_name(names.pop()))}"
-        elif isinstance(item, Constraint) and (item.table, prepared.quote(item.name)) not in named:
+        elif isinstance(item, Constraint) and (item.table, item.name) not in named:
             old, new = quoted(item.name), quoted(names.pop())
             yield f"ALTER TABLE {quoted(item.table)} RENAME CONSTRAINT {old} TO {new}"
 
@@ -249,11 +248,6 @@ def _likeness(item: SchemaObject) -> object:
 def _execute(connection: Connection, given: Iterable[str]) -> None:
     for statement in given:
         connection.execute(text(statement.replace(":", r"\:")))
-
-
-def catalog_name(table: Table) -> str:
-    """The name of a table as a catalog of several schemas has it."""
-    return in_schema(table.schema, table.name)
 
 
 def _create(
