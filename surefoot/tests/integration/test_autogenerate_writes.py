@@ -347,6 +347,40 @@ async def test_a_table_gives_its_privileges_to_its_columns(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("style", ["auto", "plain"])
+async def test_a_column_that_goes_keeps_its_privileges_until_then(
+    project: Project, style: str
+) -> None:
+    """Whatever its table loses; and it has them again on the way back."""
+    role = f"{project.connection.engine.url.database}_reader"
+    await project.execute(f"CREATE ROLE {role}")
+
+    def models(*more: Any) -> MetaData:
+        metadata = things(*more)
+        ddl(metadata, "GRANT SELECT, UPDATE ON things TO PUBLIC")
+        if more:
+            ddl(metadata, f"GRANT SELECT, UPDATE ON things TO {role}")
+            ddl(metadata, f"GRANT UPDATE (n) ON things TO {role} WITH GRANT OPTION")
+        return metadata
+
+    await project.create(models(Column("n", Integer)))
+    was = await project.catalog()
+    key = Key("column", "things.n")
+    assert was.objects[key].privileges
+    metadata = things()
+    project.config.cmd_opts = Namespace(x=[f"style={style}"])
+    await project.revise(metadata, "Drop n")
+    project.lock()
+    if style == "auto":
+        await project.run(command.upgrade, "0001")
+        assert (await project.catalog()).objects[key].privileges == was.objects[key].privileges
+    await project.upgrade()
+    await project.downgrade()
+    assert await project.catalog() == was
+    await project.execute(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.slow
 async def test_a_table_leaves_its_parent_in_a_contract_revision(project: Project) -> None:
     """The running release reads its rows by the parent; it reads more by one that is new."""
 

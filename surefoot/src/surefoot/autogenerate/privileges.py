@@ -57,7 +57,8 @@ def grant_again(change: Change, comparison: Comparison) -> None:
 def _statements(
     comparison: Comparison, key: Key, before: Names, after: Names
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    item = comparison.models.objects[key]
+    item = comparison.item(key)
+    assert item is not None
     stays: Names = ()
     if isinstance(item, Column):
         one, other = comparison.privileges.get(Key("table", item.table), ((), ()))

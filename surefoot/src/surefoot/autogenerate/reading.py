@@ -105,11 +105,7 @@ def compare(
     models = filters.applied(models, database)
     privileges = {}
     if "privileges" in manages:
-        privileges = {
-            key: _privileges(key, models, database)
-            for key, item in models.objects.items()
-            if not isinstance(item, UNDECLARED_KINDS)
-        }
+        privileges = _privileges(models, database)
     models, left = with_unclaimed(models, database, manages)
     spelled = dict(filters.spelled())
     return Comparison(
@@ -174,11 +170,29 @@ def _is_compared(context: AutogenContext, schema: str) -> bool:
     )
 
 
-def _privileges(key: Key, models: Catalog, database: Catalog) -> tuple[Names, Names]:
-    """The privileges on an object of the models: as they are, and as they should be."""
-    found = database.objects.get(key)
-    before = () if found is None else found.privileges
-    return before or (), models.objects[key].privileges or ()
+def _privileges(models: Catalog, database: Catalog) -> dict[Key, tuple[Names, Names]]:
+    """The privileges on each object of the models: as they are, and as they should be.
+
+    A column that goes keeps its own until then: a revoke on its table would be one on it, too.
+    """
+
+    def of(catalog: Catalog, key: Key) -> Names:
+        found = catalog.objects.get(key)
+        return () if found is None else found.privileges or ()
+
+    going = (
+        key
+        for key, column in database.each(Column)
+        if key not in models.objects and Key("table", column.table) in models.objects
+    )
+    return {
+        **{key: (of(database, key), of(database, key)) for key in going},
+        **{
+            key: (of(database, key), of(models, key))
+            for key, item in models.objects.items()
+            if not isinstance(item, UNDECLARED_KINDS)
+        },
+    }
 
 
 def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
