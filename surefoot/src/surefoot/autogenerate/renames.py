@@ -26,7 +26,7 @@ from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Index, SchemaObject, Table
 from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import UsageError
-from surefoot.quoting import in_schema, own_name, quoted, schema_of, shown
+from surefoot.quoting import cut, in_schema, own_name, quoted, schema_of, shown
 
 _FORM = (
     "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "
@@ -148,7 +148,8 @@ def parse_renames(
 
 def _parsed(argument: str, default: str, schemas: Collection[str]) -> Rename:
     (old, table), (new, other) = (
-        each.rpartition(".")[::2] for each in argument.partition(":")[::2]
+        [".".join(map(cut, part.split("."))) for part in each.rpartition(".")[::2]]
+        for each in argument.partition(":")[::2]
     )
     if table == other and table and old != new:
         return Rename("schema", table, old or default, new or default, default)
