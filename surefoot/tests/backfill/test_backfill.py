@@ -101,6 +101,20 @@ async def test_calls_that_take_long(
     assert least <= batches <= most
 
 
+async def test_a_trigger_that_takes_long_for_each_statement(filling: Filling) -> None:
+    """Fewer rows would not make a batch shorter, and only more batches."""
+    await filling.connection.execute(
+        """INSERT INTO files SELECT n, 1 FROM generate_series(1001, 4000) n;
+        CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM pg_sleep(0.08); RETURN NULL; END $$;
+        CREATE TRIGGER waits AFTER UPDATE ON files FOR EACH STATEMENT EXECUTE FUNCTION waits()"""
+    )
+    filling.widen()
+    assert (await filling.run()).is_complete
+    state = VersionTable().backfills[1]
+    assert await filling.connection.fetchval(f"SELECT sum(batches) FROM {state}") <= 80
+
+
 @pytest.mark.slow
 async def test_values_of_python(filling: Filling) -> None:
     """`fill` gets rows and gives values; calls run beside each other up to the limit."""

@@ -51,7 +51,7 @@ def test_it_stays_within_its_bounds() -> None:
         found.took(0.0001, found.rows)
     assert found.rows == 50_000
     for _ in range(20):
-        found.took(100, found.rows)
+        found.took(found.rows, found.rows)
     assert found.rows == 10
 
 
@@ -66,6 +66,36 @@ def test_no_batch_takes_twice_its_time_where_the_speed_varies_and_ranges_end(see
         found.took(seconds, rows)
         longest_s = max(longest_s, seconds)
     assert TARGET_S * 0.8 < longest_s < TARGET_S * 2
+
+
+@pytest.mark.parametrize("each_s", [0.12, 0.5, 3.0])
+@pytest.mark.parametrize("varies", [1, 1.3, 2])
+def test_batches_stay_large_where_each_takes_long_however_few_rows_it_has(
+    each_s: float, varies: float
+) -> None:
+    chance, found = random.Random(1), pace()
+    walked, took_s = 0, 0.0
+    for number in range(500):
+        seconds = (each_s + found.rows * 0.00002) * chance.uniform(1, varies)
+        if number > 50:
+            walked, took_s = walked + found.rows, took_s + seconds
+        found.took(seconds, found.rows)
+    assert walked * 0.00002 > took_s * 0.05
+
+
+def test_batches_are_short_again_once_each_does_not_take_long_any_more() -> None:
+    found = pace()
+    for number in range(200):
+        found.took((0.3 if number < 100 else 0.001) + found.rows * 0.00002, found.rows)
+    assert TARGET_S * 0.8 < found.rows * 0.00002 < TARGET_S * 1.2
+
+
+def test_one_stall_makes_no_later_batch_take_longer_than_it_should() -> None:
+    found = pace()
+    for number in range(200):
+        seconds = found.rows * 0.00002
+        assert seconds < TARGET_S * 1.5
+        found.took(3.0 if number % 20 == 10 else seconds, found.rows)
 
 
 def test_a_rate_makes_the_next_batch_wait() -> None:

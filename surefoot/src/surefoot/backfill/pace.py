@@ -5,6 +5,9 @@ from math import sqrt
 
 # From one batch to the next.
 MOST_GROWTH, LEAST_GROWTH = 2.0, 0.25
+# The time of a batch of no row is learnt from two whose rows differ so many times, and is believed
+# a little less with each batch: another network or a quieter standby is noticed.
+_DIFFERING, _BELIEVED = 1.5, 0.98
 # So many rows the first batch has.
 FIRST_ROWS = 1000
 
@@ -17,6 +20,10 @@ class Pace:
     least: int
     most: int
     rows: int = FIRST_ROWS
+    # Seconds of a batch of no row, as far as they are learnt: the network, a standby that confirms
+    # each commit, a trigger for each statement. The earlier batch is one that they are learnt from.
+    _least_s: float = 0.0
+    _earlier: tuple[int, float] | None = None
 
     def __post_init__(self) -> None:
         self.rows = self._bounded(self.rows)
@@ -28,11 +35,27 @@ class Pace:
         twice as long beside clients. Where only a share of the rows lacked the change, it grows by
         no more than if all do next, and not at all after fewer rows than it could have had: these
         are the last ones of a range, and do not tell how long a whole batch takes.
+
+        Where a batch of no row takes long, fewer rows would only make more batches: it takes up
+        to twice as long as that.
         """
-        factor = self.target_s / seconds if seconds > 0 else MOST_GROWTH**2
+        self._learn(rows, seconds)
+        target_s = max(self.target_s, 2 * self._least_s)
+        factor = target_s / seconds if seconds > 0 else MOST_GROWTH**2
         if factor > 1:
             factor = sqrt(max(1.0, factor * share)) if rows >= self.rows else 1.0
         self.rows = self._bounded(self.rows * max(LEAST_GROWTH, min(MOST_GROWTH, factor)))
+
+    def _learn(self, rows: int, seconds: float) -> None:
+        """Learn the time of a batch of no row: it is on the line through this batch and another."""
+        self._least_s = min(self._least_s * _BELIEVED, seconds)
+        other, other_s = self._earlier or (rows, seconds)
+        if max(rows, other) > _DIFFERING * min(rows, other):
+            found_s = (seconds * other - other_s * rows) / (other - rows)
+            self._least_s += (max(0.0, min(found_s, seconds, other_s)) - self._least_s) / 2
+            self._earlier = (rows, seconds)
+        elif self._earlier is None:
+            self._earlier = (rows, seconds)
 
     def halve(self) -> None:
         """The last batch met a lock or a timeout: the next one has half of its rows."""
