@@ -115,6 +115,19 @@ async def test_a_trigger_that_takes_long_for_each_statement(filling: Filling) ->
     assert await filling.connection.fetchval(f"SELECT sum(batches) FROM {state}") <= 80
 
 
+async def test_few_rows_of_a_large_table_lack_the_change(filling: Filling) -> None:
+    """A batch walks more rows to find some."""
+    await filling.connection.execute(
+        """INSERT INTO files SELECT n, 1, CASE WHEN n % 10000 <> 0 THEN 1 END
+        FROM generate_series(1001, 200000) n; ANALYZE files"""
+    )
+    filling.widen()
+    assert (await filling.run()).is_complete
+    assert await filling.left() == 0
+    state = VersionTable().backfills[1]
+    assert await filling.connection.fetchval(f"SELECT sum(batches) FROM {state}") <= 80
+
+
 @pytest.mark.slow
 async def test_values_of_python(filling: Filling) -> None:
     """`fill` gets rows and gives values; calls run beside each other up to the limit."""

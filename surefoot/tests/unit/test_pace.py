@@ -39,10 +39,27 @@ def test_the_last_rows_of_a_range_make_it_smaller() -> None:
 
 def test_rows_that_had_the_change_do_not_make_it_grow_beyond_those_that_lack_it() -> None:
     found = pace()
-    found.took(0.025, 1000, share=0.25)
+    found.took(0.025, 1000, lacking=250)
     assert found.rows == 1000
-    found.took(0.025, 1000, share=0.5)
+    found.took(0.025, 1000, lacking=500)
     assert found.rows == 1414
+
+
+def test_where_few_rows_lack_the_change_more_are_walked_to_find_them() -> None:
+    found = pace()
+    for _ in range(20):
+        assert found.looked(0.001, found.span // 10_000)
+    assert (found.rows, found.span) == (1000, 50_000)
+    found.looked(0.11, 5)
+    assert found.span == 25_000
+
+
+def test_no_more_rows_are_changed_where_many_lack_the_change_again() -> None:
+    found = pace()
+    found.looked(0.001, 0)
+    assert found.span == 2000
+    assert not found.looked(0.001, 1001)
+    assert found.span == 1000
 
 
 def test_it_stays_within_its_bounds() -> None:

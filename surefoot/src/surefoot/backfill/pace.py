@@ -23,12 +23,27 @@ class Pace:
     # Seconds of a batch of no row, as far as they are learnt: the network, a standby that confirms
     # each commit, a trigger for each statement. The earlier batch is one that they are learnt from.
     _least_s: float = 0.0
+    # Where few rows lack the change, so many are walked to find those of a batch.
+    _span: int = 0
     _earlier: tuple[int, float] | None = None
 
     def __post_init__(self) -> None:
         self.rows = self._bounded(self.rows)
 
-    def took(self, seconds: float, rows: int, share: float = 1.0) -> None:
+    @property
+    def span(self) -> int:
+        """The rows that the next batch walks, of which at most `rows` should lack the change."""
+        return max(self.rows, min(self._span, self.most))
+
+    def looked(self, seconds: float, lacking: int) -> bool:
+        """A look at `span` rows took so long; whether they are a batch, and not too many."""
+        if lacking > self.rows or seconds > self.target_s:
+            self._span = self.span // 2
+        elif lacking * 4 <= self.rows and seconds * 2 <= self.target_s:
+            self._span = self.span * 2
+        return lacking <= self.rows
+
+    def took(self, seconds: float, rows: int, lacking: int | None = None) -> None:
         """The last batch walked so many rows in so long: the next one has more rows, or fewer.
 
         It grows by the root of the factor that would fit, as the same number of rows may take
@@ -43,6 +58,7 @@ class Pace:
         target_s = max(self.target_s, 2 * self._least_s)
         factor = target_s / seconds if seconds > 0 else MOST_GROWTH**2
         if factor > 1:
+            share = 1.0 if lacking is None else min(1.0, lacking / self.rows)
             factor = sqrt(max(1.0, factor * share)) if rows >= self.rows else 1.0
         self.rows = self._bounded(self.rows * max(LEAST_GROWTH, min(MOST_GROWTH, factor)))
 

@@ -109,7 +109,7 @@ class Worker:
     async def _walk(self, range_: Range) -> None:
         low, high, done = range_.begin, range_.high, False
         while not done and await self._job.may_go_on():
-            part = await self._batches.look(low, high, self._pace.rows, range_.id)
+            part = await self._look_ahead(low, high, range_.id)
             started_s = time.monotonic()
             outcome = await self._attempt(part)
             if outcome is None or outcome.high is None:
@@ -117,10 +117,18 @@ class Worker:
             self._pace.target_s = self._job.batch_s
             if part.lacking:
                 took_s = self._took_s(part, outcome, time.monotonic() - started_s)
-                self._pace.took(took_s, part.walked, part.lacking / part.walked)
+                self._pace.took(took_s, part.walked, part.lacking)
             await self._refuse_no_progress(part, outcome)
             low, high, done = part.high, outcome.high, outcome.is_done
             await self._job.spent(outcome.changed)
+
+    async def _look_ahead(self, low: Place | None, high: Place, number: int) -> Part:
+        """The next batch: so many rows that no more of them lack the change than it may change."""
+        began_s = time.monotonic()
+        part = await self._batches.look(low, high, self._pace.span, number)
+        if self._pace.looked(time.monotonic() - began_s, part.lacking):
+            return part
+        return await self._batches.look(low, high, self._pace.rows, number)
 
     def _took_s(self, part: Part, outcome: Outcome, whole_s: float) -> float:
         """The seconds by which the next batch is sized: those for which writers of its rows wait.
@@ -128,7 +136,7 @@ class Worker:
         The calls of `fill` lock nothing. More than one round of them takes ten times as long.
         """
         backfill = self._job.backfill
-        if part.walked <= backfill.rows_per_call * backfill.concurrency:
+        if part.lacking <= backfill.rows_per_call * backfill.concurrency:
             return outcome.locked_s
         return max(outcome.locked_s, whole_s / _FILL_TIMES)
 
