@@ -24,6 +24,8 @@ WRONG = {
     "the most before the least": 'sets = {"wide": "1"}\nbatch_rows = (100, 10)',
     "a time in words": 'sets = {"wide": "1"}\nbatch_s = "fast"',
     "no key at all": 'sets = {"wide": "1"}\nkey = None',
+    "a time that is no number": 'sets = {"wide": "1"}\nbatch_s = float("nan")',
+    "a time without an end": 'sets = {"wide": "1"}\nbatch_s = float("inf")',
     "failures in words": 'sets = {"wide": "1"}\nmax_failed_rows = "few"',
     "a statement in bytes": 'statement = b"DELETE FROM files"',
     "two statements": 'statement = "DELETE FROM files; DELETE FROM files"',

@@ -133,6 +133,11 @@ async def test_cancelled_while_it_runs(filling: Filling, launcher: Launcher) -> 
     )
     while await filling.left() == 1000:
         await asyncio.sleep(0.02)
+    shown = await launcher.surefoot(chain, "backfill", "cancel", "wide", url=url)
+    assert shown.out.splitlines()[-2:] == [
+        "Nothing is forgotten yet.",
+        "Next: surefoot backfill cancel wide --execute",
+    ]
     done = await launcher.surefoot(chain, "backfill", "cancel", "wide", "--execute", url=url)
     assert done.code == 0, done.err
     ended = await run.end()
@@ -203,6 +208,12 @@ async def test_wrong_input(filling: Filling, launcher: Launcher) -> None:
     assert (near.code, "did you mean 'wide'?" in near.err) == (2, True), near.err
     early = await launcher.surefoot(chain, "backfill", "pause", "wide", url=url)
     assert (early.code, "wide has not begun" in early.err) == (2, True), early.err
+    for option in ("--batch-seconds", "--max-rows-per-second"):
+        for value in ("nan", "inf"):
+            wrong = await launcher.surefoot(
+                chain, "backfill", "run", "wide", "--execute", option, value, url=url
+            )
+            assert (wrong.code, f"Invalid value for '{option}'" in wrong.err) == (2, True), wrong
     filling.widen(key=("size",))
     key = await launcher.surefoot(chain, "backfill", "run", "wide", "--execute", url=url)
     assert (key.code, "no valid unique index" in key.err) == (2, True), key.err

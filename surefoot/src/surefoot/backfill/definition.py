@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from surefoot.quoting import single
 
+# The most seconds for which a batch may be asked to lock its rows.
+MOST_BATCH_S = 3600
 # A row for `fill`, and the values of its columns that are written back; None leaves it as it is.
 Row = Mapping[str, Any]
 Values = Mapping[str, Any]

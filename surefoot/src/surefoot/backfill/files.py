@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from surefoot.backfill.definition import Backfill
+from surefoot.backfill.definition import MOST_BATCH_S, Backfill
 from surefoot.chain.backfills import backfill_code, backfill_paths
 from surefoot.chain.checksum import checksum
 from surefoot.errors import BackfillInvalid, BackfillUnknown, BackfillUnwritten
@@ -68,8 +68,10 @@ def _problems(backfill: Backfill) -> Iterator[str]:
     yield from _of_another_type(backfill)
     yield from _wrong_ways(backfill)
     least, most = backfill.batch_rows
-    if not 0 < least <= most or backfill.batch_s <= 0:
-        yield "batch_rows and batch_s are not positive, or the least number is above the most"
+    if not 0 < least <= most:
+        yield "batch_rows are not positive, or the least number is above the most"
+    if not 0 < backfill.batch_s <= MOST_BATCH_S:
+        yield f"batch_s is not above 0 and up to {MOST_BATCH_S} seconds"
     if min(backfill.rows_per_call, backfill.concurrency) < 1 or backfill.max_failed_rows < 0:
         yield "rows_per_call, concurrency and max_failed_rows are too small"
 

@@ -209,15 +209,15 @@ def cancel(name: str, execute: bool, target: str | None) -> None:
       surefoot backfill cancel jobs_priority --execute
     """
     if not execute:
-        _show(name, target, json_=False)
+        _show(name, target, json_=False, cancels=True)
         return
     found = _ask(name, target, partial(control.cancel, by=who(), listen=_TELL))
     output.narrate(f"OK  {name} is forgotten; it had changed {counted(found.changed, 'row')}")
 
 
-def _show(name: str, target: str | None, *, json_: bool) -> None:
+def _show(name: str, target: str | None, *, json_: bool, cancels: bool = False) -> None:
     found = _ask(name, target, control.status)
-    output.answer_as(json_, found, lambda: "\n".join(text.status(found)))
+    output.answer_as(json_, found, lambda: "\n".join(text.status(found, cancels=cancels)))
 
 
 def _forecast(name: str, target: str | None, *, json_: bool, dry_run: bool) -> None:

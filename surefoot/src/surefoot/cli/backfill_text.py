@@ -79,8 +79,8 @@ def forecast(found: Forecast) -> Iterator[str]:
     yield f"Next: {command()} backfill run {found.backfill} --execute"
 
 
-def status(found: Status) -> Iterator[str]:
-    """How far a backfill is."""
+def status(found: Status, *, cancels: bool = False) -> Iterator[str]:
+    """How far a backfill is; with `cancels` for somebody who may want to cancel it."""
     yield f"{found.state.upper()}  {found.backfill.name} on {found.backfill.table}"
     if (progress := found.progress) is None:
         yield f"Next: {command()} backfill run {found.backfill.name}"
@@ -105,6 +105,10 @@ def status(found: Status) -> Iterator[str]:
         f"    {', '.join(key)}: {error} ({state})" if state else f"    {', '.join(key)}: {error}"
         for key, state, error in found.failures
     )
+    if cancels:
+        yield "Nothing is forgotten yet."
+        yield f"Next: {command()} backfill cancel {found.backfill.name} --execute"
+        return
     verb = {"paused": "resume", "interrupted": "run", "failed": "retry-failed"}.get(found.state)
     if verb:
         flag = "" if verb == "resume" else " --execute"
