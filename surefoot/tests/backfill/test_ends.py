@@ -40,6 +40,19 @@ async def test_a_look_that_takes_long(filling: Filling, monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
+async def test_rows_that_stay_locked_are_not_walked_again_and_again(filling: Filling) -> None:
+    """Each lap waits for twice as long as the one before."""
+    filling.widen()
+    async with filling.connection.transaction():
+        await filling.connection.execute("UPDATE files SET size = 77 WHERE id = 100")
+        running = asyncio.ensure_future(filling.run(workers=3))
+        await asyncio.sleep(5)
+        done = len(laps_of(filling))
+    assert (await running).is_complete
+    assert 1 < done <= 10
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("looking_ms", [1, 60_000])
 @pytest.mark.parametrize("comes", ["UPDATE files SET wide = NULL WHERE id IN (1, 900)", COMES])
 async def test_rows_that_come_behind_the_last_batch(

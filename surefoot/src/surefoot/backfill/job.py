@@ -51,6 +51,8 @@ class Job:
         self.held: str | None = None
         # Rows that this process has changed.
         self.changed = 0
+        # So long the next lap waits, after one whose rows were all locked by others.
+        self.between_laps_s = 0.0
         self._connections: list[asyncpg.Connection[Any]] = []
 
     def listen(self, event: Event) -> None:

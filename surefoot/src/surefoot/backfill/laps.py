@@ -25,6 +25,9 @@ _SAMPLE_ROWS = 3000
 # should take so many seconds.
 _LOOKING_MS = 5000
 _PIECE_S, _PIECE_ROWS = 0.5, 1_000_000
+# After a lap whose rows were all locked by others the next one waits for so long, then for twice as
+# long, up to the most.
+_LOCKED_S, _MOST_LOCKED_S = 0.1, 5.0
 # It reads all of the table, which goes faster without the index of the key.
 _BY_PAGES = "SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on"
 
@@ -62,6 +65,7 @@ async def _end_lap(connection: asyncpg.Connection[Any], state: State, job: Job) 
         if job.is_stopping:
             return False
         ends = not is_left
+        await _wait_for_locks(job, is_needed=is_left and not progress.changed_in_lap)
     places = [] if ends else await _places(connection, statements)
     async with connection.transaction():
         progress = await state.read(lock=True)
@@ -77,6 +81,13 @@ async def _end_lap(connection: asyncpg.Connection[Any], state: State, job: Job) 
         found = progress.changed_in_lap, progress.skipped_in_lap
         job.listen(LapDone(statements.backfill.name, lap, *found))
     return ends
+
+
+async def _wait_for_locks(job: Job, *, is_needed: bool) -> None:
+    """Do not walk the table again and again for rows that others keep locked."""
+    longer_s = min(max(2 * job.between_laps_s, _LOCKED_S), _MOST_LOCKED_S)
+    job.between_laps_s = longer_s if is_needed else 0.0
+    await job.sleep(job.between_laps_s)
 
 
 async def _is_any_left(connection: asyncpg.Connection[Any], job: Job, *, but_failed: bool) -> bool:
