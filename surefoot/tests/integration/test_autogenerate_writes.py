@@ -41,7 +41,7 @@ from sqlalchemy.types import UserDefinedType
 from harness.databases import Databases, access_to
 from harness.generation import Project, ddl, new_metadata, on_empty, write_value
 from surefoot.autogenerate import configure_options, constraints
-from surefoot.catalog import Key
+from surefoot.catalog import Key, difference
 from surefoot.differences.detection import of_metadata
 from surefoot.errors import (
     BackfillPending,
@@ -401,6 +401,37 @@ async def test_a_table_leaves_its_parent_in_a_contract_revision(project: Project
     assert _phase(joined) == "expand"
     await project.upgrade()
     await project.downgrade()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["auto", "plain"])
+async def test_a_table_has_what_a_new_parent_requires(project: Project, style: str) -> None:
+    """Its columns that are NOT NULL and its checks, there and back; those of the former one go."""
+
+    def models(parent: str) -> MetaData:
+        metadata = new_metadata()
+        for name, column in (("things", "a"), ("others", "b")):
+            of = Column(column, Integer, nullable=False)
+            check = CheckConstraint(f"{column} > 0", name=f"{column}_is_high")
+            both = CheckConstraint("n < 9", name=f"n_of_{name}_is_low")
+            Table(name, metadata, Column("n", Integer), of, check, both)
+        ddl(metadata, f"CREATE TABLE child (m integer) INHERITS ({parent})")
+        return metadata
+
+    await project.create(models("things"))
+    await project.execute("INSERT INTO child VALUES (1, 2, 3)")
+    was = await project.catalog()
+    project.config.cmd_opts = Namespace(x=[f"style={style}"])
+    await project.revise(models("others"), "Inherit from others")
+    project.lock()
+    await project.execute("DELETE FROM child")
+    await project.upgrade()
+    await project.check(models("others"))
+    with pytest.raises(DBAPIError, match="b_is_high"):
+        await project.execute("INSERT INTO child (n, b) VALUES (1, -1)")
+    await project.execute("INSERT INTO child (n, b) VALUES (1, 1)", "DELETE FROM child")
+    await project.downgrade()
+    assert difference(was, await project.catalog()) == []
 
 
 @pytest.mark.slow

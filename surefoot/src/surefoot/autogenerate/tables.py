@@ -8,6 +8,7 @@ from surefoot.autogenerate.columns import column_changes
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import step
+from surefoot.autogenerate.parents import parent_changes
 from surefoot.autogenerate.rendering import ByHand, Call
 from surefoot.autogenerate.table_operations import create_table
 from surefoot.catalog import Key
@@ -47,6 +48,9 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
     different = changed(comparison, key)
     if different & _UNCHANGEABLE:
         yield Change(Stage.STATE, [_exchange(table, found, expected)], [], "by hand", key)
+    if "inherits" in different:
+        yield from parent_changes(comparison, table)
+        found, different = replace(found, inherits=expected.inherits), different - {"inherits"}
     silent = replace(expected, comment=found.comment)
     if different - _UNCHANGEABLE - {"comment"}:
         change = step(Stage.STATE, key, found, silent, "change")

@@ -57,8 +57,8 @@ LEFT JOIN sequence s ON s.dependency = 'i' AND s.table_oid = r.oid AND s.table_c
 WHERE r.is_table
 """,
     # PG 18 stores NOT NULL as constraints too: a column says it, and only one that was never
-    # validated is worth a line. Constraints of a partition come from its parent, those of triggers
-    # are triggers.
+    # validated is worth a line. Constraints of a partition come from its parent, also checks of a
+    # table that inherits them, whether it declares them too or not. Those of triggers are triggers.
     ("constraint", "pg_constraint"): """
 SELECT k.oid, k.conname AS name, r.relname AS table, k.convalidated AS validated,
        CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key'
@@ -71,7 +71,7 @@ SELECT k.oid, k.conname AS name, r.relname AS table, k.convalidated AS validated
 FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid
 LEFT JOIN pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_class x ON x.oid = i.indexrelid
-WHERE r.is_table AND k.conparentid = 0 AND (k.conislocal OR k.contype <> 'c')
+WHERE r.is_table AND k.conparentid = 0 AND (k.coninhcount = 0 OR k.contype <> 'c')
   AND (k.contype IN ('c', 'f', 'p', 'u', 'x') OR k.contype = 'n' AND NOT k.convalidated)
 """,
     # The index of a constraint is part of the constraint, that of a partition part of its parent's.
