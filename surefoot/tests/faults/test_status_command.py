@@ -168,7 +168,7 @@ async def test_plain_alembic_has_left_no_times(chain: Chain, empty_database: Dat
     assert said[3:5] == ["  applied  0001  change", "  pending  0002  change"]
     assert said[6] == (
         "Note:  drift was not looked at: revisions.lock has no comparable fingerprint for this "
-        "revision"
+        "revision; `surefoot lock` adds it"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.databases import Database
 from harness.forks import Result
-from surefoot.chain.lockfile import check_lock
+from surefoot.chain.lockfile import check_lock, check_seals
 from surefoot.chain.revisions import read_revisions
 from tests.integration.migrations.conftest import ROOT, imported
 from tests.support.project import run_alembic
@@ -79,6 +79,21 @@ def test_autogenerate_writes_the_next_number(database: Database, project: Path) 
         "OK  models and database are equal; no revision written\n",
     )
     assert read_revisions(project / "alembic" / "versions") == chain
+
+
+@pytest.mark.slow
+def test_a_verdict_is_of_the_file_with_its_suppressions(database: Database, project: Path) -> None:
+    """They are written by what the trace shows, after the file has entered the lock."""
+    model = project / "app" / "db" / "models" / "jobs.py"
+    imports = "from sqlalchemy import CheckConstraint, "
+    model.write_text(model.read_text("utf-8").replace(imports, f"{imports}JSON, "), "utf-8")
+    column = "    error: Mapped[str | None]\n"
+    replace_error(project, f"{column}    more: Mapped[Any | None] = mapped_column(JSON)\n")
+    result = revision(project, database, "--autogenerate", "-m", "Add more")
+    assert (result.code, "allow avoid-json-column: " in result.err) == (0, True), result
+    chain = read_revisions(project / "alembic" / "versions")
+    assert chain[-1].allowed
+    check_seals(project / "alembic" / "revisions.lock", chain)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +105,9 @@ async def _lint(written: Path, environment: Environment, project: Project) -> No
         with suppress(SurefootError):  # the trace meets it, too, and reports it
             await bring(made, target, before)
         judged, linted = await with_verdicts(target, revisions, complete)
-    write_lock(project.lock, judged)
+    # The new file has suppressions by now, to which its verdict is bound.
+    comments = {each.id: each.allowed for each in project.revisions()}
+    write_lock(project.lock, [replace(each, allowed=comments[each.id]) for each in judged])
     source = "".join(unit.source for unit in linted.units if unit.path == written)
     for allowed in suppressions(source):
         say(f"{written.name}  allow {allowed.rule}: {allowed.reason}")

@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from surefoot.errors.names import command
 from surefoot.ledger.details import Details
 from surefoot.ledger.services import intolerant
 from surefoot.ledger.table import BROKEN_OFF, Row, applied, steps, unfinished
@@ -223,7 +224,8 @@ def _schema_check(reading: Reading) -> tuple[model.Holds, str]:
         return "unknown", agreement.unread
     found = agreement.found[:12]
     if agreement.expected is None:
-        return "unknown", "revisions.lock has no comparable fingerprint for this revision"
+        lacks = "revisions.lock has no comparable fingerprint for this revision"
+        return "unknown", f"{lacks}; `{command()} lock` adds it"
     if agreement.agrees:
         return "yes", f"it matches the revisions (fingerprint {found})"
     return "no", f"its fingerprint is {found}; the revisions give {agreement.expected[:12]}"
