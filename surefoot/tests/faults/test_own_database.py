@@ -221,7 +221,7 @@ async def test_a_database_of_others_is_refused(project: Project, why: str) -> No
                 (project.chain.folder / "seeds.py").write_text(SEEDS, "utf-8")
             done = await project.run(*command.split(), code=3)
             assert done.err.startswith("REFUSED [database-shared]  "), done.err
-            assert f"\n  {reason}" in done.err
+            assert f" may not be yours alone, as this command requires:\n  {reason}" in done.err
             assert (await project.at(), project.repository.files) == ("0002", files)
     if why == "other user":
         await project.run("drop-last", "--mine")

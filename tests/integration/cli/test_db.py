@@ -81,6 +81,7 @@ async def test_url_prints_the_embedded_server_s(vegafs: Vegafs, state_dir: Path)
     vegafs("start")
     printed = vegafs("url")
     assert printed.out == f"postgresql://vegafs@/vegafs_dev?host={state_dir}/run\n"
+    assert printed.err == "The embedded server; it stays up\nNext: vegafs db psql\n"
     assert await value(printed.out.strip(), "SELECT current_database()") == "vegafs_dev"
 
 

@@ -54,7 +54,7 @@ def start() -> None:
     state = server.start()
     output.narrate(f"OK  PostgreSQL {state.major} is up in {server.directory}, and stays up")
     if database.url is not None:
-        output.narrate("Note: DATABASE_URL is set, so commands use that database instead")
+        output.narrate(f"Note: commands use {names.setting('database')} instead")
     output.narrate("Next: alembic upgrade head")
 
 
@@ -117,8 +117,11 @@ def url(show_password: bool) -> None:
         shown = database.url is None or show_password
         output.answer(named.url if shown else str(DatabaseUrl.parse(named.url)))
     if database.url is None:
-        output.narrate("The embedded server; it is up while a command uses it")
-        output.narrate(f"Next: {names.command()} db start keeps it up for other programs")
+        pinned = database.embedded_server().status().pinned
+        kept = "stays up" if pinned else "is up while a command uses it"
+        output.narrate(f"The embedded server; it {kept}")
+        following = "psql" if pinned else "start keeps it up for other programs"
+        output.narrate(f"Next: {names.command()} db {following}")
     else:
         output.narrate(f"From {names.setting('database')}\nNext: {names.command()} db psql")
 

@@ -38,7 +38,7 @@ class DatabaseShared(Refused):
 
     database: str
     reasons: Sequence[str]
-    says = "{database!r} may not be yours alone, and this takes revisions back:{reasons!l:}"
+    says = "{database!r} may not be yours alone, as this command requires:{reasons!l:}"
     helps = (
         "set {names[database]} to a database of your own, or write a new revision; where only its "
         "ledger speaks against it, --mine takes it for yours"
