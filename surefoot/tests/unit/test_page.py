@@ -13,7 +13,7 @@ from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.glance import Glance
 from surefoot.ledger.table import Row
 from surefoot.overview import Overview, Unread, overview
-from surefoot.overview.model import Reading
+from surefoot.overview.model import Reading, ShownBackfill
 from surefoot.startup.check import Build, decide
 from surefoot.web.page import DRAWN, draw, render
 
@@ -102,6 +102,15 @@ def test_a_run_has_its_statements_and_locks() -> None:
     other: object
     for other in ({"sent": 7}, {"locks": []}, {"sent": [{}]}, [1], "text"):
         assert 'class="sent"' not in render(seen_of(2, 1, details=other))
+
+
+@pytest.mark.parametrize(("applied", "state"), [(1, "paused"), (1, "complete"), (2, "paused")])
+def test_what_is_pending_may_wait_for_a_backfill(applied: int, state: str) -> None:
+    """The page does not offer the upgrade alone where one is not complete."""
+    figures = (1, 0, 0, 1, 2, None, None, None, 0, NOW, None, 0.5)
+    backfill = ShownBackfill("b", "t", state, *figures, command="run b")
+    html = render(replace(seen_of(2, applied), backfills=(backfill,)))
+    assert ("A backfill is not complete" in html) == (applied == 1 and state == "paused")
 
 
 def test_headings_are_in_order_and_every_reference_leads_somewhere() -> None:

@@ -56,10 +56,12 @@ def render(seen: Overview, texts: Mapping[str, str] = {}, *, command: str = "sur
     """The page, with the texts of the files of its newest revisions."""
     earlier, drawn = split(seen.chain)
     is_running = seen.happening is not None and not isinstance(seen.happening, Unread)
+    shown = () if isinstance(seen.backfills, Unread) else seen.backfills
     html = _template().render(
         seen=seen,
         word=_word(seen),
         is_running=is_running,
+        is_filling=any(each.state != "complete" for each in shown),
         style=Markup(_style()),  # noqa: S704 - a file of ours
         drawing=draw(drawn),
         drawn=drawn,
