@@ -239,14 +239,15 @@ async def until_it_runs(connection: asyncpg.Connection) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize("program", ["alembic", "surefoot"])
 @pytest.mark.parametrize(("env", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 async def test_colour_is_for_the_state_word_of_an_error(
-    chain: Chain, empty_database: Database, env: dict[str, str], *, is_coloured: bool
+    chain: Chain, empty_database: Database, program: str, env: dict[str, str], *, is_coloured: bool
 ) -> None:
     """And NO_COLOR does without it."""
     chain.add("op.execute('SELECT nonsense')")
     async with on_a_terminal(
-        "surefoot", "upgrade", cwd=chain.folder, url=empty_database.url, env=env
+        program, "upgrade", "head", cwd=chain.folder, url=empty_database.url, env=env
     ) as terminal:
         assert await terminal.end() == 4, terminal.said
     assert ("\x1b[31m\x1b[1mFAILED\x1b[0m" in terminal.said) is is_coloured, terminal.said

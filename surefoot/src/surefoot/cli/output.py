@@ -14,7 +14,7 @@ import click
 
 from surefoot.errors import RunFailed, SurefootError
 from surefoot.errors.disclosure import disclosed, disclosed_in, in_json, printable
-from surefoot.terminal.kind import colours, draws
+from surefoot.terminal.kind import colours, draws, emphasized
 
 if TYPE_CHECKING:
     from surefoot.run.events import Event, Listen
@@ -124,7 +124,5 @@ def trying(chain: Sequence[str] = ()) -> Listen:
 
 
 def error(text: str) -> None:
-    """An error; only the state word in front is coloured."""
-    word, space, rest = disclosed(text).partition(" ")
-    shown = click.style(word, fg="red", bold=True) if colours() else word
-    click.echo(shown + space + rest, err=True, color=colours())
+    """An error, on stderr."""
+    click.echo(emphasized(disclosed(text)), err=True, color=colours())

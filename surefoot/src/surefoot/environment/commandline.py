@@ -34,6 +34,7 @@ from surefoot.errors import (
 )
 from surefoot.errors.disclosure import disclosed
 from surefoot.errors.names import command
+from surefoot.terminal.kind import emphasized
 from surefoot.terminal.streams import outlast
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def fail(error: SurefootError) -> NoReturn:
     """Say what is wrong and exit with its code."""
     if os.environ.get(TRACEBACK):
         traceback.print_exc()
-    say(error.render())
+    sys.stderr.write(emphasized(disclosed(error.render())) + "\n")
     sys.exit(error.exit_code)
 
 

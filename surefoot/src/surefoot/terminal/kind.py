@@ -19,6 +19,12 @@ def colours(stream: Any = None) -> bool:
     return _is_terminal(stream or sys.stderr) and not os.environ.get("NO_COLOR")
 
 
+def emphasized(text: str) -> str:
+    """An error as stderr takes it: only the state word in front is coloured."""
+    word, space, rest = text.partition(" ")
+    return f"\x1b[31m\x1b[1m{word}\x1b[0m{space}{rest}" if colours() else text
+
+
 def asks() -> bool:
     """Whether a person sees a question on stderr, and can answer it."""
     return is_tty(sys.stdin) and is_tty(sys.stderr)
