@@ -17,6 +17,7 @@ from click.shell_completion import ShellComplete
 from harness.helps import Shown, parsed, shown
 from harness.projects import project
 from surefoot.cli import surefoot, words
+from surefoot.cli.bash import Bash
 from surefoot.cli.completion import LINES, outline
 from surefoot.errors.base import every_error
 from surefoot.rules.registry import RULES
@@ -195,6 +196,30 @@ COMP_WORDS=(surefoot lint 2) COMP_CWORD=2
 _surefoot_completion surefoot
 echo "${COMPREPLY[@]}"
 """
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("lint --level avoid-length-limit =", "error warning off"),
+        ("lint --level avoid-length-limit = o", "off"),
+        ("lint --level = avoid-length-limit = o", "off"),
+        ("lint --level avoid-length-limit=o", "avoid-length-limit=off"),
+        ("lint --level avoid-length-limit = off 2", "2b"),
+        ("lint --format = ma", "markdown"),
+        ("lint --format = markdown 1", "1a"),
+        ("plan --target =", "eu us"),
+    ],
+)
+@pytest.mark.usefixtures("shop")
+def test_an_equals_sign_is_a_word_of_bash(
+    monkeypatch: pytest.MonkeyPatch, words: str, offered: str
+) -> None:
+    """bash replaces the word behind it, which may be a part of a value."""
+    monkeypatch.setenv("COMP_WORDS", f"surefoot {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    complete = Bash(surefoot, {}, "surefoot", "_SUREFOOT_COMPLETE")
+    assert complete.complete().replace("plain,", "").split() == offered.split()
 
 
 @pytest.mark.slow

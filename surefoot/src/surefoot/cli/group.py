@@ -85,6 +85,11 @@ def main(
     """Run a command line and exit with its code."""
     gc.set_threshold(50_000, 20, 100)  # as Environment.run does for `alembic`
     outlast()
+    completes = f"_{name}_COMPLETE".replace("-", "_").upper() in os.environ
+    if completes:
+        from surefoot.cli.bash import register  # noqa: PLC0415 - for completion alone
+
+        register()
     names.type_(shlex.join([name, *(sys.argv[1:] if argv is None else argv)]))
     try:
         code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0
@@ -102,7 +107,7 @@ def main(
         output.error("INTERRUPTED")
         sys.exit(130)
     except Exception as error:
-        if f"_{name}_COMPLETE".replace("-", "_").upper() in os.environ:
+        if completes:
             sys.exit(1)  # a shell that completes a word shows no message
         _fail(output.understood(error))
 
