@@ -21,6 +21,7 @@ class It(Backfill):
 """
 REVISION = "did you mean '0002'? `alembic history` lists the revisions"
 MISSPELT = {
+    "alembic upgrade haed": "did you mean 'head'?",
     "surefoot staus": "there is no command 'staus'; did you mean `surefoot status`?",
     "surefoot backfill retry": (
         "there is no command 'retry'; did you mean `surefoot backfill retry-failed`?"
@@ -84,6 +85,15 @@ def test_ids_that_are_no_numbers_are_found_by_spelling(name: str, found: str | N
         Revision("9f2", ("1aa",), "expand", "add_priority", ""),
     ]
     assert near(name, chain) == found
+
+
+def test_the_ends_of_a_chain_are_names_too() -> None:
+    """Where a command takes them."""
+    chain = [Revision("1aa", (), "expand", "create_jobs", "")]
+    assert (near("haed", chain), near("bsae", chain, ["head", "base"])) == (None, "base")
+    with pytest.raises(RevisionUnknown) as refused:
+        revision_typed("haed", chain)
+    assert refused.value.near == "head"
 
 
 def test_a_revision_is_known_by_the_beginning_of_its_id() -> None:

@@ -56,6 +56,14 @@ def test_a_help_is_a_text_for_80_columns(each: Shown) -> None:
     assert [x for x in each.help.splitlines() if len(x) > 80 and x not in examples] == []
 
 
+@pytest.mark.parametrize("name", ["upgrade", "downgrade"])
+def test_the_exit_codes_of_a_run_are_told(name: str) -> None:
+    """A script that deploys has to know after which it may try again."""
+    (found,) = (each for each in ALL if each.path == f"surefoot {name}")
+    told = found.help.partition("Exit codes: ")[2].partition("\n\n")[0]
+    assert re.findall(r"\d+", told) == ["0", "2", "3", "4", "75", "130", "143"]
+
+
 def test_an_example_that_does_not_work_is_noticed() -> None:
     """Else the tests above could not fail."""
     for wrong in ("surefoot lint --nope", "surefoot nope", "surefoot db nope", "surefoot squash"):

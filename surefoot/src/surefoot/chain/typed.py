@@ -27,14 +27,18 @@ def revision_typed(name: str, revisions: Sequence[Revision]) -> str:
     return found[0] if found else _refuse(name, revisions)
 
 
-def near(name: str, revisions: Sequence[Revision]) -> str | None:
-    """The id that a misspelt name is nearest to, by number, spelling or title."""
+def near(name: str, revisions: Sequence[Revision], also: Sequence[str] = ()) -> str | None:
+    """The id that a misspelt name is nearest to, by number, spelling or title.
+
+    `also` are other names that could be typed in its place.
+    """
     numbers = [each.id for each in reversed(revisions) if is_number(each.id)]
     if numbers and is_number(name):
         return min(numbers, key=lambda each: abs(int(each) - int(name)))
     spelled = {key: each.id for each in revisions for key in (each.id, each.slug, each.name)}
+    spelled.update(zip(also, also, strict=True))
     return spelled.get(nearest(name, spelled) or "")
 
 
 def _refuse(name: str, revisions: Sequence[Revision]) -> str:
-    raise RevisionUnknown(f"no revision is {name!r}", near(name, revisions))
+    raise RevisionUnknown(f"no revision is {name!r}", near(name, revisions, ["head"]))

@@ -24,6 +24,9 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None) -> No
       surefoot downgrade -1
       surefoot downgrade 0006 --execute --reason "0007 slows the listing down"
       surefoot downgrade base --json
+
+    Exit codes: 0 reverted; 2 usage; 3 refused, and nothing was changed; 4 stopped part-way; 75 a
+    retry is safe; 130, 143 interrupted.
     """
     with output.error_as_line(json_):
         if execute and not reason:

@@ -192,7 +192,7 @@ def _near(cause: BaseException | None, folders: Collection[Path]) -> str | None:
     if not isinstance(name, str):
         return None
     with suppress(RevisionsBroken):
-        return near(name.lstrip("+-"), read_revisions(*folders))
+        return near(name.lstrip("+-"), read_revisions(*folders), ["head", "base"])
     return None
 
 
