@@ -33,7 +33,7 @@ _PICTURES: Mapping[str, Callable[[Picture], str]] = {
     help="SQL that creates it, or a picture of the tables.",
 )
 @click.option("--at", metavar="REV", help="The revision; by default the newest.")
-@click.option("--diff", metavar="A..B", help="What changes from A to B; REV is from before it.")
+@click.option("--diff", metavar="A..B", help="From A to B; of REV alone, what it changes.")
 def command(format_: str, at: str | None, diff: str | None) -> None:
     """Show the tables with their columns, keys and comments at a revision.
 
