@@ -196,7 +196,8 @@ def alembic_config(ini: Path | str, **options: Any) -> Config:
 
     beside = Path(ini).with_name("pyproject.toml")
     if not Path(ini).is_file() and not read_tool(beside, "alembic"):
-        raise ConfigurationInvalid(str(ini), "there is no such file; name it with -c")
+        cure = "run the command in the folder that has it, or name it with -c"
+        raise ConfigurationInvalid(str(ini), "there is no such file", cure)
     return Config(ini, toml_file=beside, **options)
 
 

@@ -197,3 +197,10 @@ def test_a_place_that_cannot_be_read_is_said(folder: Path, lines: str, reason: s
     """With the ini file that names it."""
     with pytest.raises(ConfigurationInvalid, match=f"alembic.ini cannot be used: .*{reason}"):
         Project.read(ini(folder, lines))
+
+
+def test_a_command_in_another_folder_says_where_to_go(tmp_path: Path) -> None:
+    """There is no file that could be corrected."""
+    with pytest.raises(ConfigurationInvalid) as refused:
+        alembic_config(tmp_path / "alembic.ini")
+    assert refused.value.help == "run the command in the folder that has it, or name it with -c"

@@ -23,8 +23,9 @@ class ConfigurationInvalid(UsageError):
 
     where: str
     reason: str
+    cure: str = "correct it in alembic.ini or env.py"
     says = "{where} cannot be used: {reason}"
-    helps = "correct it in alembic.ini or env.py"
+    helps = "{cure}"
 
 
 class EnvironmentMissing(UsageError):
