@@ -89,7 +89,10 @@ async def test_a_row_that_comes_later(filling: Filling) -> None:
     assert result.progress.changed == 1002
 
 
-@pytest.mark.parametrize(("rows_per_call", "least", "most"), [(100, 10, 12), (10, 13, 60)])
+@pytest.mark.parametrize(
+    ("rows_per_call", "least", "most"),
+    [(100, 10, 12), pytest.param(10, 13, 60, marks=pytest.mark.slow)],
+)
 async def test_calls_that_take_long(
     filling: Filling, rows_per_call: int, least: int, most: int
 ) -> None:

@@ -43,7 +43,11 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow all but one in n of the cases of a test with the mark `sample(n)`."""
+    """Mark as slow all but one in n of the cases of a test with the mark `sample(n)`.
+
+    The tests of a chain come first: they share a walk, which no worker that steals some repeats.
+    """
+    items.sort(key=lambda item: "migrations" not in getattr(item, "fixturenames", ()))
     seen: Counter[str] = Counter()
     for item in items:
         sample = item.get_closest_marker("sample")
