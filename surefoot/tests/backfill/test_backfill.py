@@ -46,12 +46,12 @@ after = "0001"
 table = "files"
 todo = "wide IS NULL"
 writes = ("wide",)
-batch_s = 0.01
+batch_s = 0.05
 batch_rows = (1, 100)
 rows_per_call = {0}
 
 async def fill(self, rows):
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.07)
     return [{{"wide": 1}} for _ in rows]
 """
 
@@ -91,7 +91,7 @@ async def test_a_row_that_comes_later(filling: Filling) -> None:
 
 @pytest.mark.parametrize(
     ("rows_per_call", "least", "most"),
-    [(100, 10, 12), pytest.param(10, 13, 60, marks=pytest.mark.slow)],
+    [(100, 10, 16), pytest.param(10, 12, 60, marks=pytest.mark.slow)],
 )
 async def test_calls_that_take_long(
     filling: Filling, rows_per_call: int, least: int, most: int
