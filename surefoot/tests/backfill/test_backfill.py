@@ -104,6 +104,7 @@ async def test_calls_that_take_long(
     assert least <= batches <= most
 
 
+@pytest.mark.slow
 async def test_a_trigger_that_takes_long_for_each_statement(filling: Filling) -> None:
     """Fewer rows would not make a batch shorter, and only more batches."""
     await filling.connection.execute(
@@ -118,6 +119,7 @@ async def test_a_trigger_that_takes_long_for_each_statement(filling: Filling) ->
     assert await filling.connection.fetchval(f"SELECT sum(batches) FROM {state}") <= 80
 
 
+@pytest.mark.slow
 async def test_few_rows_of_a_large_table_lack_the_change(filling: Filling) -> None:
     """A batch walks more rows to find some."""
     await filling.connection.execute(
@@ -486,7 +488,7 @@ async def test_python_that_leaves_rows_as_they_are(filling: Filling) -> None:
     assert await filling.left() == 1
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("is_python", [False, True])
 async def test_a_row_that_a_trigger_leaves_as_it_is(filling: Filling, is_python: bool) -> None:
     """No batch changes it, and laps do not follow each other without an end."""

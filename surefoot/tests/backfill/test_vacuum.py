@@ -132,7 +132,7 @@ async def test_a_table_that_is_locked_is_vacuumed_later(filling: Filling) -> Non
         await other.close()
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("throttle", [Throttle(dead_part=None), Throttle()])
 async def test_it_is_not_vacuumed_below_the_threshold(filling: Filling, throttle: Throttle) -> None:
     """Or where none is set."""

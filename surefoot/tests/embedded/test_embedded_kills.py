@@ -117,6 +117,7 @@ def test_a_stale_process_id_of_another_program_does_not_block_the_start(state_di
         assert is_running(again.state.postgres_pid)
 
 
+@pytest.mark.slow
 def test_a_throw_away_server_leaves_no_file_even_when_its_user_is_killed(state_dir: Path) -> None:
     """The folder goes with the last user."""
     script = (

@@ -91,7 +91,7 @@ async def test_a_revision_table_below_the_ledger_is_refused(
     assert again.code == 0, again.err
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("tables", HIDDEN.values(), ids=HIDDEN)
 async def test_a_table_that_row_security_hides_is_not_taken_for_empty(
     applied: Chain,

@@ -42,6 +42,7 @@ CHANGES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hold_s", HOLDS_S)
 @pytest.mark.parametrize(
     "holds",

@@ -354,7 +354,7 @@ async def test_a_change_that_loses_nothing_needs_no_leave(
     assert await run(another, chain, "head") is None
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", ["table cascade", "dynamic", "truncate", "delete", "update to null", "numeric"]
 )

@@ -99,7 +99,7 @@ async def test_an_empty_one_has_nothing_to_adopt(
     await databases.drop(made)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("at_head", [True, False], ids=["at head", "two before"])
 async def test_a_role_that_may_not_make_the_ledger_is_refused(
     plain: Chain,

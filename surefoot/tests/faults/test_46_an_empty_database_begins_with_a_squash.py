@@ -430,7 +430,7 @@ async def test_a_changed_revision_is_refused(
     assert (result.code, "2 revisions as one" in result.err) == (0, True), result.err
 
 
-@pytest.mark.sample(6)
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["0002", "0003"], ids=["then revisions", "and is done"])
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 async def test_killed_in_the_middle(

@@ -122,6 +122,7 @@ async def test_what_is_taken_as_it_is_runs_and_is_not_judged(
     assert again.err.splitlines()[0] == "OK  revisions.lock was up to date: 3 revisions"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "signal", ["SIGINT", *(pytest.param(s, marks=pytest.mark.slow) for s in ("SIGTERM", "SIGKILL"))]
 )

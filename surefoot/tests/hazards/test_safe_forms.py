@@ -78,6 +78,7 @@ async def test_a_form_that_needs_a_decision_is_shown(
     assert rule not in CERTAIN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", EACH)
 async def test_it_gives_the_same_schema_and_has_no_error(
     bench: Bench, rule: str, major: int

@@ -154,7 +154,7 @@ PARAMETERS = [
 ]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("change", PARAMETERS)
 async def test_lint_finds_nothing_in_what_is_written(
     project: Project, scratch: AsyncEngine, change: Change

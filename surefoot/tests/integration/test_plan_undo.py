@@ -118,7 +118,7 @@ SLOW = {"a type that is rewritten", "rows that change", "a default"}
 PARAMETERS = [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in CASES]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PARAMETERS)
 async def test_undo_costs_what_going_back_was_seen_to_do(planner: Planner, case: str) -> None:
     """One word in the heading, and below it what is not free."""

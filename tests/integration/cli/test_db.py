@@ -159,6 +159,7 @@ def test_the_whole_url_reaches_libpq() -> None:
     }
 
 
+@pytest.mark.slow
 def test_production_has_no_server_of_its_own(vegafs: Vegafs) -> None:
     """The command says what to set instead."""
     for command in ("start", "url", "psql"):
