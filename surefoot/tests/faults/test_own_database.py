@@ -377,6 +377,18 @@ STOCK = (
 
 
 @pytest.mark.slow
+async def test_numbers_go_on_after_a_merge(project: Project) -> None:
+    """Alembic gives the merge an id of its own."""
+    for number in ("0002", "0003"):
+        project.chain.add("pass", "pass", identifier=number, down="0001")
+    await project.run_alembic("merge", "heads", "-m", "join")
+    before = {*project.repository.files}
+    await project.run_alembic("revision", "-m", "go on")
+    (written,) = {*project.repository.files} - before
+    assert Path(written).name.startswith("0004_"), written
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("stock", [None, pytest.param(STOCK, marks=pytest.mark.slow)])
 async def test_a_merge_and_an_empty_revision_are_no_contract(
     project: Project, stock: str | None

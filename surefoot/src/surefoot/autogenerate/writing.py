@@ -17,7 +17,7 @@ from surefoot.autogenerate.questions import Candidate, about_tables, ask, doubt
 from surefoot.autogenerate.rendering import Call
 from surefoot.autogenerate.revision_text import RevisionText, docstring, unmeasured
 from surefoot.autogenerate.style import said
-from surefoot.chain.numbering import next_number
+from surefoot.chain.numbering import is_number, next_number
 from surefoot.project import Project
 from surefoot.quoting import shown
 
@@ -27,9 +27,13 @@ _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 
 
 def ids(context: MigrationContext) -> list[str]:
-    """The revisions of the chain, oldest first."""
+    """The revisions of the chain, oldest first; a merge to which Alembic gave its id is none."""
     script = cast("ScriptDirectory", context.script)
-    return [each.revision for each in script.walk_revisions()][::-1]
+    return [
+        each.revision
+        for each in script.walk_revisions()
+        if is_number(each.revision) or not each.is_merge_point
+    ][::-1]
 
 
 def written(
