@@ -48,7 +48,7 @@ from surefoot import Backfill, Database
 from surefoot.backfill.batch import Batches
 from surefoot.backfill.checks import admitted
 from surefoot.backfill.files import named
-from surefoot.backfill.pace import FIRST_ROWS
+from surefoot.backfill.pace import PLANNED_ROWS
 from surefoot.backfill.run import run
 from surefoot.embedded import Running
 from surefoot.project import Project
@@ -289,7 +289,7 @@ async def nothing(running: Running, project: Project) -> float:
     seconds = []
     for _ in range(NOTHING_TIMES):
         began_s = time.perf_counter()
-        part = await batches.look(None, high, FIRST_ROWS, number)
+        part = await batches.look(None, high, PLANNED_ROWS, number)
         await batches.run(part)
         seconds.append(time.perf_counter() - began_s)
     await connection.close()

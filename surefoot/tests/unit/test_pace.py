@@ -9,7 +9,7 @@ from surefoot.backfill.pace import FIRST_ROWS, Pace, Rate
 TARGET_S = 0.1
 
 
-def pace(rows: int = FIRST_ROWS) -> Pace:
+def pace(rows: int = 1000) -> Pace:
     return Pace(TARGET_S, least=10, most=50_000, rows=rows)
 
 
@@ -28,7 +28,7 @@ def test_the_last_rows_of_a_range_do_not_make_it_grow(rows: int) -> None:
     found = pace()
     for _ in range(5):
         found.took(0.001, rows)
-    assert found.rows == FIRST_ROWS
+    assert found.rows == 1000
 
 
 def test_the_last_rows_of_a_range_make_it_smaller() -> None:
@@ -60,6 +60,15 @@ def test_no_more_rows_are_changed_where_many_lack_the_change_again() -> None:
     assert found.span == 2000
     assert not found.looked(0.001, 1001)
     assert found.span == 1000
+
+
+def test_the_first_batch_is_small_and_batches_fit_soon_after_it() -> None:
+    """Each row takes 5 ms: 1,000 of them would lock their rows for 5 s."""
+    found = Pace(TARGET_S, least=10, most=50_000)
+    assert found.rows == FIRST_ROWS <= 100
+    for _ in range(4):
+        found.took(found.rows * 0.005, found.rows)
+    assert found.rows <= 25
 
 
 def test_it_stays_within_its_bounds() -> None:

@@ -8,8 +8,9 @@ MOST_GROWTH, LEAST_GROWTH = 2.0, 0.25
 # The time of a batch of no row is learnt from two whose rows differ so many times, and is believed
 # a little less with each batch: another network or a quieter standby is noticed.
 _DIFFERING, _BELIEVED = 1.5, 0.98
-# So many rows the first batch has.
-FIRST_ROWS = 1000
+# So many rows the first batch has: nobody knows yet how long they take. And the batch that a plan
+# and a dry run show.
+FIRST_ROWS, PLANNED_ROWS = 100, 1000
 
 
 @dataclass

@@ -17,7 +17,7 @@ from surefoot.backfill.checks import refuse_early, refuse_session
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.failures import before_batches
 from surefoot.backfill.key import read_key
-from surefoot.backfill.pace import FIRST_ROWS
+from surefoot.backfill.pace import PLANNED_ROWS
 from surefoot.backfill.scans import explained_batch, first_place
 from surefoot.backfill.state import State
 from surefoot.backfill.statements import Statements
@@ -120,7 +120,7 @@ async def _forecast(
             took_s = time.perf_counter() - began_s
         finally:
             await transaction.rollback()
-    size, total = min(FIRST_ROWS, of.backfill.batch_rows[1]), round(of.key.rows)
+    size, total = min(PLANNED_ROWS, of.backfill.batch_rows[1]), round(of.key.rows)
     return Forecast(
         of.backfill.name,
         of.backfill.table,

@@ -15,7 +15,7 @@ import asyncpg
 
 from surefoot.backfill.calls import make_ready
 from surefoot.backfill.key import Place
-from surefoot.backfill.pace import FIRST_ROWS
+from surefoot.backfill.pace import PLANNED_ROWS
 from surefoot.backfill.statements import BY_KEY, Statements
 from surefoot.errors import BackfillScans
 
@@ -41,7 +41,7 @@ async def refuse_scans(connection: asyncpg.Connection[Any], of: Statements) -> N
 
 
 async def first_place(
-    connection: asyncpg.Connection[Any], of: Statements, rows: int = FIRST_ROWS
+    connection: asyncpg.Connection[Any], of: Statements, rows: int = PLANNED_ROWS
 ) -> Place | None:
     """The place of the last row of the first batch; None where the table is empty."""
     last = await connection.fetchval(of.last)
