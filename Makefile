@@ -36,7 +36,7 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
-# pytest writes its assertions anew into every file of tests, and each worker would do so by itself.
+# pytest rewrites the assertions of every file of tests, and each worker would do so by itself.
 compiled: $(VENV)/.ready
 	@$(BIN)/pytest --collect-only -q >/dev/null || true
 
@@ -76,16 +76,17 @@ PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python
                  2>/dev/null; done | sort -u -t= -k1,1)
 PG_MAJORS := $(sort 16 17 $(patsubst /usr/lib/postgresql/%/bin/initdb,%,$(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
+BETWEEN  = $(filter-out $(firstword $(PYTHONS)) $(lastword $(PYTHONS)),$(PYTHONS))
 VERSION  = $(firstword $(subst =, ,$(1)))
 ON       = $(MAKE) --no-print-directory PYTHON=$(lastword $(subst =, ,$(1))) \
                VENV=.venv-$(call VERSION,$(1))
 
 test-all: lint types  ## All tests with the oldest and the newest of all, the quick ones between, a soak, a fuzz
-	@echo "== PostgreSQL 18"
-	@$(MAKE) --no-print-directory all-tests
+	@echo "== Python $(call VERSION,$(lastword $(PYTHONS))), PostgreSQL 18"
+	@$(call ON,$(lastword $(PYTHONS))) all-tests
 	@echo "== Python $(call VERSION,$(firstword $(PYTHONS))), PostgreSQL $(firstword $(PG_MAJORS))"
 	@SUREFOOT_TEST_PG_MAJOR=$(firstword $(PG_MAJORS)) $(call ON,$(firstword $(PYTHONS))) all-tests
-	@set -e; $(foreach each,$(wordlist 2,99,$(PYTHONS)),echo "== Python $(call VERSION,$(each))"; $(call ON,$(each)) tests;)
+	@set -e; $(foreach each,$(BETWEEN),echo "== Python $(call VERSION,$(each))"; $(call ON,$(each)) tests;)
 	@set -e; $(foreach each,$(wordlist 2,99,$(PG_MAJORS)),echo "== PostgreSQL $(each)"; \
 	    SUREFOOT_TEST_PG_MAJOR=$(each) $(MAKE) --no-print-directory tests;)
 	@$(MAKE) --no-print-directory soak CASES=300
