@@ -74,10 +74,9 @@ def _added(item: Constraint, *, is_online: bool) -> Iterator[Change]:
     key, loose = _key(item), replace(item, validated=not is_online)
     promise = step(Stage.CREATE, key, None, loose, "promise")
     yield promise.at(Turn.MAIN, "", f"Add {item.name} to {item.table}")
-    if not is_online:
-        return
-    proof = step(Stage.STATE, key, loose, item, "validate")
-    yield proof.at(Turn.VALIDATE, item.name, f"Validate {item.name} of {item.table}", PROVEN)
+    if is_online:
+        proof = step(Stage.STATE, key, loose, item, "validate")
+        yield proof.at(Turn.VALIDATE, item.name, f"Validate {item.name} of {item.table}", PROVEN)
 
 
 def _key(item: Constraint) -> Key:

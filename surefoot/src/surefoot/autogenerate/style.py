@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 
 from surefoot.autogenerate.change import Change, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.swappable import is_foreign_key, is_rewritten
+from surefoot.autogenerate.swappable import columns_of, is_foreign_key, is_rewritten
 from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, rows_of, unreleased
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint, Table
@@ -197,7 +197,7 @@ def _of_keys(forms: Mapping[str, Form], comparison: Comparison) -> Mapping[str, 
 def _ends(key: Key, comparison: Comparison) -> Iterator[str]:
     """The tables of a foreign key, if a column of it gets a type that rewrites its table."""
     item = comparison.database.objects[key]
-    columns = [each for each in comparison.database.needs(key) if each.kind == "column"]
+    columns = columns_of(comparison, key)
     kept = (each for each in columns if each in comparison.models.objects)
     if is_foreign_key(item) and any(is_rewritten(comparison, each) for each in kept):
         yield from (comparison.table_of(each) or "" for each in columns)

@@ -132,7 +132,7 @@ def _can_be_copied(comparison: Comparison, user: Key, key: Key, along: Collectio
         return False
     if is_foreign_key(item):
         return item.validated and _can_refer_again(comparison, user, along)
-    others = {*_columns(comparison, user)} - {key}
+    others = {*columns_of(comparison, user)} - {key}
     if others & {*along}:
         return False
     if isinstance(item, Index):
@@ -148,7 +148,7 @@ def _can_be_copied(comparison: Comparison, user: Key, key: Key, along: Collectio
 
 def _can_refer_again(comparison: Comparison, key: Key, along: Collection[Key]) -> bool:
     """Whether a foreign key can exist twice; its columns that change are kept in step."""
-    ends = _columns(comparison, key)
+    ends = columns_of(comparison, key)
     return len(ends) == 2 and all(
         comparison.is_in_use(comparison.table_of(each) or "")
         and ("type" not in changed(comparison, each) or each in along)
@@ -157,7 +157,7 @@ def _can_refer_again(comparison: Comparison, key: Key, along: Collection[Key]) -
     )
 
 
-def _columns(comparison: Comparison, key: Key) -> list[Key]:
+def columns_of(comparison: Comparison, key: Key) -> list[Key]:
     """The columns that an object needs, those of a foreign key at both ends."""
     return sorted(each for each in comparison.database.needs(key) if each.kind == "column")
 
@@ -179,4 +179,4 @@ def _referred(comparison: Comparison, key: Key) -> Iterator[Key]:
     for user in foreign_keys(comparison, key):
         own = referring_keys(comparison, user)
         if key in own:
-            yield from {*_columns(comparison, user)} - own
+            yield from {*columns_of(comparison, user)} - own
