@@ -254,10 +254,12 @@ async def test_colour_is_for_the_state_word_of_an_error(
     assert terminal.said.count("\x1b[") == (3 if is_coloured else 0), terminal.said
 
 
-def upgraded(chain: Chain, url: str, shell: str) -> subprocess.CompletedProcess[str]:
+def upgraded(
+    chain: Chain, url: str, shell: str, program: str = "alembic"
+) -> subprocess.CompletedProcess[str]:
     """`alembic upgrade head` with the redirections of a shell."""
     return subprocess.run(
-        ["bash", "-c", f'"$0" -c "$1" upgrade head {shell}', sys.executable, PROGRAMS["alembic"]],
+        ["bash", "-c", f'"$0" -c "$1" upgrade head {shell}', sys.executable, PROGRAMS[program]],
         cwd=chain.folder,
         env={
             **os.environ,
@@ -284,12 +286,29 @@ async def test_a_run_needs_no_stderr(
     assert current.out == "0003 (head)\n"
 
 
-async def test_a_script_on_a_full_disk_is_an_error(chain: Chain, empty_database: Database) -> None:
-    """The SQL is an answer: it must not be cut without a word."""
-    chain.add("op.execute('CREATE TABLE t (id int)')")
-    full = "--sql >/dev/full"
-    done = await asyncio.to_thread(upgraded, chain, empty_database.url, full)
-    assert done.returncode != 0, done
+@pytest.mark.parametrize(
+    ("program", "shell", "revision"), [("alembic", "--sql", ""), ("surefoot", "--json", "0002")]
+)
+async def test_an_answer_on_a_full_disk_is_an_error(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    program: str,
+    shell: str,
+    revision: str,
+) -> None:
+    """It must not be cut without a word, and a run goes on to its end."""
+    for number in range(2):
+        chain.add(f"op.execute('CREATE TABLE t{number} (id int)')")
+    url = empty_database.url
+    done = await asyncio.to_thread(upgraded, chain, url, f"{shell} >/dev/full", program)
+    assert done.returncode == 4, done
+    assert (
+        "FAILED [answer-lost]  the answer on stdout was not written whole: No space" in done.stderr
+    )
+    assert "the command itself ended with exit code 0" in done.stderr
+    current = await launcher.alembic(chain, "current", url=url)
+    assert current.out.split() == ([revision, "(head)"] if revision else [])
 
 
 async def test_the_time_that_a_plan_expects_is_told(

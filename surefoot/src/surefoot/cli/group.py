@@ -15,8 +15,8 @@ import click
 from surefoot.cli import output
 from surefoot.cli.ini_path import DEFAULT_INI, ini_file
 from surefoot.cli.suggesting import PROGRAM, Commands
-from surefoot.errors import SurefootError, names
-from surefoot.terminal.streams import outlast
+from surefoot.errors import AnswerLost, SurefootError, names
+from surefoot.terminal.streams import lost_answer, outlast
 from surefoot.wording import suggestion
 
 # name -> the line that `--help` shows without importing the command
@@ -94,8 +94,11 @@ def main(
     try:
         code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0
         gc.freeze()
-        sys.stdout.flush()
         sys.exit(code)
+    except SystemExit as end:
+        if reason := lost_answer():
+            _fail(AnswerLost(reason, end.code or 0))
+        raise
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else name
         output.error(f"ERROR [usage]  {_said(error)}\n  help: {command} --help")

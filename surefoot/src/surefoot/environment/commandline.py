@@ -24,6 +24,7 @@ from sqlalchemy import NullPool
 
 from surefoot.compat.alembic import command_name, is_empty_name
 from surefoot.errors import (
+    AnswerLost,
     Interrupted,
     ModelsDiffer,
     RevisionsBroken,
@@ -35,7 +36,7 @@ from surefoot.errors import (
 from surefoot.errors.disclosure import disclosed
 from surefoot.errors.names import command
 from surefoot.terminal.kind import emphasized
-from surefoot.terminal.streams import outlast
+from surefoot.terminal.streams import lost_answer, outlast
 
 if TYPE_CHECKING:
     from surefoot.run.events import Event
@@ -85,8 +86,9 @@ def rendered(config: Config, folders: Collection[Path] = ()) -> Iterator[None]:
             raise
         raise meant from error
     finally:
-        if typed:
-            sys.stdout.flush()
+        reason = lost_answer() if typed else None
+    if reason:
+        fail(AnswerLost(reason, 0))
 
 
 @contextmanager

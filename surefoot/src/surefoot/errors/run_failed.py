@@ -106,6 +106,18 @@ class Unforeseen(RunFailed):
     )
 
 
+class AnswerLost(RunFailed):
+    """A command did its work, and its answer could not be written."""
+
+    reason: str
+    ended: int | str
+    says = (
+        "the answer on stdout was not written whole: {reason}; the command itself ended with exit "
+        "code {ended}"
+    )
+    helps = "write it where there is room; `{names.command} ledger` has the runs on the database"
+
+
 class DuplicateRows(RunFailed):
     """A unique index cannot be built, because the table has duplicate rows."""
 

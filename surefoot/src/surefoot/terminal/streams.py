@@ -19,15 +19,15 @@ _watchers: list[Callable[[str], None]] = []
 
 
 class Outlasting:
-    """A stream that goes on into nothing where its reader has gone.
+    """A stream that goes on into nothing where it cannot be written, so that the command goes on.
 
-    A stream of narration alone does so where it cannot be written for any other reason, too: a disk
-    that is full, a terminal that is gone. Of an answer that must not go unnoticed.
+    `lost` is why something was not written, other than that its reader has gone: a disk that is
+    full, a terminal that is gone.
     """
 
-    def __init__(self, stream: TextIO, *, is_narration: bool = False) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._outlasted = (OSError, ValueError) if is_narration else (BrokenPipeError,)
+        self.lost: Exception | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -45,19 +45,23 @@ class Outlasting:
         except UnicodeEncodeError:
             encoding = self._stream.encoding or "ascii"
             return self.write_unseen(text.encode(encoding, "backslashreplace").decode(encoding))
-        except self._outlasted as error:
-            # A reader that is slow, of a stream that does not wait for it, is still there.
-            if not isinstance(error, BlockingIOError):
-                self._go_on_into_nothing()
+        except (OSError, ValueError) as error:
+            self._outlast(error)
         return len(text)
 
     def flush(self) -> None:
         """Write what is buffered."""
         try:
             self._stream.flush()
-        except self._outlasted as error:
-            if not isinstance(error, BlockingIOError):
-                self._go_on_into_nothing()
+        except (OSError, ValueError) as error:
+            self._outlast(error)
+
+    def _outlast(self, error: Exception) -> None:
+        if not isinstance(error, BrokenPipeError):
+            self.lost = self.lost or error
+        # A reader that is slow, of a stream that does not wait for it, is still there.
+        if not isinstance(error, BlockingIOError):
+            self._go_on_into_nothing()
 
     def _go_on_into_nothing(self) -> None:
         if self._stream.closed:
@@ -82,11 +86,18 @@ def outlast() -> None:
             # It was closed before this process began. Its number must not become a connection's.
             stream = _nothing(number)
         if not isinstance(stream, Outlasting):
-            outlasting = Outlasting(stream, is_narration=name == "stderr")
+            outlasting = Outlasting(stream)
             setattr(sys, name, outlasting)
             for handler in _handlers():
                 if handler.stream is stream:
                     handler.setStream(outlasting)
+
+
+def lost_answer() -> str | None:
+    """Why stdout lacks something that was written to it, after all of it is flushed."""
+    sys.stdout.flush()
+    lost = sys.stdout.lost if isinstance(sys.stdout, Outlasting) else None
+    return (getattr(lost, "strerror", None) or str(lost)) if lost else None
 
 
 def _handlers() -> Iterator[logging.StreamHandler[Any]]:
