@@ -27,7 +27,7 @@ _VARIES = (
     (r"held ~0\.0\d s( to 0\.\d+ s)?", "held for a moment"),
     (r"(?m)^ +(?:\w+  )?[\d.]+ (?:s|min|h).* so far: .*\n", ""),
     (r"\d+ (?:h|min)( \d+ (?:min|s))?\b", "N s"),
-    (r"\d+(\.\d+)? s\b", "N s"),
+    (r"(?:< )?\d+(\.\d+)? s\b", "N s"),
     (r"~N s to N s", "~N s"),
     (r"\d+ answered", "N answered"),
     (r", \d+ writes/s", ""),

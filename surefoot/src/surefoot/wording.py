@@ -47,6 +47,8 @@ def plural(noun: str) -> str:
 
 def duration(seconds: float) -> str:
     """`0.04 s`, `0.3 s`, `42 s`, `3 min 12 s`, `5 min`, `1 h 4 min`; whole seconds from ten on."""
+    if 0 < seconds < 0.005:
+        return "< 0.01 s"
     if seconds < 0.095:
         return f"{seconds:.2f} s" if seconds else "0 s"
     if seconds < 9.95:

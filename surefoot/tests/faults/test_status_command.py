@@ -39,7 +39,7 @@ async def status(chain: Chain, database: Database, *arguments: str) -> Result:
 
 def timeless(text: str) -> list[str]:
     """The lines without times, durations and persons."""
-    when = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d +[\d.]+ s +\S+@\S+", "WHEN", text)
+    when = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d +(?:< )?[\d.]+ s +\S+@\S+", "WHEN", text)
     return re.sub(r" {2,}", "  ", when).splitlines()
 
 

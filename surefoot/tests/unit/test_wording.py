@@ -66,7 +66,8 @@ def test_an_estimate_has_three_digits(number: int, said: str) -> None:
     ("seconds", "said"),
     [
         (0, "0 s"),
-        (0.004, "0.00 s"),
+        (0.004, "< 0.01 s"),
+        (0.006, "0.01 s"),
         (0.04, "0.04 s"),
         (0.0996, "0.1 s"),
         (0.31, "0.3 s"),

@@ -116,6 +116,10 @@ def run(
     Examples:
       surefoot backfill run jobs_priority
       surefoot backfill run jobs_priority --execute --workers 4 --max-rows-per-second 5000
+
+    Exit codes: 0 complete, or cancelled meanwhile; 2 usage; 3 refused, and nothing was changed; 4
+    rows failed, or its SQL cannot work; 75 a retry is safe; 130, 143 interrupted. The same command
+    goes on after each. Of a dry run: 0 it can run; 1 each batch would read all of a large table.
     """
     if not execute:
         _forecast(name, target, json_=json_, dry_run=True)
@@ -137,6 +141,8 @@ def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: st
     Examples:
       surefoot backfill retry-failed jobs_priority
       surefoot backfill retry-failed jobs_priority --execute
+
+    Exit codes: 0 shown; with --execute those of `surefoot backfill run`.
     """
     if execute:
         run_to_end(name, target, json_=json_, workers=workers, retry_failed=True)

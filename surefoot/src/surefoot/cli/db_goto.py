@@ -36,6 +36,9 @@ def goto(revision: str | None, mine: bool) -> None:
       surefoot db goto
       surefoot db goto 0012
       surefoot db goto head
+
+    Exit codes: 0 done, or nothing to do; 2 usage; 3 refused, and nothing was changed; 4 stopped
+    part-way; 75 a retry is safe.
     """
     found = project()
     chain = found.revisions()

@@ -38,6 +38,9 @@ def reset(execute: bool, mine: bool) -> None:
     Examples:
       surefoot db reset
       surefoot db reset --execute
+
+    Exit codes: 0 done, or shown; 2 usage; 3 refused; 4 a revision or the seeds failed; 75 a retry
+    is safe.
     """
     found = project()
     with own_database(mine=mine) as own:
@@ -74,6 +77,8 @@ def seed(mine: bool) -> None:
     Examples:
       surefoot db seed
       surefoot db seed --mine
+
+    Exit codes: 0 done; 2 usage; 3 refused; 4 the seeds failed; 75 a retry is safe.
     """
     path = seeds_of(project())
     if path is None:

@@ -39,6 +39,9 @@ def command() -> None:
       surefoot ops adopt 0009 --reason "plain Alembic applied 0008 and 0009"
       surefoot ops adopt 0042 --reason "0001 to 0041 were squashed into it"
       surefoot ops accept-checksum 0006 --reason "a typo in a comment of the table"
+
+    Exit codes: 0 recorded, or shown; 2 usage; 3 refused, and nothing was changed; 4 a revision
+    failed on the scratch database; 75 a retry is safe.
     """
 
 

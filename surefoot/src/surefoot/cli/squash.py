@@ -27,6 +27,9 @@ def command(revision: str) -> None:
     Examples:
       surefoot squash head
       surefoot squash 0950
+
+    Exit codes: 0 written; 2 usage; 3 refused; 4 or 75 a revision or the scratch server failed. It
+    writes the whole file or nothing.
     """
     found = project()
     revisions = found.revisions()

@@ -91,7 +91,7 @@ def span(estimate: Estimate) -> str:
     """A range of durations."""
     if estimate.is_a_moment:
         return "a moment"
-    low, high = duration(estimate.low_s), duration(estimate.high_s)
+    low, high = duration(max(estimate.low_s, 0.01)), duration(estimate.high_s)
     return f"~{low}" if low == high else f"~{low} to {high}"
 
 
