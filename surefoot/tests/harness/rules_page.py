@@ -1,15 +1,24 @@
-"""The reference of the rules: the chapters of docs/rules.md, rendered from their records.
+"""The reference of the rules in docs/rules: an index and a page for each chapter, of their records.
 
 python tests/harness/rules_page.py
 """
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from surefoot.rules.findings import Rule
 from surefoot.rules.registry import CHAPTERS
+from surefoot.wording import counted
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "rules"
+INDEX = PAGES / "index.md"
+# The text of the index before its lists is written by hand.
+_LISTS = "## Pages\n"
+_BY_HAND = (
+    ("changes-without-a-rule.md", "Of which changes lint says nothing, and why."),
+    ("squawk.md", "For each rule of squawk whether it is measured, relayed or refuted."),
+)
 _VALUE = re.compile(r"\{(\w+)\}")
 _DETECTED = {
     "traced": "in the trace of the revision on a scratch database",
@@ -20,28 +29,35 @@ _DETECTED = {
 }
 
 
-def reference(page: str) -> str:
-    """The page with the chapters as the records are; the texts before and after them stay."""
-    chapters = (
-        part
-        for title, rules in CHAPTERS.items()
-        for part in (f"## {title}\n", *map(_section, rules))
-    )
-    first, after = (
-        page.index(f"## {next(iter(CHAPTERS))}\n"),
-        page.index("## Changes without a rule"),
-    )
-    return page[:first] + "\n".join((*chapters, page[after:]))
+def pages(index: str) -> Mapping[Path, str]:
+    """The pages as the records are; the text of the index before its lists stays."""
+    names = {title: f"{re.sub(r'[^a-z]+', '-', title.lower())}.md" for title in CHAPTERS}
+    written = {PAGES / names[title]: _chapter(title, rules) for title, rules in CHAPTERS.items()}
+    introduction = index[: index.index(_LISTS)] + _LISTS
+    return {INDEX: "\n".join((introduction, *_lists(names))) + "\n", **written}
+
+
+def _lists(names: Mapping[str, str]) -> Iterator[str]:
+    yield from ("| page | content |", "|---|---|")
+    for title, rules in CHAPTERS.items():
+        yield f"| [{names[title]}]({names[title]}) | {title}: {counted(len(rules), 'rule')}. |"
+    yield from (f"| [{name}]({name}) | {content} |" for name, content in _BY_HAND)
+    for title, rules in CHAPTERS.items():
+        yield f"\n## {title}\n\n| rule | level | hazard |\n|---|---|---|"
+        for rule in rules:
+            yield f"| [{rule.id}]({names[title]}#{rule.id}) | {rule.level} | {rule.title} |"
+
+
+def _chapter(title: str, rules: Iterable[Rule]) -> str:
+    return "\n".join((f"# {title}\n\n[All rules](index.md)\n", *map(_section, rules)))
 
 
 def _section(rule: Rule) -> str:
     said = _italic(rule.consequence)
     return f"""\
-### {rule.id}
+## {rule.id}
 
-**{rule.title}** ({rule.level})
-
-{said[0].upper()}{said[1:]}.
+**{rule.title}** ({rule.level}). {said[0].upper()}{said[1:]}.
 
 Instead: {_italic(rule.help)}.
 
@@ -71,4 +87,5 @@ def _versions(rule: Rule) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(reference(PAGE.read_text("utf-8")), "utf-8")
+    for path, text in pages(INDEX.read_text("utf-8")).items():
+        path.write_text(text, "utf-8")

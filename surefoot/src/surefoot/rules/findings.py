@@ -1,7 +1,7 @@
 """Rule is a hazard for a database in use; Finding is one place where a revision breaks a rule.
 
 A rule has one record, with its detector and its texts. The terminal, annotations in a pull request,
-docs/rules.md and the tests all read it.
+docs/rules and the tests all read it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from surefoot.rules import (
 )
 from surefoot.rules.findings import Rule
 
-# In the order of docs/rules.md.
+# In the order of docs/rules/index.md.
 CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Columns": columns.RULES,
     "Constraints": constraints.RULES,
