@@ -5,7 +5,10 @@ ${page.of(up_revision).why}
 ${page.line("Locks", page.of(up_revision).locks)}
 ${page.line("Undo", page.of(up_revision).undo)}
 """
-<% lines = page.imports(imports, upgrades, downgrades) %>\
+<%
+by_hand = not isinstance(down_revision, (list, tuple))
+lines = page.imports(imports, upgrades, downgrades, by_hand=by_hand)
+%>\
 % if lines:
 
 % endif

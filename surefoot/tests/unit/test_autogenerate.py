@@ -234,6 +234,13 @@ def test_only_what_is_used_is_imported() -> None:
     assert imports("", "pass", "pass") == []
 
 
+def test_bodies_yet_to_write_have_the_usual_imports() -> None:
+    """A person writes operations there."""
+    usual = ["import sqlalchemy as sa", "from alembic import op"]
+    assert imports(None, None, None, by_hand=True) == usual
+    assert imports("", "op.f('x')", "pass", by_hand=True) == usual[1:]
+
+
 def test_the_title_is_one_sentence() -> None:
     """With a capital and a full stop, whatever was typed."""
     assert RevisionTexts.title("add  priority\n to jobs") == "Add priority to jobs."

@@ -1,5 +1,6 @@
 """`alembic revision` as a process: what it writes, and what git makes of two of them."""
 
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,6 +95,25 @@ def test_a_verdict_is_of_the_file_with_its_suppressions(database: Database, proj
     chain = read_revisions(project / "alembic" / "versions")
     assert chain[-1].allowed
     check_seals(project / "alembic" / "revisions.lock", chain)
+
+
+@pytest.mark.slow
+def test_a_revision_to_write_by_hand_has_its_imports(database: Database, project: Path) -> None:
+    """The usual ones stay, though nothing uses them yet; a merge has none."""
+    usual = re.compile(r'"""\n\nimport sqlalchemy as sa\n+from alembic import op\n\nrevision = ')
+    for number in (NEXT, f"{int(NEXT) + 1:04}"):
+        parent = ("--head", HEAD, "--splice") if number != NEXT else ()
+        result = revision(project, database, "-m", "By hand", *parent)
+        assert result.code == 0, result
+        written = project / "alembic" / "versions" / f"{number}_by_hand.py"
+        assert usual.search(written.read_text("utf-8"))
+    environment = {"PYTHONPATH": imported(project)}
+    merged = run_alembic(
+        "merge", "heads", "-m", "joined", url=database.url, cwd=project, env=environment
+    )
+    assert merged.code == 0, merged
+    (path,) = (project / "alembic" / "versions").glob("*_joined.py")
+    assert "import" not in path.read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -56,12 +56,15 @@ def body(rendered: str | None) -> str:
     return code.strip()
 
 
-def imports(rendered: str | None, *bodies: str | None) -> list[str]:
-    """The imports that the bodies need, in their order."""
-    code = "\n".join(each or "" for each in bodies)
+def imports(
+    rendered: str | None, upgrade: str | None, downgrade: str | None, *, by_hand: bool = False
+) -> list[str]:
+    """The imports that the bodies need, in their order; the usual ones for bodies yet to write."""
+    code = f"{upgrade or ''}\n{downgrade or ''}"
+    by_hand = by_hand and not re.search(r"\bop\.", code)
     return [
-        *(["import sqlalchemy as sa"] if re.search(r"\bsa\.", code) else []),
-        *(["from alembic import op"] if re.search(r"\bop\.", code) else []),
+        *(["import sqlalchemy as sa"] if by_hand or re.search(r"\bsa\.", code) else []),
+        *(["from alembic import op"] if by_hand or re.search(r"\bop\.", code) else []),
         *sorted(line for line in (rendered or "").splitlines() if line.strip()),
     ]
 

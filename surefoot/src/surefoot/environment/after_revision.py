@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -63,7 +64,10 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     """Format a new revision file where ruff is installed, add it to revisions.lock, lint it."""
     if importlib.util.find_spec("ruff") is not None:
         # Formatted first: it would complain of lines that are only long so far.
-        for arguments in (["format", "--quiet"], ["check", "--quiet", "--fix", "--exit-zero"]):
+        fix = ["check", "--quiet", "--fix", "--exit-zero"]
+        if not re.search(r"\bop\.", written.read_text("utf-8")):
+            fix += ["--ignore", "F401"]  # somebody is to write operations, with these imports
+        for arguments in (["format", "--quiet"], fix):
             subprocess.run(  # noqa: S603 - our own interpreter, a file of ours
                 [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
             )
