@@ -382,6 +382,33 @@ async def test_a_column_that_goes_keeps_its_privileges_until_then(
 
 
 @pytest.mark.slow
+async def test_a_grant_option_comes_without_a_revoke(project: Project) -> None:
+    """No release loses what it may do, so the revision expands."""
+    role = f"{project.connection.engine.url.database}_reader"
+    await project.execute(f"CREATE ROLE {role}")
+
+    def models(option: str) -> MetaData:
+        metadata = things()
+        ddl(metadata, f"GRANT SELECT ON things TO {role}{option}")
+        return metadata
+
+    await project.create(models(""))
+    was = await project.catalog()
+    (file,) = await project.revise(models(" WITH GRANT OPTION"), "Let it grant")
+    assert _phase(file) == "expand"
+    assert re.findall(r"\b(?:REVOKE|GRANT) .* ON", file.read_text("utf-8")) == [
+        "GRANT SELECT ON",
+        "REVOKE GRANT OPTION FOR SELECT ON",
+    ]
+    project.lock()
+    await project.upgrade()
+    await project.check(models(" WITH GRANT OPTION"))
+    await project.downgrade()
+    assert await project.catalog() == was
+    await project.execute(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.slow
 async def test_a_table_leaves_its_parent_in_a_contract_revision(project: Project) -> None:
     """The running release reads its rows by the parent; it reads more by one that is new."""
 

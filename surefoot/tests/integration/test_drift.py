@@ -141,6 +141,37 @@ async def test_owners_and_privileges_are_given_back(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("was", "now", "repaired_by"),
+    [
+        ("", " WITH GRANT OPTION", "REVOKE GRANT OPTION FOR"),
+        (" WITH GRANT OPTION", "", "GRANT"),
+    ],
+)
+async def test_a_grant_option_alone_is_given_and_taken(
+    changed: Database, was: str, now: str, repaired_by: str
+) -> None:
+    """The role has the privilege all the time."""
+    role = f"reads_{changed.name}"
+    given = f"SELECT ON jobs TO {role}", f"UPDATE (path) ON jobs TO {role}"
+    granted = [f"GRANT {each}{was}" for each in given]
+    await execute(changed.url, "; ".join((f"CREATE ROLE {role}", *granted)))
+    before = await snapshot_of(changed, privileges=True)
+    revoked = [f"REVOKE {each.replace(' TO ', ' FROM ')}" for each in given]
+    await execute(changed.url, "; ".join((*revoked, *(f"GRANT {each}{now}" for each in given))))
+    found = deviations(before, await snapshot_of(changed, privileges=True))
+    option = was if repaired_by == "GRANT" else ""
+    tail = f"TO {role}{option}" if option else f"FROM {role}"
+    assert sorted(sql for each in found for sql in each.repair.sql) == [
+        f"{repaired_by} SELECT ON TABLE jobs {tail}",
+        f"{repaired_by} UPDATE (path) ON TABLE jobs {tail}",
+    ]
+    await repair(changed, found)
+    assert deviations(before, await snapshot_of(changed, privileges=True)) == ()
+    await execute(changed.url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.slow
 async def test_an_extension_of_the_operator_s_is_no_deviation(
     changed: Database, untouched: Untouched
 ) -> None:

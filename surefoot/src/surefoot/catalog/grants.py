@@ -11,7 +11,8 @@ from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.statements import described
 from surefoot.quoting import quoted, schema_of
 
-_GRANT = re.compile(r"(.+?)( WITH GRANT OPTION)? TO (.+)", re.DOTALL)
+_OPTION = " WITH GRANT OPTION"
+_GRANT = re.compile(rf"(.+?)({_OPTION})? TO (.+)", re.DOTALL)
 # The privileges that PostgreSQL gives everybody on a new object of these kinds.
 OPEN: Mapping[str, Names] = {
     **dict.fromkeys(("function", "procedure", "aggregate"), ("EXECUTE TO PUBLIC",)),
@@ -70,26 +71,49 @@ def granted(key: Key, expected: Catalog, found: Catalog) -> list[str]:
 
 
 def rights(key: Key, before: SchemaObject, after: SchemaObject) -> list[str]:
-    """The statements that take the privileges on an object from one state to another."""
+    """The statements that take the privileges on an object from one state to another.
+
+    Where only a grant option comes or goes, the role has the privilege all the time.
+    """
     old, new = before.privileges or (), after.privileges or ()
+    lost = [each for each in old if each not in new and _with_option(each) not in new]
+    gained = [each for each in new if each not in old and _with_option(each) not in old]
     return [
-        *(_statement("REVOKE", each, key, before) for each in old if each not in new),
-        *(_statement("GRANT", each, key, before) for each in new if each not in old),
+        *(_revoke(each, key, before, new) for each in lost),
+        *(_grant(each, key, before) for each in gained),
     ]
 
 
-def _statement(word: str, grant: str, key: Key, item: SchemaObject) -> str:
+def _revoke(grant: str, key: Key, item: SchemaObject, left: Names) -> str:
+    privilege, _, role = _parts(grant)
+    option = "GRANT OPTION FOR " if f"{privilege} TO {role}" in left else ""
+    return f"REVOKE {option}{_on(privilege, key, item)} FROM {role}"
+
+
+def _grant(grant: str, key: Key, item: SchemaObject) -> str:
+    privilege, option, role = _parts(grant)
+    return f"GRANT {_on(privilege, key, item)} TO {role}{option}"
+
+
+def _with_option(grant: str) -> str:
+    privilege, _, role = _parts(grant)
+    return f"{privilege}{_OPTION} TO {role}"
+
+
+def _parts(grant: str) -> tuple[str, str, str]:
+    """The privilege, the grant option or nothing, and the role."""
     match = _GRANT.fullmatch(grant)
     assert match is not None
-    privilege, option, role = match.groups()
-    on = described(key, item)
+    return match[1], match[2] or "", match[3]
+
+
+def _on(privilege: str, key: Key, item: SchemaObject) -> str:
+    """The privilege and what it is on."""
     if isinstance(item, Column):
-        privilege = f"{privilege} ({quoted(item.name)})"
-        on = f"TABLE {quoted(item.table)}"
-    elif key.kind in _RELATIONS:
+        return f"{privilege} ({quoted(item.name)}) ON TABLE {quoted(item.table)}"
+    on = described(key, item)
+    if key.kind in _RELATIONS:
         on = f"TABLE {quoted(item.name)}"
     elif key.kind == "aggregate":
         on = on.replace("AGGREGATE", "FUNCTION", 1)
-    if word == "REVOKE":
-        return f"REVOKE {privilege} ON {on} FROM {role}"
-    return f"GRANT {privilege} ON {on} TO {role}{option or ''}"
+    return f"{privilege} ON {on}"
