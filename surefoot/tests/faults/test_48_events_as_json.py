@@ -90,3 +90,26 @@ async def test_an_error_is_the_last_line(
         assert f"[{code}]" in result.err
         assert "geheim77" not in result.out
         assert "a b" not in result.out
+
+
+@pytest.mark.slow
+async def test_prints_of_a_revision_are_no_part_of_an_answer(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """They go to stderr, whatever format the answer has, and so do those of env.py."""
+    chain.add("print('of the revision'); op.execute('CREATE TABLE t (id int)')")
+    env = chain.folder / "alembic" / "env.py"
+    env.write_text(f"print('of env.py')\n{env.read_text('utf-8')}", "utf-8")
+    url = empty_database.url
+    run = await launcher.surefoot(chain, "upgrade", "--json", url=url)
+    assert told(run)[-1]["event"] == "report"
+    linted = await launcher.surefoot(chain, "lint", "--format", "sarif", url=url)
+    assert json.loads(linted.out)["version"] == "2.1.0"
+    drawn = await launcher.surefoot(chain, "schema", "--format", "svg", url=url)
+    assert drawn.out.startswith("<svg")
+    for each in (run, linted, drawn):
+        assert "of env.py\n" in each.err
+        assert "of the revision\n" in each.err
+    asked = await launcher.surefoot(chain, "db", "url", url=url)
+    assert asked.out.splitlines() == [asked.out.strip()]
+    assert "of env.py\n" in asked.err

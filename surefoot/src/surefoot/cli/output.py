@@ -15,6 +15,7 @@ import click
 from surefoot.errors import RunFailed, SurefootError
 from surefoot.errors.disclosure import disclosed, disclosed_in, in_json, printable
 from surefoot.terminal.kind import colours, draws, emphasized
+from surefoot.terminal.streams import stdout_kept
 
 if TYPE_CHECKING:
     from surefoot.run.events import Event, Listen
@@ -27,18 +28,24 @@ events_option = click.option("--json", "json_", is_flag=True, help="One JSON obj
 
 def answer(text: str) -> None:
     """The answer, on stdout. It is not masked: it may be the URL, or SQL to run, as asked for."""
-    click.echo(printable(text))
+    _write(printable(text))
 
 
 def answer_json(value: Any) -> None:
     """The answer as one JSON document."""
-    click.echo(in_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
+    _write(in_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
 
 
 def answer_line(event: str, fields: Mapping[str, Any]) -> None:
     """One event of a long command, as a JSON object on one line. Its texts are masked."""
     at = datetime.now(timezone.utc)
-    click.echo(as_line({"schema_version": 1, "event": event, "at": at, **fields}))
+    _write(as_line({"schema_version": 1, "event": event, "at": at, **fields}))
+
+
+def _write(text: str) -> None:
+    """A part of the answer, on stdout, where prints of the project's code do not go."""
+    with stdout_kept(False):
+        click.echo(text)
 
 
 def as_line(fields: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from surefoot.terminal.streams import stdout_kept
 from surefoot.wording import suggestion
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Commands(Group):
         command = importlib.import_module(self._modules[cmd_name]).command
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._modules[cmd_name]}.command is not a command")
-        return _renamed(command, ctx.find_root().info_name or PROGRAM)
+        return _called(command, ctx.find_root().info_name or PROGRAM)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
         """The commands without importing one, and the options."""
@@ -99,11 +100,16 @@ class Commands(Group):
         yield from sorted(self.helps.items())
 
 
-def _renamed(command: click.Command, program: str) -> click.Command:
-    """The command whose help has the program that the user called: a project may mount it."""
+def _called(command: click.Command, program: str) -> click.Command:
+    """The command whose help has the program that the user called: a project may mount it.
+
+    While it runs, stdout is for its answer; a group has none.
+    """
     made = copy(command)
     if made.help is not None:
         made.help = re.sub(rf"\b{PROGRAM} (?=[a-z])", f"{program} ", made.help)
     if isinstance(made, click.Group):
-        made.commands = {name: _renamed(each, program) for name, each in made.commands.items()}
+        made.commands = {name: _called(each, program) for name, each in made.commands.items()}
+    elif made.callback is not None:
+        made.callback = stdout_kept()(made.callback)
     return made

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from surefoot.terminal.kind import is_tty
@@ -28,12 +29,16 @@ class Outlasting:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.lost: Exception | None = None
+        # Whether it is kept for the answer of a command.
+        self.is_kept = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         """Write, and replace what the encoding of the terminal does not have."""
+        if self.is_kept:
+            return sys.stderr.write(text)
         for watcher in _watchers if is_tty(self._stream) else ():
             watcher(text)
         return self.write_unseen(text)
@@ -91,6 +96,24 @@ def outlast() -> None:
             for handler in _handlers():
                 if handler.stream is stream:
                     handler.setStream(outlasting)
+
+
+@contextmanager
+def stdout_kept(is_kept: bool = True) -> Iterator[None]:
+    """In the block, stdout is kept for the answer of a command: other prints go to stderr.
+
+    They come from the code of the project: env.py, the models, a revision. The answer itself is
+    written in a block where stdout is not kept.
+    """
+    stream = sys.stdout
+    if not isinstance(stream, Outlasting):
+        yield
+        return
+    before, stream.is_kept = stream.is_kept, is_kept
+    try:
+        yield
+    finally:
+        stream.is_kept = before
 
 
 def lost_answer() -> str | None:
