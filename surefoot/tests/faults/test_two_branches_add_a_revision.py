@@ -128,6 +128,29 @@ async def test_in_the_middle_of_a_merge(
 
 
 @pytest.mark.slow
+async def test_revisions_in_two_folders(
+    repository: Repository, launcher: Launcher, empty_database: Database
+) -> None:
+    """The command of git that is named commits the files of both."""
+    chain = repository.chain
+    (chain.folder / "other one").mkdir()
+    repository.git("mv", "alembic/versions/0003_more.py", "other one/")
+    ini = chain.ini.read_text("utf-8")
+    first = "%(here)s/alembic/versions"
+    chain.ini.write_text(ini.replace(first, f"{first}:%(here)s/other one"), "utf-8")
+    repository.commit("Two folders")
+    repository.git("merge", "main", code=1)
+    done = await rebase(repository, launcher, empty_database)
+    assert done.code == 0, done
+    next_ = done.err.splitlines()[-1]
+    assert next_ == "Next: git add -A alembic 'other one' && git merge --continue"
+    repository.git("add", "-A", "alembic", "other one")
+    repository.git("merge", "--continue")
+    assert repository.git("status", "--porcelain") == ""
+    assert (chain.folder / "other one" / "0004_more.py").exists()
+
+
+@pytest.mark.slow
 async def test_in_the_middle_of_a_rebase_of_git(
     repository: Repository, launcher: Launcher, empty_database: Database
 ) -> None:

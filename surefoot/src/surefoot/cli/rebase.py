@@ -1,6 +1,7 @@
 """`surefoot rebase`: put the revisions of this branch behind those of another."""
 
 import os
+import shlex
 
 import click
 
@@ -64,8 +65,10 @@ def command(onto: str | None, upstream: str | None, dry_run: bool, target: str |
         output.narrate(
             f"A development database that has {ids} of this branch: {names.command()} db goto"
         )
-    folder = os.path.relpath(found.lock.parent)
-    output.narrate(f"Next: git add -A {folder} && {next_of_git(found.lock.parent)}")
+    first = found.lock.parent
+    written = {first, *(path.parent for path in plan.contents if first not in path.parents)}
+    folders = shlex.join(os.path.relpath(each) for each in sorted(written))
+    output.narrate(f"Next: git add -A {folders} && {next_of_git(first)}")
 
 
 def _where(plan: Rebase) -> str:
