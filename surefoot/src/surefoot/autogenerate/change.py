@@ -110,3 +110,10 @@ class Change(ops.OpContainer):
     def reverse(self) -> Change:
         """The change that takes this one back."""
         return Change(self.stage, self.undo, self.ops)
+
+
+def in_one(stage: Stage, steps: Sequence[Change], action: str, key: Key) -> Change:
+    """One change of several steps; the way back takes the last one back first."""
+    do = [each for step in steps for each in step.ops]
+    undo = [each for step in reversed(steps) for each in step.undo]
+    return Change(stage, do, undo, action, key)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.allowances import EXCHANGED
-from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
+from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.drafts import Draft, exchanged
@@ -84,25 +84,22 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         # These read the rows: they run before a lock is taken, in both directions.
         *(_refusal(column, there=False) for column in reversed(columns)),
     ]
-    do = [each for made in steps for each in made.ops]
-    back = [each for made in reversed(steps) for each in made.undo]
-    change = Change(Stage.TABLES, do, back, "swapped", columns[0])
+    change = in_one(Stage.TABLES, steps, "swapped", columns[0])
     change.fills = drafts
     there = ", ".join(temporary_name(each.name) for each in columns)
     about = (
         f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
         "value there. Afterwards the new columns have the names of the old ones: "
     )
+    group = columns[0].name
     if stopped:
+        group = f"{comparison.diff.beside.index(key):03}"
         about += "the running release goes on, and so does one that has the new models. "
-        if stopped[1:]:
-            about += numbers_missing(key)
-        yield change.at(Turn.COLUMNS, f"{comparison.diff.beside.index(key):03}", title, about)
-        return
-    about += (
-        "at the same moment, replace the release that writes both with one that has the new models."
-    )
-    yield change.at(Turn.COLUMNS, columns[0].name, title, about)
+        about += numbers_missing(key) if stopped[1:] else ""
+    else:
+        about += "at the same moment, replace the release that writes both with one that has the "
+        about += "new models."
+    yield change.at(Turn.COLUMNS, group, title, about)
 
 
 def _draft(key: Key, gone: Sequence[str], comparison: Comparison) -> Draft:
@@ -118,12 +115,11 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
     column = comparison.temporary.one(Column, Key("column", there))
     empty = replace(column, not_null=False, default=None, identity=None)
     made = [*add_column(empty, comparison.temporary), *_rights(key, empty, comparison)]
-    add = Change(Stage.TABLES, made, [drop_column(column)], "begin", Key("column", there))
+    steps = [Change(Stage.TABLES, made, [drop_column(column)])]
     about = f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. "
     writes = ""
     if is_in_step(comparison, key):
-        kept = _kept_in_step(key)
-        add.ops, add.undo = [*add.ops, *kept.ops], [*kept.undo, *add.undo]
+        steps.append(_kept_in_step(key))
         writes = (
             f"A trigger writes {there} as a release writes {key.name}: no release has to change. "
         )
@@ -131,6 +127,7 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
     else:
         about += f"After this revision: deploy a release that writes both {key.name} and {there}, "
         about += "then fill the existing rows."
+    add = in_one(Stage.TABLES, steps, "begin", Key("column", there))
     add.fills = [draft]
     yield add.at(Turn.MAIN, about=about)
     referring = foreign_keys(comparison, key)
@@ -175,10 +172,9 @@ def _referring_beside(
     item = comparison.temporary.one(Constraint, user)
     yield from _promised_beside(user, item, Turn.KEYS, fills)
     found, there = comparison.database.one(Constraint, user), temporary_name(item.name)
-    away = Change(Stage.TABLES, [drop(user, found)], create(user, found))
+    away = step(Stage.TABLES, user, found, None, "drop")
     called = Rename("constraint", item.table, there, item.name).change()
-    do, undo = [*away.ops, *called.ops], [*called.undo, *away.undo]
-    change = Change(Stage.TABLES, do, undo, "exchange", user)
+    change = in_one(Stage.TABLES, [away, called], "exchange", user)
     about = f"{there} {EXCHANGED} {item.name}."
     yield change.at(Turn.CONTRACT, "", f"Exchange {item.name} of {item.table}", about)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -105,14 +105,11 @@ class Comparison:
     def tables_in_order(self) -> list[str]:
         """The new tables, each after those that it refers to or inherits from."""
         uses: dict[Key, frozenset[Key]] = {}
-        for key, _ in self.models.each(Table):
-            uses[key] = frozenset(Key("table", name) for name in self.models.parents(key.name))
-        for _, each in self.models.each(Constraint):
-            key = Key("table", each.table)
-            if referred := refers_to(each):
-                uses[key] = uses.get(key, frozenset()) | {Key("table", referred)}
-        new = (Key("table", name) for name in self.new_tables)
-        return [key.name for key in in_order(new, uses)]
+        for name in self.new_tables:
+            referred = map(refers_to, self.models.of_table(Constraint, name).values())
+            needed = {*self.models.parents(name), *filter(None, referred)}
+            uses[Key("table", name)] = frozenset(Key("table", each) for each in needed)
+        return [key.name for key in in_order(uses, uses)]
 
     @cached_property
     def inline(self) -> Mapping[str, list[Constraint]]:
@@ -121,23 +118,11 @@ class Comparison:
         A table of the models is created with foreign keys to earlier tables; a partitioned one also
         with those to existing tables, as they cannot be added NOT VALID before PostgreSQL 18.
         """
-        found: dict[str, list[Constraint]] = {}
-        earlier = set[str]()
-        for catalog, tables in (
-            (self.models, self.tables_in_order),
-            (self.database, self.gone_tables),
-        ):
-            of: dict[str, list[Constraint]] = {name: [] for name in tables}
-            for _, each in catalog.each(Constraint):
-                if each.table in of and inline_code(each) is not None:
-                    of[each.table].append(each)
-            for name, constraints in of.items():
-                known = {None, name}
-                if catalog is self.models:
-                    earlier.add(name)
-                    of_parts = catalog.one(Table, Key("table", name)).partition_key is not None
-                    known |= earlier | (self.kept_tables if of_parts else set())
-                found[name] = [each for each in constraints if refers_to(each) in known]
+        found = {name: _inline(self.database, name, ()) for name in self.gone_tables}
+        for number, name in enumerate(self.tables_in_order):
+            has_parts = self.models.one(Table, Key("table", name)).partition_key is not None
+            known = {*self.tables_in_order[:number], *(self.kept_tables if has_parts else ())}
+            found[name] = _inline(self.models, name, known)
         return found
 
     def is_in_use(self, table: str) -> bool:
@@ -166,12 +151,9 @@ class Comparison:
     def is_renumbered(self, key: Key) -> bool:
         """Whether a column with a default gets an identity instead, or the other way round."""
         before, after = self.database.find(Column, key), self.models.find(Column, key)
-        return (
-            before is not None
-            and after is not None
-            and before.type == after.type
-            and (before.identity is None) != (after.identity is None)
-        )
+        if before is None or after is None or before.type != after.type:
+            return False
+        return (before.identity is None) != (after.identity is None)
 
     def exchanged_sequence(self, key: Key) -> Sequence | None:
         """The sequence of a column's default that goes for its identity, or comes for it."""
@@ -179,18 +161,11 @@ class Comparison:
             return None
         sides = self.database, self.models
         one, other = sides if self.database.one(Column, key).identity is None else sides[::-1]
-        found = (one.find(Sequence, each) for each in one.needs(key))
-        return next(
-            (
-                each
-                for each in found
-                if each is not None
-                and each.owned_by == key.name
-                and not each.comment
-                and Key("sequence", each.name) not in other.objects
-            ),
-            None,
-        )
+        for each in one.needs(key) - {*other.objects}:
+            found = one.find(Sequence, each)
+            if found and found.owned_by == key.name and not found.comment:
+                return found
+        return None
 
     @cached_property
     def followed(self) -> Catalog:
@@ -268,14 +243,19 @@ class Comparison:
         return frozenset(key.name for key, _ in catalog.each(Table))
 
 
+def _inline(catalog: Catalog, table: str, known: Collection[str]) -> list[Constraint]:
+    """The constraints of a table that can be a part of it; `known` are the tables beside it."""
+    found = catalog.of_table(Constraint, table).values()
+    referable = {None, table, *known}
+    return [each for each in found if inline_code(each) and refers_to(each) in referable]
+
+
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
     """Whether this is an enum that must be replaced by a new type."""
     before, after = database.find(Enum, key), models.find(Enum, key)
-    return (
-        before is not None
-        and after is not None
-        and value_steps("", before.values, after.values) is None
-    )
+    if before is None or after is None:
+        return False
+    return value_steps("", before.values, after.values) is None
 
 
 def changed(comparison: Comparison, key: Key) -> Attributes:

@@ -6,12 +6,12 @@ NOT NULL is added in the same way.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
+from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
 from surefoot.autogenerate.naming import short_name
-from surefoot.autogenerate.object_operations import refers_to, step
+from surefoot.autogenerate.object_operations import proof, refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
@@ -40,8 +40,7 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
         promise = step(change.stage, key, None, loose, "promise")
         yield promise.at(Turn.KEYS if between else Turn.MAIN, "", f"Add {name}")
     if provable or (in_use and change.action == "validate"):
-        proof = step(Stage.STATE, key, loose, constraint, "validate")
-        yield proof.at(Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
+        yield proof(key, loose, constraint, table)
     elif not in_use or change.action == "validate":
         yield change
     elif constraint.type == "exclusion":
@@ -126,8 +125,9 @@ def forbid_null(
         proven.undo = [undo, *promised.ops]
     yield proven.at(Turn.PROVE, table, title, PROVEN)
     if not itself:
-        forbid = step(Stage.TABLES, key, constraint, None, "required")
-        forbid.ops, forbid.undo = [do, *forbid.ops], [*forbid.undo, undo]
+        away = step(Stage.TABLES, key, constraint, None, "drop")
+        steps = [Change(Stage.TABLES, [do], [undo]), away]
+        forbid = in_one(Stage.TABLES, steps, "required", key)
         about = "PostgreSQL relies on the validated check, and reads no row."
         yield forbid.at(Turn.REQUIRE, table, f"Forbid null in {key.name}", about)
 

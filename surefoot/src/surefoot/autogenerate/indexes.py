@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.object_operations import create, drop, index_call, step
@@ -123,9 +123,11 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
     name, index = after.name, replace(index, name=temporary_name(index.name))
     about = f"{name} stays in force until it is created from this index."
     yield built(key, index, f"Build the index of the new {name}", about)
-    attach = attached(Stage.CREATE, key, after, index)
-    attach.ops, attach.undo = [drop(key, before), *attach.ops], [*attach.undo, *create(key, before)]
-    yield attach.at(Turn.KEYS, after.table, f"Create {name} from its new index")
+    away = step(Stage.CREATE, key, before, None, "drop")
+    steps = [away, attached(Stage.CREATE, key, after, index)]
+    yield in_one(Stage.CREATE, steps, "attach", key).at(
+        Turn.KEYS, after.table, f"Create {name} from its new index"
+    )
 
 
 def can_swap(key: Key, comparison: Comparison) -> bool:

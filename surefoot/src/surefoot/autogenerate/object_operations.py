@@ -9,7 +9,7 @@ from typing import Any
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.rendering import (
     Call,
     Code,
@@ -49,6 +49,12 @@ def step(
 ) -> Change:
     """The change that takes an object from one state to another; None is no object."""
     return Change(stage, _to(key, before, after), _to(key, after, before), action, key)
+
+
+def proof(key: Key, loose: Constraint, item: Constraint, group: str) -> Change:
+    """The change that validates a constraint, in the revision of its group."""
+    change = step(Stage.STATE, key, loose, item, "validate")
+    return change.at(Turn.VALIDATE, group, f"Validate {item.name} of {item.table}", PROVEN)
 
 
 def _to(

@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.domains import by_hand
-from surefoot.autogenerate.object_operations import step
+from surefoot.autogenerate.object_operations import proof, step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
 from surefoot.autogenerate.swappable import is_swappable_enum, swappable
 from surefoot.autogenerate.table_operations import serials
@@ -21,6 +21,7 @@ from surefoot.catalog import Catalog, Key, statements
 from surefoot.catalog.changes import in_place
 from surefoot.catalog.kinds import (
     KINDS,
+    Attributes,
     Column,
     Constraint,
     Index,
@@ -39,6 +40,8 @@ _REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
 # Created after tables and dropped before them; the other kinds are the other way round.
 AFTER_TABLES = tuple(KINDS)[tuple(KINDS).index("table") + 1 :]
 _HAVE_ROWS = ("table", "column")
+# Attributes that have steps of their own.
+_ASIDE: Attributes = frozenset({"comment", "validated", "valid", "index validity"})
 
 
 def with_diff(comparison: Comparison) -> Comparison:
@@ -57,7 +60,7 @@ def with_diff(comparison: Comparison) -> Comparison:
         elif key not in expected:
             diff.removed.add(key)
         elif different := changed(comparison, key):
-            rest = different - {"comment", "validated", "valid", "index validity"}
+            rest = different - _ASIDE
             easy = key.kind == "enum" or in_place(key, found[key], expected[key], rest) is not None
             if easy and not (key.kind == "view" and _loses_columns(comparison, key)):
                 diff.in_place.add(key)
@@ -197,9 +200,7 @@ def _drop(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield step(Stage.DROP, key, item, free, "change")
         item = free
     if isinstance(item, Constraint) and item.type == "not null":
-        proof = step(Stage.STATE, key, item, replace(item, validated=True), "validate")
-        title = f"Validate {item.name} of {item.table}"
-        yield proof.at(Turn.VALIDATE, item.table, title, PROVEN)
+        yield proof(key, item, replace(item, validated=True), item.table)
         return
     late = needs_tables(comparison.database, key) or key in comparison.diff.recreated
     change = step(Stage.DROP if late else Stage.CLEAN, key, item, None, action)
@@ -254,12 +255,12 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
             yield step(Stage.STATE, key, found, valid, "validate")
         found = valid
     silent = replace(expected, comment=found.comment)
-    rest = different - {"comment", "validated", "valid", "index validity"}
+    rest = different - _ASIDE
     if rest and key.kind != "enum":
         late = needs_tables(comparison.models, key)
         stage = Stage.CREATE if late else Stage.TYPES
+        stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
         change = step(stage, key, found, silent, "change")
-        change.stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
         if "enforcement" in rest:
             # ENABLE TRIGGER ALL enabled these too.
             off = (each for _, each in comparison.models.each(Trigger) if each.enabled != "yes")

@@ -7,9 +7,9 @@ the table has its checks and its columns, which are NOT NULL where those of the 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.object_operations import step
+from surefoot.autogenerate.object_operations import proof, step
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import Column, Constraint, Table
 
@@ -40,9 +40,7 @@ def parent_changes(comparison: Comparison, table: str) -> Iterator[Change]:
         ),
         step(Stage.STATE, key, apart, replace(found, inherits=after.inherits), "change"),
     ]
-    do = [op for each in steps for op in each.ops]
-    undo = [op for each in reversed(steps) for op in each.undo]
-    change = Change(Stage.STATE, do, undo, "change", key)
+    change = in_one(Stage.STATE, steps, "change", key)
     if is_online and late:
         change.at(Turn.LATE_VALIDATE, table, f"Change the parents of {table}")
     yield change
@@ -75,8 +73,7 @@ def _added(item: Constraint, *, is_online: bool) -> Iterator[Change]:
     promise = step(Stage.CREATE, key, None, loose, "promise")
     yield promise.at(Turn.MAIN, "", f"Add {item.name} to {item.table}")
     if is_online:
-        proof = step(Stage.STATE, key, loose, item, "validate")
-        yield proof.at(Turn.VALIDATE, item.name, f"Validate {item.name} of {item.table}", PROVEN)
+        yield proof(key, loose, item, item.name)
 
 
 def _key(item: Constraint) -> Key:

@@ -35,6 +35,7 @@ _MADE = ("make", "remake", "promise", "attach")
 _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
 # A new value of an enum is usable once it is committed; an index is rebuilt outside a transaction.
 _ALONE = (Turn.EXTENSION, Turn.VALUES, Turn.INDEX)
+_AVAILABLE = "The server must have it available, and the role needs the right to create it."
 _BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
 
 
@@ -57,8 +58,8 @@ class RevisionPlan:
 def changes_between(comparison: Comparison) -> list[Change]:
     """The changes that make the database equal to the models, in the order of their stages."""
     changes = [
-        *map(_schema, comparison.schemas),
-        *itertools.starmap(_extension, comparison.extensions),
+        *(_beside("schema", each) for each in comparison.schemas),
+        *(_beside("extension", *each) for each in comparison.extensions),
         *privilege_changes(comparison),
         *table_changes(comparison),
         *object_changes(comparison),
@@ -69,20 +70,14 @@ def changes_between(comparison: Comparison) -> list[Change]:
     return sorted(changes, key=lambda change: change.stage)
 
 
-def _extension(name: str, schema: str | None) -> Change:
-    """An extension; the way back is refused while anything needs it."""
+def _beside(kind: str, name: str, schema: str | None = None) -> Change:
+    """A schema or an extension; the way back is refused while anything needs it."""
     there = "" if schema is None else f" SCHEMA {quoted(schema)}"
-    make = f"CREATE EXTENSION IF NOT EXISTS {quoted(name)}{there}"
-    drop = f"DROP EXTENSION {quoted(name)}"
-    change = Change(Stage.TYPES, [sql(make)], [sql(drop)], "make", Key("extension", name))
-    about = "The server must have it available, and the role needs the right to create it."
-    return change.at(Turn.EXTENSION, name, f"Create the extension {name}", about)
-
-
-def _schema(name: str) -> Change:
-    make, drop = f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}", f"DROP SCHEMA {quoted(name)}"
-    change = Change(Stage.TYPES, [sql(make)], [sql(drop)], "make", Key("schema", name))
-    return change.at(Turn.EXTENSION, "", f"Create the schema {name}")
+    make = sql(f"CREATE {kind.upper()} IF NOT EXISTS {quoted(name)}{there}")
+    drop = sql(f"DROP {kind.upper()} {quoted(name)}")
+    change = Change(Stage.TYPES, [make], [drop], "make", Key(kind, name))
+    group, about = (name, _AVAILABLE) if kind == "extension" else ("", "")
+    return change.at(Turn.EXTENSION, group, f"Create the {kind} {name}", about)
 
 
 def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[RevisionPlan]:
@@ -231,11 +226,8 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
 
 def _named(grouped: list[list[Change]]) -> list[Change]:
     """The revision that gets the developer's message as its title."""
-    for fits in (Turn.RENAME.__eq__, Turn.MAIN.__eq__, Turn.MAIN.__lt__):
-        for group in grouped:
-            if fits(group[0].turn):
-                return group
-    return grouped[0]
+    fits = (Turn.RENAME.__eq__, Turn.MAIN.__eq__, Turn.MAIN.__lt__)
+    return next((group for fit in fits for group in grouped if fit(group[0].turn)), grouped[0])
 
 
 def _title(group: list[Change]) -> str:

@@ -175,7 +175,7 @@ def carry_out(connection: Connection, arguments: Iterable[str]) -> list[Rename]:
 
 def _carry_out(connection: Connection, rename: Rename) -> None:
     try:
-        connection.execute(text(rename.statement().replace(":", r"\:")))
+        connection.exec_driver_sql(rename.statement())
     except DBAPIError as error:
         if not (sqlstate(error) or "").startswith(_REFUSED):
             raise

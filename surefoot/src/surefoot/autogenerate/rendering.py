@@ -3,7 +3,6 @@
 The spelling is the operation: it is written to the file, or evaluated for its SQL.
 """
 
-import io
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -184,17 +183,16 @@ def _call(context: AutogenContext, each: Call) -> str:
     return spelled
 
 
-class _Statements(io.StringIO):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
+class _Statements(list[str]):
+    """A file of statements, for Alembic."""
 
-    def write(self, text: str) -> int:
+    def write(self, text: str) -> None:
         statement = text.strip().removesuffix(";")
         # Alembic writes these around a step outside of a transaction.
         if statement not in ("BEGIN", "COMMIT"):
-            self.found.append(statement)
-        return len(text)
+            self.append(statement)
+
+    def flush(self) -> None: ...
 
 
 def as_sql(operations: Iterable[MigrateOperation]) -> tuple[str, ...]:
@@ -206,7 +204,7 @@ def as_sql(operations: Iterable[MigrateOperation]) -> tuple[str, ...]:
     op = Operations(MigrationContext.configure(dialect=dialect, opts=options))
     for each in operations:
         if isinstance(each, Statement):
-            written.found.append(each.statement)
+            written.append(each.statement)
         elif isinstance(each, Call):
             each.evaluate(op)
-    return tuple(written.found)
+    return tuple(written)
