@@ -84,7 +84,8 @@ def column_code(column: Column, catalog: Catalog, *, serial: bool | None = None)
         persisted = Code(word == "STORED")
         made.append(code("Computed", escaped(expression), persisted=persisted))
     if column.identity is not None:
-        made.append(_identity(column))
+        word, given = identity_parts(column.identity)
+        made.append(code("Identity", always=word == "ALWAYS", **_options(given, column.type)))
     numbers = serial is not None and column.type in HIGHEST and column.identity is None
     whole = code(
         "Column",
@@ -110,11 +111,6 @@ def serial_sequence(column: Column, catalog: Catalog) -> Key | None:
     if not is_default or not found.definition.startswith(f"AS {column.type} "):
         return None
     return None if _options(found.definition, column.type) else key
-
-
-def _identity(column: Column) -> Code:
-    kind, given = identity_parts(column.identity or "")
-    return code("Identity", always=kind == "ALWAYS", **_options(given, column.type))
 
 
 def _options(given: str, type_: str) -> dict[str, object]:

@@ -22,14 +22,13 @@ from surefoot.autogenerate.drafts import Draft, exchanged
 from surefoot.autogenerate.identities import numbers_missing
 from surefoot.autogenerate.indexes import attached, built, index_of_key
 from surefoot.autogenerate.naming import temporary_name
-from surefoot.autogenerate.object_operations import create, drop, step
+from surefoot.autogenerate.object_operations import create, drop, referring_columns, step
 from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import Call, sql
 from surefoot.autogenerate.swappable import (
     enum_columns,
     foreign_keys,
     is_in_step,
-    referring_keys,
     users,
 )
 from surefoot.autogenerate.table_operations import (
@@ -240,7 +239,8 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
     table, name = found.table, found.name
     there, referring = temporary_name(name), foreign_keys(comparison, key)
     copied = [each for each in users(comparison, key) if each not in referring]
-    to_key = [each for each in referring if key not in referring_keys(comparison, each)]
+    constraints = {each: comparison.database.one(Constraint, each) for each in referring}
+    to_key = [each for each, item in constraints.items() if key not in referring_columns(item)]
     was = {user: comparison.database.objects[user] for user in copied}
     # Dropping the column drops its dependents.
     again = [each for user in reversed(copied) for each in create(user, was[user])]

@@ -15,7 +15,7 @@ from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.object_operations import create, drop, index_call, step
 from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import Call, Name, drop_index
-from surefoot.catalog import Catalog, Key
+from surefoot.catalog import Key
 from surefoot.catalog.definitions import parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.quoting import in_schema, quoted, schema_of
@@ -134,6 +134,7 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
     """Whether both can exist at once: the columns below them stay as they are."""
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
     uses = comparison.database.needs(key)
+    columns = (comparison.models.find(Column, each) for each in uses)
     if isinstance(before, Index) and isinstance(after, Index):
         is_primary, buildable = False, index_call(before) is not None
     elif isinstance(before, Constraint) and isinstance(after, Constraint):
@@ -151,11 +152,6 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
         and not uses & comparison.diff.moved
         and all(each in comparison.models.objects for each in uses)
         # Otherwise the primary key is dropped first.
-        and not (is_primary and any(_is_optional(comparison.models, each) for each in uses))
+        and not (is_primary and any(each and not each.not_null for each in columns))
         and has_temporary_name(after.name)
     )
-
-
-def _is_optional(models: Catalog, key: Key) -> bool:
-    column = models.find(Column, key)
-    return column is not None and not column.not_null

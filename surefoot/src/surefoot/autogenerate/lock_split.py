@@ -40,6 +40,7 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
     for part in parts:
         key, leaves = part.key, part.stage in _LEAVES
         tables = set(_locked(part, comparison))
+        tables = {_SMALL if each in comparison.plain else each for each in tables}
         broken = bool(held and tables - held - made)
         broken |= not leaves and bool(held - {_SMALL}) and _works(part, comparison)
         # Its readers wait for the end, and it is filled meanwhile.
@@ -87,17 +88,12 @@ def _with_their_tables(parts: Sequence[Change], comparison: Comparison) -> list[
 
 
 def _locked(part: Change, comparison: Comparison) -> Iterator[str]:
-    """The relations that a change locks against readers or writers; the small ones are one."""
-    if not comparison.at_once:
-        for name in _relations(part.action, part.key, comparison):
-            yield _SMALL if name in comparison.plain else name
-
-
-def _relations(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
-    before, after = comparison.sides(key)
+    """The relations that a change locks against readers or writers."""
+    action, key, (before, after) = part.action, part.key, comparison.sides(part.key)
     item = after or before
     is_called = action in ("rename", "name")
-    if action in _QUIET or (is_called and key.kind == "index") or key.kind == "statistics":
+    is_quiet = action in _QUIET or key.kind == "statistics" or (is_called and key.kind == "index")
+    if comparison.at_once or is_quiet:
         return
     if key.kind == "table":
         if action != "make":

@@ -107,10 +107,11 @@ def refers_to(constraint: Constraint) -> str | None:
     return None if found is None else found.table
 
 
-def referring_columns(constraint: Constraint) -> list[str] | None:
-    """The columns of a foreign key; None for any other constraint."""
+def referring_columns(constraint: Constraint) -> set[Key]:
+    """The columns of a foreign key; none of any other constraint."""
     found = parse_reference(constraint.definition)
-    return None if found is None else list(found.columns)
+    names = () if found is None else found.columns
+    return {Key("column", f"{constraint.table}.{each}") for each in names}
 
 
 def _past_rows(item: SchemaObject) -> list[ContinueSequence]:

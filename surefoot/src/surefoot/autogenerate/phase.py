@@ -123,7 +123,7 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     if action not in _BINDS or not refuses:
         return False
     columns = {each for each in comparison.models.needs(key) if each.kind == "column"}
-    if isinstance(after, Constraint) and (referring := referring_columns(after)):
-        columns = {Key("column", f"{after.table}.{name}") for name in referring}
+    if isinstance(after, Constraint):
+        columns = referring_columns(after) or columns
     # The running release writes nothing to columns that it does not know.
     return not columns or bool(columns & set(comparison.database.objects))

@@ -103,9 +103,7 @@ def compare(
     missing = {*named, *filter(None, extensions.values())}
     missing -= {*context.inspector.get_schema_names()}
     models = filters.applied(models, database)
-    privileges = {}
-    if "privileges" in manages:
-        privileges = _privileges(models, database)
+    privileges = _privileges(models, database) if "privileges" in manages else {}
     models, left = with_unclaimed(models, database, manages)
     spelled = dict(filters.spelled())
     return Comparison(
@@ -178,21 +176,15 @@ def _privileges(models: Catalog, database: Catalog) -> dict[Key, tuple[Names, Na
 
     def of(catalog: Catalog, key: Key) -> Names:
         found = catalog.objects.get(key)
-        return () if found is None else found.privileges or ()
+        return (found and found.privileges) or ()
 
-    going = (
-        key
+    found = {
+        key: (of(database, key), of(database, key))
         for key, column in database.each(Column)
-        if key not in models.objects and Key("table", column.table) in models.objects
-    )
-    return {
-        **{key: (of(database, key), of(database, key)) for key in going},
-        **{
-            key: (of(database, key), of(models, key))
-            for key, item in models.objects.items()
-            if not isinstance(item, UNDECLARED_KINDS)
-        },
+        if Key("table", column.table) in models.objects
     }
+    declared = (k for k, item in models.objects.items() if not isinstance(item, UNDECLARED_KINDS))
+    return found | {key: (of(database, key), of(models, key)) for key in declared}
 
 
 def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:

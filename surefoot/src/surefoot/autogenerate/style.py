@@ -121,9 +121,13 @@ def said(
     Online forms are told where they differ from the plain one.
     """
     plans = [[(change, {*_tables(change.key, comparison)}) for change in each] for each in planned]
-    stepwise = frozenset[str]().union(
-        *(tables for each in plans for change, tables in each if _is_stepwise(change))
-    )
+    stepwise = {
+        table
+        for each in plans
+        for change, tables in each
+        if change.turn in _ONLINE or change.action == "swapped"
+        for table in tables
+    }
     for each in plans:
         of: dict[Form, set[str]] = {}
         for change, tables in each:
@@ -140,10 +144,6 @@ def _heirs(table: str, comparison: Comparison) -> Iterator[str]:
     for key, _ in comparison.database.each(Table):
         if table in comparison.database.parents(key.name):
             yield from (key.name, *_heirs(key.name, comparison))
-
-
-def _is_stepwise(change: Change) -> bool:
-    return change.turn in _ONLINE or change.action == "swapped"
 
 
 def _changed(comparison: Comparison) -> frozenset[str]:

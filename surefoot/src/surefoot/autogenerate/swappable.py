@@ -168,15 +168,9 @@ def foreign_keys(comparison: Comparison, key: Key) -> list[Key]:
     return [each for each in users(comparison, key) if is_foreign_key(found.get(each))]
 
 
-def referring_keys(comparison: Comparison, foreign_key: Key) -> set[Key]:
-    """The columns of a foreign key at its own end."""
-    item = comparison.database.one(Constraint, foreign_key)
-    return {Key("column", f"{item.table}.{each}") for each in referring_columns(item) or ()}
-
-
 def _referred(comparison: Comparison, key: Key) -> Iterator[Key]:
     """The columns that the foreign keys of a column refer to."""
     for user in foreign_keys(comparison, key):
-        own = referring_keys(comparison, user)
+        own = referring_columns(comparison.database.one(Constraint, user))
         if key in own:
             yield from {*columns_of(comparison, user)} - own

@@ -80,9 +80,8 @@ def _created(path: Path) -> Iterator[str]:
                 args=[ast.Constant(value=str(name)), *_],
                 keywords=options,
             ):
-                given = {each.arg: each.value for each in options}
-                match given.get("schema"):
-                    case None if None not in given:
-                        yield name
-                    case ast.Constant(value=str(schema)):
+                # One without a name, `**options`, may hold the schema.
+                given = {each.arg or "schema": each.value for each in options}
+                match given.get("schema", ast.Constant(None)):
+                    case ast.Constant(value=str() | None as schema):
                         yield in_schema(schema, name)
