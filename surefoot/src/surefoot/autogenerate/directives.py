@@ -7,7 +7,6 @@ hook left it, in one step, and one that it removes is not written.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from alembic.autogenerate import render_python_code
@@ -18,6 +17,7 @@ from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.rendering import Call, offline
 
 Hook = Callable[[MigrationContext, Any, list[ops.MigrationScript]], None]
+_Operations = list[list[MigrateOperation]]
 _WHOLE = (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp)
 
 
@@ -45,14 +45,6 @@ def edit(
         upgrade.ops[:] = list(_joined(changes, made, undone))
 
 
-@dataclass
-class _Edited:
-    """The operations of one change after the hooks, and operations of the hooks behind them."""
-
-    ops: list[MigrateOperation] = field(default_factory=list)
-    more: list[MigrateOperation] = field(default_factory=list)
-
-
 class _Shown:
     """One direction of a revision as Alembic's operations."""
 
@@ -77,17 +69,18 @@ class _Shown:
                     shown.append(ops.ModifyTableOps(table, [made]))
         return shown
 
-    def edited(self, found: Iterable[Any], count: int) -> list[_Edited]:
-        """The operations of each change, and first those that come before all of them."""
-        edited = [_Edited() for _ in range(count + 1)]
+    def edited(self, found: Iterable[Any], count: int) -> tuple[_Operations, _Operations]:
+        """The operations of each change, and those of the hooks behind it; first, before all."""
+        own: _Operations = [[] for _ in range(count + 1)]
+        more: _Operations = [[] for _ in range(count + 1)]
         number = 0
         for each in _flat(found):
-            if id(each) not in self._of:
-                edited[number].more.append(each)
-                continue
-            number, before, _, code = self._of[id(each)]
-            edited[number].ops.append(before if _code(each) == code else each)
-        return edited
+            if id(each) in self._of:
+                number, before, _, code = self._of[id(each)]
+                own[number].append(before if _code(each) == code else each)
+            else:
+                more[number].append(each)
+        return own, more
 
 
 def _code(operation: MigrateOperation) -> str:
@@ -98,22 +91,23 @@ def _code(operation: MigrateOperation) -> str:
 
 
 def _joined(
-    changes: Sequence[Change], made: Sequence[_Edited], undone: Sequence[_Edited]
+    changes: Sequence[Change],
+    there: tuple[_Operations, _Operations],
+    back: tuple[_Operations, _Operations],
 ) -> Iterator[Change]:
     """The changes after the hooks, in the order of the upgrade; the downgrade is in reverse."""
+    (made, more), (undone, further) = there, back
     stage = Stage.STATE
-    # Before the first change of the upgrade comes what is behind the last one of the downgrade.
-    behind = [each.more for each in reversed(undone)]
-    undone = [_Edited(), *undone[:0:-1]]
-    for change, there, back, more in zip([None, *changes], made, undone, behind, strict=True):
+    for number, change in enumerate([None, *changes]):
         if change is not None:
-            stage = change.stage
-            if there.ops == change.ops and back.ops == change.undo:
+            stage, do, undo = change.stage, made[number], undone[-number]
+            if do == change.ops and undo == change.undo:
                 yield change
-            elif there.ops or (back.ops and not change.ops):
-                yield Change(stage, there.ops, back.ops, change.action, change.key).at(Turn.MAIN)
-        if there.more or more:
-            yield Change(stage, there.more, more).at(Turn.MAIN)
+            elif do or (undo and not change.ops):
+                yield Change(stage, do, undo, change.action, change.key).at(Turn.MAIN)
+        # Behind the last change of the downgrade is before the first one of the upgrade.
+        if more[number] or further[-number - 1]:
+            yield Change(stage, more[number], further[-number - 1]).at(Turn.MAIN)
 
 
 def _flat(found: Iterable[Any]) -> Iterator[MigrateOperation]:

@@ -11,6 +11,7 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,11 +97,9 @@ def _over_lines(value: str) -> str | None:
         return None
     for prefix in ("", "r"):
         spelled = f'{prefix}"""{value}"""'
-        try:
+        with suppress(SyntaxError):
             if ast.literal_eval(spelled) == value and ("\\" in value) == bool(prefix):
                 return spelled
-        except SyntaxError:
-            pass
     return None
 
 
