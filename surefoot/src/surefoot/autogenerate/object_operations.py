@@ -35,12 +35,13 @@ from surefoot.quoting import literal, quoted, shown
 
 _OPTION = re.compile(r"(\w+)\s*=\s*'?([\w.]+)'?")
 _REFERENCE_END = re.compile(r"(?: MATCH (FULL))?( DEFERRABLE)?(?: INITIALLY (DEFERRED))?")
-# Alembic has no name for an exclusion constraint.
-_TYPES = {
-    "foreign key": "foreignkey",
-    "primary key": "primary",
-    "unique": "unique",
-    "check": "check",
+# By the type of a constraint, its names: of op.drop_constraint, op.create_… and SQLAlchemy. There
+# are none for an exclusion constraint.
+_NAMES = {
+    "foreign key": ("foreignkey", "foreign_key", "ForeignKeyConstraint"),
+    "primary key": ("primary", "primary_key", "PrimaryKeyConstraint"),
+    "unique": ("unique", "unique_constraint", "UniqueConstraint"),
+    "check": ("check", "check_constraint", "CheckConstraint"),
 }
 
 
@@ -97,7 +98,7 @@ def drop(key: Key, item: SchemaObject) -> MigrateOperation:
     if isinstance(item, Index):
         return Call("drop_index", Name(item.name), table_name=item.table)
     if isinstance(item, Constraint):
-        kind = _TYPES.get(item.type)
+        kind, *_ = _NAMES.get(item.type, (None,))
         return Call("drop_constraint", Name(item.name), item.table, type_=kind)
     return sql(statements.drop(key, item))
 
@@ -148,63 +149,52 @@ def index_call(index: Index, *, concurrently: bool = False) -> Call | None:
 
 def _constraint_call(item: Constraint) -> Call | None:
     """Alembic's operation; None where it would lose a part of the constraint."""
-    name, loose = Name(item.name), not item.validated
-    if key := parse_key(item.definition):
-        if not key.is_plain:
-            return None
-        kind = "create_primary_key" if key.is_primary else "create_unique_constraint"
-        return Call(kind, name, item.table, names(key.columns))
-    if given := _reference(item):
-        table, columns, referred, options = given
-        options["postgresql_not_valid"] = loose
-        return Call("create_foreign_key", name, item.table, table, columns, referred, **options)
-    condition = parse_check(item.definition)
-    if condition is None:
+    if (found := _parts(item)) is None:
         return None
-    kind = "create_check_constraint"
-    return Call(kind, name, item.table, escaped(condition), postgresql_not_valid=loose)
+    arguments, options = found
+    if item.type in ("check", "foreign key"):
+        options["postgresql_not_valid"] = not item.validated
+    elif any(options.values()):
+        return None
+    call = f"create_{_NAMES[item.type][1]}"
+    return Call(call, Name(item.name), item.table, *arguments, **options)
 
 
 def inline_code(item: Constraint) -> Code | None:
     """The constraint as a part of its table; None where it is added to it."""
-    if item.comment or not item.validated:
+    if item.comment or not item.validated or (found := _parts(item)) is None:
         return None
-    name = Name(item.name)
-    if key := parse_key(item.definition):
-        if key.include:
-            return None
-        return code(
-            "PrimaryKeyConstraint" if key.is_primary else "UniqueConstraint",
-            *names(key.columns),
-            name=name,
-            deferrable=key.deferrable,
-            initially=key.initially,
-            postgresql_nulls_not_distinct=key.nulls_not_distinct,
-        )
-    if given := _reference(item):
-        table, columns, referred, options = given
+    arguments, options = found
+    if item.type == "foreign key":
+        table, columns, referred = arguments
         if any("." in each for each in (table, *referred)):
             return None
-        there = [f"{shown(table)}.{each}" for each in referred]
-        return code("ForeignKeyConstraint", columns, there, name=name, **options)
-    condition = parse_check(item.definition)
-    if condition is None:
-        return None
-    return code("CheckConstraint", escaped(condition), name=name)
+        arguments = [columns, [f"{shown(table)}.{each}" for each in referred]]
+    elif item.type != "check":
+        arguments = arguments[0]
+    return code(_NAMES[item.type][2], *arguments, name=Name(item.name), **options)
 
 
-def _reference(item: Constraint) -> tuple[str, list[str], list[str], dict[str, Any]] | None:
-    """The table of a foreign key, its columns, those that they refer to, and its options."""
+def _parts(item: Constraint) -> tuple[list[Any], dict[str, Any]] | None:
+    """The parts of a constraint and its options; None where these would lose something of it.
+
+    The parts are the columns of a key, the condition of a check, or the table to which a foreign
+    key refers, its columns and those that they refer to.
+    """
+    if (key := parse_key(item.definition)) and not key.include:
+        nulls = {"postgresql_nulls_not_distinct": key.nulls_not_distinct}
+        timing = {"deferrable": key.deferrable, "initially": key.initially}
+        return [names(key.columns)], timing | nulls
+    if condition := parse_check(item.definition):
+        return [escaped(condition)], {}
     found = parse_reference(item.definition)
-    rest = None if found is None else _REFERENCE_END.fullmatch(found.rest)
-    if found is None or rest is None:
+    if not found or not (rest := _REFERENCE_END.fullmatch(found.rest)):
         return None
-    match, deferrable, initially = rest.groups()
     options = {
         "onupdate": found.on_update,
         "ondelete": found.on_delete,
-        "match": match,
-        "deferrable": bool(deferrable),
-        "initially": initially,
+        "match": rest[1],
+        "deferrable": bool(rest[2]),
+        "initially": rest[3],
     }
-    return found.table, list(found.columns), list(found.referred), options
+    return [found.table, list(found.columns), list(found.referred)], options

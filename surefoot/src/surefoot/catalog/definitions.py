@@ -58,11 +58,6 @@ class KeyDefinition:
         """Whether this is a primary key."""
         return self.kind == "PRIMARY KEY"
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the definition is a list of columns and nothing else."""
-        return not (self.include or self.nulls_not_distinct or self.deferrable or self.initially)
-
 
 @dataclass(frozen=True)
 class ReferenceDefinition:
