@@ -86,14 +86,6 @@ def _recreated(comparison: Comparison, key: Key) -> Iterator[Change]:
     yield column_step(comparison, None, expected, "remake", Stage.CREATE)
 
 
-def _freed(comparison: Comparison, key: Key) -> Change:
-    """Makes a generated column an ordinary one with its values; the way back drops and adds it."""
-    found = comparison.database.one(Column, key)
-    alter = f"ALTER TABLE {quoted(found.table)} ALTER COLUMN {quoted(found.name)} DROP EXPRESSION"
-    back = [drop_column(found), *add_column(found, comparison.database)]
-    return Change(Stage.AWAY, [sql(alter)], back, "change", key)
-
-
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
     """Drops a column; a required one is first made optional for new releases.
 
@@ -142,12 +134,19 @@ def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield from swap(key, comparison)
         return
     if key in comparison.diff.freed_columns:
-        yield _freed(comparison, key)
-    state, expected = comparison.pair(key)
+        # It keeps its values as an ordinary column; the way back drops and adds it.
+        own = comparison.database.one(Column, key)
+        free = f"ALTER TABLE {quoted(own.table)} ALTER COLUMN {quoted(own.name)} DROP EXPRESSION"
+        back = [drop_column(own), *add_column(own, comparison.database)]
+        yield Change(Stage.AWAY, [sql(free)], back, "change", key)
+    found, expected = comparison.pair(key)
+    state, is_online = found, comparison.is_online(found.table)
     for stage, action, after in _states(comparison, key):
         if after != state:
             change = column_step(comparison, state, after, action, stage)
-            yield _retyped(change, comparison, key) if action == "retype" else change
+            rewrites = action == "retype" and not needs_no_rewrite(found.type, expected.type)
+            change.about = REWRITE if rewrites and is_online else ""
+            yield change
             state = after
     if expected.not_null and not state.not_null:
         yield from forbid_null(key, comparison)
@@ -179,13 +178,6 @@ def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Colu
     state = replace(state, not_null=found.not_null and expected.not_null)
     yield Stage.TABLES, "nullable", state
     yield Stage.STATE, "change", with_settings(state, expected)
-
-
-def _retyped(change: Change, comparison: Comparison, key: Key) -> Change:
-    """The change of a type; its text warns of a rewrite."""
-    found, expected = comparison.pair(key)
-    kept = not comparison.is_online(found.table) or needs_no_rewrite(found.type, expected.type)
-    return change.at(Turn.MAIN, about="" if kept else REWRITE)
 
 
 def fills_rows(column: Column) -> bool:
