@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
 from surefoot.ledger.digest import DIGITS, TELLING
@@ -28,18 +27,23 @@ SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text,
     pg_snapshot_xmin(pg_current_snapshot())::xid::text
 FROM {{table}} WHERE outcome IN {TELLING}
 """  # noqa: S608 - constants and the names of our own tables
-# Whether the same table has as many rows, and the transaction that wrote each row and column had
-# ended at the former look: whoever changes one leaves the id of his own. The content is not read.
-# An age below 0 is that of an id which comes again: so long nobody looked.
-_AGAIN = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::xid FROM {table}
-HAVING count(*) = {count} AND min(tableoid) = {oid} AND max(tableoid) = {oid}
-    AND min(age(xmin)) > age('{since}'::xid) AND age('{since}'::xid) >= 0
-    AND (SELECT min(age(xmin)) > age('{since}'::xid) FROM pg_attribute WHERE attrelid = {oid})
-    AND (SELECT json_agg(version_num) FROM {version_table})::text = {heads}
-"""
-# In the `info` of a connection: a look at which the ledger had the expected digest.
+# A row where the same table has as many rows, and the transaction that wrote each row and column
+# had ended at the former look: whoever changes one leaves the id of his own. The content is not
+# read, and of each row nothing but that id. An age below 0 is that of an id which comes again.
+_SINCE = "(SELECT age('{since}'::xid))"
+_AGAIN = f"""
+SELECT FROM {{table}}
+HAVING count(*) = {{count}} AND count(CASE WHEN age(xmin) <= {_SINCE} THEN 1 END) = 0
+    AND {_SINCE} BETWEEN 0 AND {2**30} AND CAST({{literal}} AS regclass) = {{oid}}
+    AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = {{oid}})
+    AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = {{oid}} AND age(xmin) <= {_SINCE})
+    AND (SELECT json_agg(version_num) FROM {{version_table}})::text = {{heads}}
+"""  # noqa: S608 - as above
+# In the `info` of a connection: that query after a look at which the ledger had the expected
+# digest, and what was found.
 _SEEN = "surefoot_seen"
+# The answer to it: one row.
+_UNCHANGED = "SELECT 1"
 # The rows in force, oldest first, and whether their digest is the expected one.
 _LONG = f"""
 WITH in_force AS (
@@ -61,17 +65,6 @@ SELECT to_regclass(:table) IS NOT NULL, current_schema() IS NULL, current_settin
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Both tables at a look: the ids, and the rows and the oid of the ledger."""
-
-    heads: str
-    count: int
-    oid: int
-    # The oldest transaction that was running.
-    since: str
-
-
-@dataclass(frozen=True)
 class Glance:
     """The ids that the version table names, and the rows of the ledger in force.
 
@@ -84,29 +77,56 @@ class Glance:
     has_ledger: bool = False
 
 
+# By the expected digest and the table.
+_Seen = dict[tuple[str, VersionTable], tuple[str, Glance]]
+
+
+async def glance_again(
+    connection: Connection, expected: str, version_table: VersionTable = VersionTable()
+) -> Glance | None:
+    """The same as at the former `glance` on this connection; None where that is not certain.
+
+    One message, past SQLAlchemy, which would prepare the statement first.
+    """
+    if connection.closed or connection.invalidated:
+        return None
+    seen: _Seen = connection.info.get(_SEEN, {})
+    known = seen.pop((expected, version_table), None)
+    if known is None:
+        return None
+    query, found = known
+    driver: Any = connection.connection.driver_connection
+    try:
+        answer = await driver.execute(query)
+    except DATABASE_ERRORS:
+        return None  # the whole look meets the same, and says it
+    if answer != _UNCHANGED:
+        return None
+    seen[expected, version_table] = known
+    return found
+
+
 def glance(
     connection: Connection, expected: str, version_table: VersionTable = VersionTable()
 ) -> Glance:
     """Read both tables; the rows only where `expected` is not their digest.
 
-    It takes one statement at the head of a ledger without downgrades, and the next time on the same
-    connection a shorter one, as long as the ledger does not change. Elsewhere a second one asks for
-    the ledger's columns, and a third reads both tables at one moment too.
+    It takes one statement at the head of a ledger without downgrades; `glance_again` takes less, as
+    long as the ledger does not change. Elsewhere a second one asks for the ledger's columns, and a
+    third reads both tables at one moment too.
 
     On failure: ProgrammingError, where one of the tables does not exist; LedgerAltered; RowsHidden;
     the errors of `ids`.
     """
     ledger, rows, has_ledger = Ledger(version_table), None, True
-    names = ledger.names
-    seen = connection.info.setdefault(_SEEN, {})
-    known: _Look | None = seen.pop((expected, version_table), None)
-    if known is not None and (since := _unchanged(connection, known, names)):
-        seen[expected, version_table] = replace(known, since=since)
-        return Glance(frozenset(ids(json.loads(known.heads), version_table)), None, has_ledger)
-    short = _SHORT.format(**names, literal=literal(names["table"]))
-    heads, as_expected, *look = connection.exec_driver_sql(short, (expected,)).one()
+    names = {**ledger.names, "literal": literal(ledger.names["table"])}
+    short = _SHORT.format(**names)
+    heads, as_expected, count, oid, since = connection.exec_driver_sql(short, (expected,)).one()
     if heads and as_expected:
-        seen[expected, version_table] = _Look(heads, *look)
+        found = Glance(frozenset(ids(json.loads(heads), version_table)), None, has_ledger)
+        query = _AGAIN.format(**names, count=count, oid=oid, since=since, heads=literal(heads))
+        connection.info.setdefault(_SEEN, {})[expected, version_table] = query, found
+        return found
     if not as_expected and ledger.exists(connection):
         heads, as_expected, rows, has_ledger = connection.exec_driver_sql(
             _LONG.format(**names), (expected,)
@@ -115,25 +135,6 @@ def glance(
         return read(connection, version_table)  # which tells an empty table from a hidden one
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
     return Glance(frozenset(ids(json.loads(heads or "[]"), version_table)), recorded, has_ledger)
-
-
-def _unchanged(connection: Connection, known: _Look, names: Mapping[str, str]) -> str:
-    """The oldest transaction that runs now, where both tables are as they were; else empty.
-
-    One message, past SQLAlchemy, which would prepare the statement first.
-    """
-    query = _AGAIN.format(**names, **{**vars(known), "heads": literal(known.heads)})
-    answer = bytearray()
-
-    async def receive(part: bytes) -> None:
-        answer.extend(part)
-
-    driver: Any = connection.connection.driver_connection
-    try:
-        await_only(driver.copy_from_query(query, output=receive))
-    except DATABASE_ERRORS:
-        return ""  # the whole look meets the same, and says it
-    return answer.decode().strip()
 
 
 def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:

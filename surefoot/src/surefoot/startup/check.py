@@ -34,7 +34,7 @@ from surefoot.chain.revisions import Revision, heads
 from surefoot.connect import failures
 from surefoot.errors import SurefootError, names
 from surefoot.ledger.digest import digest
-from surefoot.ledger.glance import Glance, glance, read
+from surefoot.ledger.glance import Glance, glance, glance_again, read
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
 from surefoot.version_table import VersionTable
@@ -158,9 +158,13 @@ def autocommitting(engine: AsyncEngine) -> AsyncEngine:
 
 async def check_on(connection: AsyncConnection, build: Build) -> Verdict:
     """The same on an open connection. On failure: the connection is lost."""
-    url = connection.engine.url
+    url, sync = connection.engine.url, connection.sync_connection
     try:
-        found = await connection.run_sync(_glance, build)
+        found = None
+        if sync is not None:
+            found = await glance_again(sync, build.digest, build.version_table)
+        if found is None:
+            found = await connection.run_sync(_glance, build)
         return decide(url.database or "(default)", build, found)
     except Exception as error:
         if failures.is_lost(error):
