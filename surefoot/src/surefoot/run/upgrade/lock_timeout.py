@@ -48,19 +48,19 @@ class LockTimeout:
         bound_s = self._run.limits.lock_timeout_s
         return min(bound_s, LOOK_S) if self._run.recorder.attempts == 1 else bound_s
 
-    @own()
     def class_of(self, statement: str, cursor: Any) -> LockClass:
         """The class of a statement that runs while the transaction has the locks that it has."""
         if self._run.recorder.running is None or lock_class(statement) == "short":
             return "short"
-        cursor.execute(f"SELECT {BLOCKS_OTHERS}")
-        return "short" if cursor.fetchone()[0] else "patient"
+        with own():
+            cursor.execute(f"SELECT {BLOCKS_OTHERS}")
+            return "short" if cursor.fetchone()[0] else "patient"
 
-    @own()
     def limit(self, wanted: LockClass, cursor: Any, *, is_local: bool) -> None:
         """Leave the statement the time that the waits before it have left."""
         for statement in self.setting(wanted, is_local=is_local):
-            cursor.execute(statement)
+            with own():
+                cursor.execute(statement)
 
     def setting(self, wanted: LockClass, *, is_local: bool) -> tuple[str, ...]:
         """The statement for that, where the session has another lock timeout."""

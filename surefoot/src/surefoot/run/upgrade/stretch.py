@@ -38,8 +38,9 @@ SELECT pg_current_xact_id()::text || ' ' || extract(epoch FROM clock_timestamp()
 _LOCKS = "SELECT count(*)::text FROM pg_locks WHERE pid = pg_backend_pid()"
 # The part of the server's locks that one transaction may hold: others need some, too.
 _SHARE = 0.25
-# Counting them reads all of them.
-_COUNT_EVERY = 10
+# Counting them reads all of them, so it comes seldom: after so many revisions, and after so many
+# while it holds less than half of that.
+_COUNT_EVERY, _COUNT_FEW_EVERY = 10, 50
 
 
 class SettingsLeft(Exception):
@@ -66,7 +67,7 @@ class Stretch:
         self.identity = ""
         # Whether it stays open behind the revision that has run.
         self.lasts = False
-        self._locks = 0
+        self._locks, self._count_at = 0, _COUNT_EVERY
 
     def allow(self, session: Session, apart: Iterable[str]) -> None:
         """Allow it where the session does; the revisions `apart` have their own transactions."""
@@ -95,8 +96,11 @@ class Stretch:
 
     def go_on(self) -> str:
         """Begin the next revision, whose settings seem to be those before the last; the id."""
-        if len(self.rows) % _COUNT_EVERY == 0:
+        count = len(self.rows)
+        if count >= self._count_at:
             self._locks = int(str(ask(self._connection, _LOCKS)))
+            are_few = self._locks * 2 < self._most_locks
+            self._count_at = count + (_COUNT_FEW_EVERY if are_few else _COUNT_EVERY)
         self._started_s = time.monotonic()
         return self.identity
 
