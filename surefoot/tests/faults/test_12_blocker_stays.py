@@ -184,7 +184,7 @@ async def test_a_prepared_transaction_that_blocks_is_named(
     result = await run.end()
     assert result.code == 75, result.err
     assert re.search(
-        r"  by: prepared transaction 'forgotten' of tester, for \d+ s: "
+        r"  by: prepared transaction 'forgotten' of tester, for [\d.]+ s: "
         r"COMMIT PREPARED or ROLLBACK PREPARED ends it\n",
         result.err,
     ), result.err
