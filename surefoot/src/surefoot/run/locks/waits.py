@@ -9,9 +9,11 @@ BLOCKS_OTHERS           whether the session that asks has a lock that readers or
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
+from surefoot.compat.sqlalchemy import await_only
 from surefoot.quoting import literal
 
 # The modes that no writer can have a lock beside, and ACCESS EXCLUSIVE, beside which no reader can.
@@ -24,15 +26,16 @@ EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND lockty
 """
 # A lock on a relation that the transaction has created blocks no other session: they do not see it
 # in pg_class yet. The first condition is cheap, and false for a statement that does not wait.
-_WAIT = """
+_WAIT = f"""
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(waitstart)), 0)::float8,
-       bool_or(locktype = 'relation' AND {strong}
+       bool_or(locktype = 'relation' AND {_STRONG}
                AND EXISTS (SELECT FROM pg_class WHERE oid = relation))
 FROM pg_locks
-WHERE EXISTS (SELECT FROM pg_stat_get_activity({pid}) WHERE wait_event_type = 'Lock')
-  AND pid = {pid}
+WHERE EXISTS (SELECT FROM pg_stat_get_activity($1) WHERE wait_event_type = 'Lock') AND pid = $1
 HAVING NOT bool_and(granted)
-"""
+"""  # noqa: S608 - a constant
+# Its name in the session, and the statement in the `info` of the connection.
+_PREPARED = "surefoot_lock_wait"
 _END_WAIT = """
 DO $$
 DECLARE
@@ -78,8 +81,14 @@ class LockWait:
 
 
 def lock_wait(connection: Connection, pid: int) -> LockWait | None:
-    """The wait of the backend; None where it does not wait for a lock."""
-    row = connection.exec_driver_sql(_WAIT.format(pid=int(pid), strong=_STRONG)).first()
+    """The wait of the backend; None where it does not wait for a lock.
+
+    A statement is looked at many times a second: PostgreSQL plans this once for the connection.
+    """
+    info, driver = connection.info, cast("Any", connection.connection.driver_connection)
+    if _PREPARED not in info:
+        info[_PREPARED] = await_only(driver.prepare(_WAIT, name=_PREPARED))
+    row = await_only(info[_PREPARED].fetchrow(pid))
     return None if row is None else LockWait(row[0], row[1])
 
 
