@@ -31,7 +31,7 @@ SELECT set_config('search_path', concat_ws(', ', quote_ident(s.schema), (
     FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
     WHERE n.nspname NOT IN ('pg_catalog', s.schema)
     AND (NOT :searched OR n.nspname = ANY (current_schemas(false)))
-    AND NOT n.nspname = ANY (:apart))), true),
+    AND NOT n.nspname = ANY (CAST(:apart AS text[])))), true),
     current_setting('server_version_num')::int, s.schema
 FROM (SELECT coalesce(CAST(:schema AS text), current_schema(), 'public') AS schema) s
 """
