@@ -190,7 +190,7 @@ async def linted(filling: Filling, databases: Databases, *revisions: str) -> Lin
     """The result for revisions, or else for all, with their backfills."""
     beside = replace(filling.database.access, scratch_url=(await databases.empty()).url)
     wanted = revisions or tuple(filling.chain.ids)
-    names = of_revisions(filling.project, wanted)
+    names = of_revisions(filling.project, filling.project.revisions(), wanted)
     return await lint(filling.project, beside, wanted, backfills=names)
 
 
@@ -261,8 +261,9 @@ async def test_which_backfills_belong_to_revisions(filling: Filling) -> None:
     """That which one requires, and that which runs after it."""
     in_three_steps(filling, "", None)
     filling.widen()
+    chain = filling.project.revisions()
     for revisions, expected in (("0001", ["wide"]), ("0002", ["larger"]), ("0003", ["larger"])):
-        assert of_revisions(filling.project, [revisions]) == expected
+        assert of_revisions(filling.project, chain, [revisions]) == expected
 
 
 async def test_every_rule_on_backfills_has_a_case() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,11 @@ from harness.databases import WAITING, Databases, connect, engine
 from hazards.bench import FILE, FIRST, Bench
 from hazards.cases import cases
 from surefoot import Limits
+from surefoot.chain import source
 from surefoot.chain.revisions import read_revisions
+from surefoot.linting import chain_lint
 from surefoot.linting.lint import lint
+from surefoot.project import Project
 from surefoot.rules.registry import RULES
 from surefoot.trace.session import TracedSession
 
@@ -234,6 +238,31 @@ async def test_what_was_not_written_has_its_names_of_now(databases: Databases) -
         types += [c.type for c in found.columns.values() if c.name == "kind"]
     assert [*dict.fromkeys(types)] == ["kind", "public.kind", "sort"]
     await connection.close()
+
+
+@pytest.mark.slow
+async def test_the_runs_of_a_trace_read_the_files_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upgrade to the revision before, that of the revision, and its downgrade."""
+    chain = bench.chain([])
+    chain.add('op.execute("ALTER TABLE jobs ADD COLUMN more integer")', "pass")
+    read, codes = list[object](), source.source_paths
+
+    def reading(*folders: Path, **options: Any) -> list[str]:
+        read.append(folders)
+        return codes(*folders, **options)
+
+    project = Project.read(chain.ini)
+    revision = project.revisions()[-1].id
+    monkeypatch.setattr(source, "source_paths", reading)
+    async with bench.clone(rows=False) as database:
+        tried_on = replace(database.access, scratch_url=database.url)
+        linted = await chain_lint.lint(project, tried_on, [revision], downgrades=True)
+    assert linted.trace.failure is None
+    assert linted.trace.back is not None
+    # By lint, and by all runs of it.
+    assert len(read) == 2
 
 
 @pytest.mark.slow

@@ -181,7 +181,11 @@ def said_of_files(path: Path) -> Sequence[str]:
     """
     if not path.exists():
         return ()
-    text = _text(path)
+    return _said_of_files(path, _text(path))
+
+
+@lru_cache(maxsize=1)
+def _said_of_files(path: Path, text: str) -> Sequence[str]:
     _fields_of(path, text)  # it refuses what is no lock
     return tuple("  ".join(line.split()[:_OF_FILE]) for line in text.splitlines())
 

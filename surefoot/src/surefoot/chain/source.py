@@ -10,6 +10,8 @@ import os
 import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -25,6 +27,8 @@ _NO_REVISIONS = ("__init__", ".#")
 _ALLOWED = re.compile(r"#\s*allow\s.*")
 _CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 _PART = 1 << 16
+# By the folders, what was read in the block of `codes_read_once`.
+_codes: ContextVar[dict[object, dict[str, bytes]] | None] = ContextVar("codes", default=None)
 _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 
@@ -60,9 +64,28 @@ def source_paths(*folders: Path, recursive: bool = False) -> list[str]:
     return [f"{root}/{name}" for root, name in sorted(found.values())]
 
 
+@contextmanager
+def codes_read_once(is_once: bool = True) -> Iterator[None]:
+    """Let the block, which tries the files as they are, read them once; with False again each time.
+
+    A run in production reads them after it has waited for the mutex: they may be others then.
+    """
+    token = _codes.set({} if is_once else None)
+    try:
+        yield
+    finally:
+        _codes.reset(token)
+
+
 def source_codes(*folders: Path, recursive: bool = False) -> dict[str, bytes]:
     """The bytes of the same files by their paths. On failure: RevisionsBroken."""
-    return {path: code_of(path) for path in source_paths(*folders, recursive=recursive)}
+    known, key = _codes.get(), (folders, recursive)
+    if known is not None and key in known:
+        return known[key]
+    found = {path: code_of(path) for path in source_paths(*folders, recursive=recursive)}
+    if known is not None:
+        known[key] = found
+    return found
 
 
 def code_of(path: str) -> bytes:

@@ -262,7 +262,7 @@ def _wanted(
     """
     if revisions:
         ids = [revision_typed(each, chain) for each in revisions]
-        return ids, of_revisions(of, ids)
+        return ids, of_revisions(of, chain, ids)
     included = [r for r in chain if settings.includes(r.path)]
     if not included:
         raise click.UsageError("there is no revision in paths of [tool.surefoot.lint]")
@@ -280,7 +280,7 @@ def _wanted(
         for path in (_staged(folder) if staged_ else changed_since(folder, since or ""))
     }
     wanted = [r.id for r in included if r.path is not None and r.path.resolve() in changed]
-    fills = of_revisions(of, wanted, changed)
+    fills = of_revisions(of, chain, wanted, changed)
     if not (wanted or fills):
         said = "is staged" if staged_ else f"was added or changed since {since}"
         output.narrate(f"no revision {said}: nothing to lint")

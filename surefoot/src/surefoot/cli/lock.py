@@ -20,6 +20,7 @@ from surefoot.chain.lockfile import (
     write_lock,
 )
 from surefoot.chain.revisions import Revision, heads, revisions_in, with_past
+from surefoot.chain.source import codes_read_once
 from surefoot.chain.squashed import checked
 from surefoot.chain.whole_file import write_whole
 from surefoot.cli import output
@@ -141,7 +142,7 @@ def completed(found: Project) -> tuple[Revision, ...]:
     revisions = with_known(found.revisions(), read_lock(found.lock))
     if lacking(revisions) or portions(revisions):
         # The runner compares files and lock, so the checksums are written before it runs.
-        with files_read_once():
+        with files_read_once(), codes_read_once():
             asyncio.run(_complete(found, database(), revisions))
         revisions = with_known(found.revisions(), read_lock(found.lock))
         write_lock(found.lock, revisions)
@@ -157,8 +158,9 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
 
     def keep(found: tuple[Revision, ...]) -> None:
         # The lock says of which files it is; one that was edited meanwhile was not run.
-        if of.revisions() == found:
-            write_lock(of.lock, found)
+        with codes_read_once(False):
+            if of.revisions() == found:
+                write_lock(of.lock, found)
 
     listen = output.trying([each.id for each in revisions])
     judged = portions(revisions)

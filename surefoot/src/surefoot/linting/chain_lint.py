@@ -7,6 +7,7 @@ from typing import Any
 from surefoot.backfill.files import named
 from surefoot.chain.backfills import check_backfills
 from surefoot.chain.revisions import up_to
+from surefoot.chain.source import codes_read_once
 from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -74,7 +75,7 @@ async def lint(
         is_ready = prepare is None and zone in AS_UTC
         before = up_to(chain, chosen[0].down) if is_ready and chosen else ()
         async with scratch_database(database, project, major=major, to=before) as made:
-            with explained(made.engine.url), files_read_once():
+            with explained(made.engine.url), files_read_once(), codes_read_once():
                 target = Target.of(made.engine, project)
                 if prepare is not None:
                     await prepare(target)

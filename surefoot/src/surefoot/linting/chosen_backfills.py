@@ -13,13 +13,16 @@ from surefoot.project import Project
 
 
 def of_revisions(
-    project: Project, revisions: Collection[str], changed: Collection[Path] = ()
+    project: Project,
+    chain: Sequence[Revision],
+    revisions: Collection[str],
+    changed: Collection[Path] = (),
 ) -> Sequence[str]:
-    """The backfills that one of the revisions requires, or that run after it.
+    """The backfills that one of the revisions of the chain requires, or that run after it.
 
     Those whose files were changed as well. The others may be no backfills at all.
     """
-    chosen = (each for each in project.revisions() if each.id in revisions)
+    chosen = (each for each in chain if each.id in revisions)
     required = {name for revision in chosen for name in revision.requires_backfill}
 
     def is_chosen(path: Path) -> bool:

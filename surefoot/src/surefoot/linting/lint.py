@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import text
-
 from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, ancestors
 from surefoot.chain.source import code_of
 from surefoot.errors import Refused
@@ -141,7 +139,9 @@ async def with_verdicts(
 
 
 async def server_major(target: Target) -> int:
-    """The major version of PostgreSQL."""
-    async with target.engine.connect() as connection:
-        number = await connection.scalar(text("SELECT current_setting('server_version_num')::int"))
-    return int(number) // 10000
+    """The major version of PostgreSQL, which an engine asks for when it connects first."""
+    dialect = target.engine.dialect
+    if dialect.server_version_info is None:
+        async with target.engine.connect():
+            pass
+    return int((dialect.server_version_info or (0,))[0])

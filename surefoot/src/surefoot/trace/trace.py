@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from surefoot.connect.failures import sqlstate
 from surefoot.connect.limits import Limits
@@ -99,9 +99,9 @@ async def trace(
     # A scratch database has no users: no guard and no limit of the project applies.
     scratch = replace(scratch, limits=Limits())
     # Before the revisions that lead there: the bounds of partitions follow it.
-    await _set_time_zone(scratch.engine, zone)
     try:
         async with scratch.engine.connect() as connection:
+            await _set_time_zone(connection, zone)
             there = await connection.run_sync(heads_of, scratch.version_table)
         for revision in start:
             if revision not in there:
@@ -143,14 +143,14 @@ async def trace(
         return replace(traced, back=await run(downgrade, start or ["base"], retry=False))
 
 
-async def _set_time_zone(engine: AsyncEngine, zone: str) -> None:
+async def _set_time_zone(connection: AsyncConnection, zone: str) -> None:
     """Set the time zone of new sessions.
 
     In UTC a change from timestamp to timestamptz needs no rewrite.
     """
-    async with engine.begin() as connection:
-        name = await connection.scalar(text("SELECT quote_ident(current_database())"))
-        await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO {literal(zone)}"))
+    name = await connection.scalar(text("SELECT quote_ident(current_database())"))
+    await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO {literal(zone)}"))
+    await connection.commit()
 
 
 def _is_about_rows(error: BaseException | None) -> bool:
