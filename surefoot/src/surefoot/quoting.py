@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # In a catalog of several schemas, what stands between the schema and the name of an object that is
 # not in the default one. No name in PostgreSQL can hold it.
 APART = "\0"
+# How the names of the trigger and the function of `op.keep_in_step` begin; they are of revisions,
+# whatever the models decide.
+IN_STEP = "zz_keep_in_step_"
 # Bytes of a name, in a server that is built as usual.
 LONGEST_NAME = 63
 # Comments may hold comments.

@@ -197,6 +197,23 @@ def test_completion_imports_no_command(shop: Path, typed: str) -> None:
     assert (done.stderr, done.stdout.startswith("plain\n")) == ("[]\n", True), done
 
 
+def test_lint_imports_no_catalog() -> None:
+    """Nobody compares a schema there: the command, and the run of a revision that it tries."""
+    code = (
+        "import sys, surefoot.cli.lint, surefoot.environment.runner\n"
+        "print(*(m for m in sys.modules if m.startswith('surefoot.catalog.')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # That one reads names of types, and nothing else of the package.
+    assert done.stdout.split() == ["surefoot.catalog.widening"]
+
+
 SHELL = """\
 eval "$(_SUREFOOT_COMPLETE=bash_source surefoot)"
 complete -p surefoot

@@ -18,19 +18,32 @@ On demand: owners and privileges of tables, columns, views, sequences, types and
 Not included: rows, tablespaces, access methods, versions of extensions, publications, foreign
 servers and their options, casts, operator families, objects that a partition has and its parent
 does not, the privileges of the schema itself, other schemas, and members of extensions.
+
+Each name is imported at its first use: a trial of revisions needs none of them.
 """
 
-from surefoot.catalog.kinds import SchemaObject, Value
-from surefoot.catalog.model import NOTHING, Catalog, Difference, Key, difference
-from surefoot.catalog.reading import snapshot
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "NOTHING",
-    "Catalog",
-    "Difference",
-    "Key",
-    "SchemaObject",
-    "Value",
-    "difference",
-    "snapshot",
-]
+if TYPE_CHECKING:
+    from surefoot.catalog.kinds import SchemaObject as SchemaObject
+    from surefoot.catalog.kinds import Value as Value
+    from surefoot.catalog.model import NOTHING as NOTHING
+    from surefoot.catalog.model import Catalog as Catalog
+    from surefoot.catalog.model import Difference as Difference
+    from surefoot.catalog.model import Key as Key
+    from surefoot.catalog.model import difference as difference
+    from surefoot.catalog.reading import snapshot as snapshot
+
+_MODULES = {
+    **dict.fromkeys(("NOTHING", "Catalog", "Difference", "Key", "difference"), "model"),
+    **dict.fromkeys(("SchemaObject", "Value"), "kinds"),
+    "snapshot": "reading",
+}
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -21,7 +21,7 @@ from surefoot.catalog.kinds import (
 )
 from surefoot.catalog.model import Catalog, Key
 from surefoot.errors import ConfigurationInvalid
-from surefoot.quoting import own_name
+from surefoot.quoting import IN_STEP, own_name
 from surefoot.wording import counted
 
 # The names in `Environment(manages=…)`, and the kinds of object that each of them means.
@@ -39,9 +39,6 @@ MANAGED: Mapping[str, tuple[str, ...]] = {
     "comments": ("comment",),
     "privileges": ("privilege",),
 }
-# How the names of the trigger and the function of `op.keep_in_step` begin; they are of revisions,
-# whatever the models decide.
-IN_STEP = "zz_keep_in_step_"
 _RELATIONS = ("table", *MANAGED["views"])
 # They last as long as anything uses them.
 _PARTS = (*MANAGED["types"], *MANAGED["sequences"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from surefoot.catalog import NOTHING, snapshot
+from surefoot import catalog
 from surefoot.chain.revisions import Revision, ancestors
 from surefoot.ledger.glance import heads_of
 from surefoot.version_table import VersionTable
@@ -42,7 +42,7 @@ def compare(
     It needs read access only and writes nothing. Call it at most once a minute.
     """
     heads = heads_of(connection, version_table)
-    found = snapshot(connection, schemas, version_table=version_table).fingerprint()
+    found = catalog.snapshot(connection, schemas, version_table=version_table).fingerprint()
     return Agreement(", ".join(heads) or "base", expected_fingerprint(locked, heads), found)
 
 
@@ -53,7 +53,7 @@ def expected_fingerprint(locked: Sequence[Revision], heads: Collection[str]) -> 
     for a database that has exactly these.
     """
     if not heads:
-        return NOTHING.fingerprint()
+        return catalog.NOTHING.fingerprint()
     below = ancestors(locked, heads)
     first = locked[: len(below)]
     return first[-1].fingerprint if first and below == {each.id for each in first} else None

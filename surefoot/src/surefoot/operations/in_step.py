@@ -12,9 +12,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from surefoot.catalog.claims import IN_STEP
 from surefoot.operations.statement import StatementOperation, operation
-from surefoot.quoting import in_schema, literal, quoted
+from surefoot.quoting import IN_STEP, in_schema, literal, quoted
 
 # NAMEDATALEN - 1
 _LONGEST_NAME = 63

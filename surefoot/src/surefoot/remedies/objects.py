@@ -1,7 +1,13 @@
 """The objects whose safe form can be planned, by the rules that find them."""
 
-from surefoot.catalog.model import Key
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from surefoot.rules.findings import Hit
+
+if TYPE_CHECKING:
+    from surefoot.catalog.model import Key
 
 # The rules whose safe form is planned, and the kind of the object that a hit names.
 _KINDS = {
@@ -25,5 +31,7 @@ def object_of(rule: str, hit: Hit) -> Key | None:
     kind, values = _KINDS.get(rule), hit.values
     if kind is None:
         return None
+    from surefoot.catalog.model import Key  # noqa: PLC0415 - most findings have none
+
     name = str(values["column" if kind == "column" else "name"])
     return Key(kind, name if kind == "index" else f"{values['table']}.{name}")

@@ -5,8 +5,7 @@ Those of extensions, and those that PostgreSQL made for another object, come and
 
 from functools import partial
 
-from surefoot.catalog.claims import IN_STEP
-from surefoot.quoting import label_sql
+from surefoot.quoting import IN_STEP, label_sql
 from surefoot.scratch import UNCOMMITTED
 
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would

@@ -5,7 +5,7 @@ import shlex
 import time
 from collections.abc import Sequence
 
-from surefoot.catalog import snapshot
+from surefoot import catalog
 from surefoot.chain.lockfile import with_known
 from surefoot.chain.revisions import Revision
 from surefoot.compat.sqlalchemy import await_only
@@ -38,7 +38,9 @@ def compare_with_stamp(run: Run, revisions: Sequence[Revision], stamped: Sequenc
     """
     expected = expected_fingerprint(with_known(revisions, run.project.locked()), stamped)
     of = run.project
-    found = snapshot(run.connection, of.schemas, version_table=of.version_table).fingerprint()
+    found = catalog.snapshot(
+        run.connection, of.schemas, version_table=of.version_table
+    ).fingerprint()
     if found == expected:
         return
     refusal = StampRefused(run.recorder.database, stamped, expected, found)

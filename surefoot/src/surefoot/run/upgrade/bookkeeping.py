@@ -5,7 +5,7 @@ from typing import Any
 
 from alembic.migration import MigrationContext
 
-from surefoot.catalog import snapshot
+from surefoot import catalog
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.compat.alembic import ensure_version_table
 from surefoot.errors import DatabaseAhead, LedgerContradicted, NotAdopted
@@ -259,7 +259,9 @@ class Bookkeeping:
         """Write the fingerprint of the schema that the run has left, so a change can be dated."""
         known = [revision for revision in self._revisions if revision.id in heads]
         schemas = self._run.project.schemas
-        found = snapshot(self._connection, schemas, version_table=self._version_table).fingerprint()
+        found = catalog.snapshot(
+            self._connection, schemas, version_table=self._version_table
+        ).fingerprint()
         newest, named = known[-1] if known else None, "+".join(heads) or "base"
         entry = self._entry(newest, named, direction, "measured", fingerprint=found)
         appending.append(self._connection, self.ledger, entry)
