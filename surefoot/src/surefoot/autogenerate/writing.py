@@ -55,11 +55,7 @@ def written(
     )
     lost = set[str]()
     for each, of, told in zip(made, planned, forms, strict=True):
-        dropped = {
-            change.key.name
-            for change in of.changes
-            if (change.action, change.key.kind) in _LOSES_DATA
-        }
+        dropped = {one.key.name for one in of.changes if (one.action, one.key.kind) in _LOSES_DATA}
         doubts = [one.doubt() for one in doubtful if one.old in {*map(shown, dropped)}]
         doubts += map(doubt, sorted(comparison.gone_tables & dropped))
         lost |= comparison.gone_tables & dropped
