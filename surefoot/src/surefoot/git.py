@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from surefoot.errors import UsageError
+from surefoot.wording import suggestion
 
 _REMOTE = ("origin/HEAD", "origin/main", "origin/master")
 _LOCAL = ("main", "master")
@@ -27,6 +28,22 @@ def is_true(folder: Path, *arguments: str) -> bool:
         _run(folder, *arguments)
         return True
     return False
+
+
+def is_known(folder: Path, commit: str) -> bool:
+    """Whether git knows a commit by that name."""
+    return is_true(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+
+
+def check_known(folder: Path, commit: str) -> None:
+    """On failure: UsageError with the nearest branch, where git knows no commit by that name."""
+    if is_known(folder, commit):
+        return
+    near = suggestion(commit, git(folder, "for-each-ref", "--format=%(refname:short)").split())
+    raise UsageError(
+        f"git knows no branch or commit {commit!r}{near and f'; {near}'}",
+        help="`git branch -a` lists the branches",
+    )
 
 
 def upstream(folder: Path) -> str | None:

@@ -45,6 +45,7 @@ async def seed(connection):
     insert = "INSERT INTO start VALUES (7) ON CONFLICT (id) DO NOTHING"
     await connection.execute(text(insert))
 """
+FAILS = "def seed(connection):\n    raise ValueError('no shop')\n"
 # A session that is open after the seeds, on the new database.
 STAYS = """\
 import os
@@ -343,7 +344,7 @@ async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -
     assert shown.err == "nothing was changed. Next: surefoot db reset --execute\n"
     for text, code, said in (
         (STAYS, 3, "a session is connected to it: stays (backend "),
-        ("def seed(connection): raise ValueError('no shop')", 4, "ValueError: no shop; nothing of"),
+        (FAILS, 4, "seeds.py:2 failed: ValueError: no shop; only what it committed itself is kept"),
         ("x = 1", 2, "seeds.py cannot be used: it has no function seed(connection)"),
         ("import nothing_like_that", 2, "seeds.py cannot be used: ModuleNotFoundError"),
     ):

@@ -248,7 +248,8 @@ async def test_nothing_is_lost_where_it_is_refused(
         "  help: resolve the conflict of git in it\n"
     )
     mine.write_text(text, "utf-8")
-    assert "git knows no branch or commit nowhere" in await refused(2, "--upstream", "nowhere")
+    assert "git knows no branch or commit 'nowhere'\n" in await refused(2, "--upstream", "nowhere")
+    assert "'maiin'; did you mean 'main'?" in await refused(2, "--upstream", "maiin")
 
 
 async def test_one_name_for_two_revisions(

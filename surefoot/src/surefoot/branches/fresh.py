@@ -1,6 +1,7 @@
 """fresh() replaces a development database by a new one; the old one stays until that is ready."""
 
 import inspect
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -70,7 +71,7 @@ def seed_of(path: Path) -> Seed:
 
 
 async def sow(seed: Seed, engine: AsyncEngine) -> None:
-    """Run that function in one transaction. On failure: SeedsFailed, and nothing of it is kept."""
+    """Run that function in one transaction. On failure: SeedsFailed, with its line."""
     try:
         async with engine.begin() as connection:
             if inspect.iscoroutinefunction(seed):
@@ -79,7 +80,9 @@ async def sow(seed: Seed, engine: AsyncEngine) -> None:
                 await connection.run_sync(seed)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SeedsFailed(SEEDS, reason) from error
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [each.lineno for each in frames if Path(each.filename).name == SEEDS]
+        raise SeedsFailed(f"{SEEDS}:{lines[-1]}" if lines else SEEDS, reason) from error
 
 
 async def _take_name(admin: Any, made: str, name: str, old: str) -> None:

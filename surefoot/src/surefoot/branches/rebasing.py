@@ -26,7 +26,7 @@ from surefoot.errors import (
     RevisionsUnmerged,
     UsageError,
 )
-from surefoot.git import text_at
+from surefoot.git import check_known, text_at
 from surefoot.project import Project
 
 
@@ -65,10 +65,7 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
     """
     lock, folder = project.lock, project.lock.parent
     branch = branch or at.branch_to_stand_behind(folder)
-    if not at.is_known(folder, branch):
-        raise UsageError(
-            f"git knows no branch or commit {branch}", help="`git branch -a` lists them"
-        )
+    check_known(folder, branch)
     theirs = at.chain_of(lock, branch)
     codes = project.codes()
     mine = _mine(codes, theirs, branch)

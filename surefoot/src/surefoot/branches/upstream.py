@@ -13,7 +13,7 @@ from surefoot.chain.conflict import sides
 from surefoot.chain.lockfile import lines_of
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionReleased, RevisionsBroken, UsageError
-from surefoot.git import git, is_true, main_branch, text_at, upstream
+from surefoot.git import git, is_known, main_branch, text_at, upstream
 
 # Commits with the chain as one side of a merge or of a rebase has it.
 _SIDES = ("HEAD", "MERGE_HEAD", "REBASE_HEAD", "HEAD^1", "HEAD^2", "ORIG_HEAD")
@@ -38,11 +38,6 @@ def branch_to_stand_behind(folder: Path) -> str:
         "git knows no branch that this one is to stand behind",
         help="name it: --upstream origin/main",
     )
-
-
-def is_known(folder: Path, commit: str) -> bool:
-    """Whether git knows a commit by that name."""
-    return is_true(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
 
 
 def chain_of(lock: Path, commit: str) -> tuple[Revision, ...]:

@@ -81,7 +81,7 @@ class SeedsInvalid(UsageError):
 class SeedsFailed(RunFailed):
     """The file that fills a new development database raised an error."""
 
-    name: str
+    place: str
     reason: str
-    says = "{name} failed: {reason}; nothing of it is kept"
+    says = "{place} failed: {reason}; only what it committed itself is kept"
     helps = "correct it, then run the command again"

@@ -1,10 +1,11 @@
 """Git tells which revision files are new, and which ones another branch has already."""
 
+import re
 from pathlib import Path
 
 from surefoot.chain.lockfile import lines_of
 from surefoot.errors import UsageError
-from surefoot.git import git, text_at, upstream
+from surefoot.git import check_known, git, text_at, upstream
 
 _NAMES = ("--name-only", "--relative", "-z")
 
@@ -14,6 +15,8 @@ def changed_since(folder: Path, reference: str) -> set[Path]:
 
     Ignored ones as well: git cannot say when they changed. On failure: UsageError.
     """
+    for each in filter(None, re.split(r"\.{2,3}", reference)):
+        check_known(folder, each)
     changed = git(folder, "diff", *_NAMES, "--diff-filter=d", reference, "--", ".")
     added = git(folder, "ls-files", "--others", "-z", "--", ".")
     return _paths(folder, changed + added)
@@ -36,6 +39,7 @@ def released(lock: Path, reference: str | None = None) -> tuple[frozenset[str], 
     UsageError, where git knows neither, or the branch has no lock file that can be read.
     """
     name = reference or _upstream(lock.parent)
+    check_known(lock.parent, name)
     return frozenset(each.id for each in lines_of(lock, text_at(lock, name))), name
 
 
