@@ -106,6 +106,34 @@ async def begin(shop: Shop, *columns: str, rows: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("others", ['UniqueConstraint("id", name="uq_orders_id"), ', ""])
+async def test_a_column_that_a_primary_key_gets(shop: Shop, others: str) -> None:
+    """The table is walked by a key that is there all the time, or by hand."""
+    models = shop.chain.folder / "shop.py"
+    plain = HEAD.replace("primary_key=True", "autoincrement=False, nullable=False")
+    size = 'Column("size", Integer)'
+    models.write_text(plain.format(f'{size}, PrimaryKeyConstraint("id")'), "utf-8")
+    for command in (("revision", "--autogenerate", "-m", "Begin"), ("upgrade", "head")):
+        await shop.works("alembic", *command)
+    await shop.connection.execute("INSERT INTO orders (id) SELECT n FROM generate_series(1, 9) n")
+    models.write_text(plain.format(f'{size}, {others}PrimaryKeyConstraint("id", "size")'), "utf-8")
+    await shop.works("alembic", "revision", "--autogenerate", "-m", "Change")
+    path = shop.backfill("orders_size")
+    if not others:
+        assert not path.exists()
+        texts = [each.read_text("utf-8") for each in shop.chain.versions.glob("*.py")]
+        assert any("Fill orders.size in the existing rows, in batches" in each for each in texts)
+        return
+    assert 'key: ClassVar = ["id"]\n' in path.read_text("utf-8")
+    write_value(path, "id")
+    await shop.works("surefoot", "lock")
+    await shop.works("surefoot", "lint")
+    await shop.works("surefoot", "upgrade", "--run-backfills")
+    await shop.works("alembic", "check")
+    assert await shop.connection.fetchval("SELECT bool_and(size = id) FROM orders")
+
+
+@pytest.mark.slow
 async def test_a_required_column(shop: Shop) -> None:
     """Its value is for a person to write; nothing runs before, and nothing says it is in order."""
     await begin(shop, rows="SELECT n FROM generate_series(1, 500) n")

@@ -15,7 +15,10 @@ from surefoot.autogenerate.change import Change, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft
 from surefoot.autogenerate.revision_text import RevisionTexts
-from surefoot.catalog.kinds import Constraint
+from surefoot.catalog import Catalog
+from surefoot.catalog.definitions import names as names_in
+from surefoot.catalog.definitions import parse_key
+from surefoot.catalog.kinds import Column, Constraint
 from surefoot.chain.backfills import backfill_paths
 from surefoot.chain.whole_file import write_whole
 from surefoot.errors.names import command
@@ -34,7 +37,7 @@ from surefoot import Backfill
 
 class {class_}(Backfill):
     after = {after}
-    table = {table}
+    table = {table}{key}
     todo = {todo}
     sets: ClassVar = {{{sets}}}
 '''
@@ -47,6 +50,8 @@ class Placed:
     draft: Draft
     name: str
     after: str
+    # The columns to walk the table by; none for its primary key.
+    key: Sequence[str] = ()
 
     def code(self) -> str:
         """The file."""
@@ -62,6 +67,7 @@ class Placed:
             class_="".join(word.capitalize() for word in self.name.split("_")),
             after=_spelled(self.after),
             table=_spelled(quoted(draft.table)),
+            key=f"\n    key: ClassVar = {_spelled([*self.key])}" if self.key else "",
             todo=_spelled(draft.todo),
             sets=sets,
         )
@@ -75,8 +81,8 @@ def placed(
 ) -> Mapping[Draft, Placed]:
     """The backfills of the planned revisions; `before` is the revision before all of them.
 
-    One needs a revisions.lock to be written beside, a primary key to walk the table by, and a
-    revision after which it runs: its names are those after the renames.
+    One needs a revisions.lock to be written beside, a key to walk the table by, and a revision
+    after which it runs: its names are those after the renames.
     """
     if lock is None:
         return {}
@@ -87,8 +93,9 @@ def placed(
             before = revision
         for draft, action in ((draft, each.action) for each in changes for draft in each.fills):
             after = revision if action == "begin" else before
-            if draft not in found and after and _can_be_walked(draft.table, comparison):
-                found[draft] = Placed(draft, _free(draft, names), after)
+            key = _walked_by(draft.table, comparison)
+            if draft not in found and after and key is not None:
+                found[draft] = Placed(draft, _free(draft, names), after, key)
                 names.add(found[draft].name)
     return found
 
@@ -127,9 +134,27 @@ def _drafts(changes: Iterable[Change]) -> Iterable[Draft]:
     return dict.fromkeys(draft for change in changes for draft in change.fills)
 
 
-def _can_be_walked(table: str, comparison: Comparison) -> bool:
-    constraints = comparison.database.of_table(Constraint, table).values()
-    return any(each.type == "primary key" for each in constraints)
+def _walked_by(table: str, comparison: Comparison) -> Sequence[str] | None:
+    """The columns of a key that is there before and after the revisions; None without one.
+
+    None are named where that is the primary key, and stays.
+    """
+    before, after = (_keys(side, table) for side in (comparison.database, comparison.models))
+    kept = [columns for columns in before if columns in after]
+    primary = next((columns for columns in kept if before[columns] and after[columns]), None)
+    return () if primary else kept[0] if kept else None
+
+
+def _keys(catalog: Catalog, table: str) -> Mapping[Sequence[str], bool]:
+    """The columns of each key without nulls, and whether it is the primary one."""
+    columns = catalog.of_table(Column, table)
+    found: dict[Sequence[str], bool] = {}
+    for each in catalog.of_table(Constraint, table).values():
+        if key := parse_key(each.definition):
+            named = tuple(names_in(key.columns))
+            if key.is_primary or all(columns[name].not_null for name in named):
+                found[named] = found.get(named, False) or key.is_primary
+    return found
 
 
 def _free(draft: Draft, taken: Collection[str]) -> str:
@@ -143,6 +168,6 @@ def _free(draft: Draft, taken: Collection[str]) -> str:
     return found
 
 
-def _spelled(text: str) -> str:
-    """A text as Python writes it."""
-    return json.dumps(text, ensure_ascii=False)
+def _spelled(value: str | list[str]) -> str:
+    """A text, or a list of texts, as Python writes it."""
+    return json.dumps(value, ensure_ascii=False)
