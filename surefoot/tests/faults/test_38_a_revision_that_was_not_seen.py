@@ -161,7 +161,7 @@ async def test_no_revision_is_nothing_to_be_green_about(
     assert (found.code, "there is no revision in alembic/versions" in found.err) == (2, True)
     chain.add(*TABLE)
     found = await launcher.surefoot(chain, "lint", "--since", "HEAD", url=empty_database.url)
-    assert (found.code, found.err.startswith("ERROR [usage]  git diff: ")) == (2, True)
+    assert (found.code, "fatal: not a git repository" in found.err) == (2, True)
 
 
 async def test_a_scratch_server_without_room_is_not_started(
