@@ -180,7 +180,6 @@ async def kill_often(
     ("way", "processes", "workers", "count"),
     [
         ("sql", 1, 1, SAMPLE),
-        ("python", 2, 2, SAMPLE),
         *(
             pytest.param(way, processes, workers, MANY_POINTS // 4, marks=pytest.mark.slow)
             for way in WAYS

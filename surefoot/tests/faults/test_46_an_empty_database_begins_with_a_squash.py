@@ -558,6 +558,7 @@ async def test_what_cannot_be_squashed(
     assert squashed(small) == ""
 
 
+@pytest.mark.slow
 async def test_a_revision_that_there_is_not(
     small: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -197,6 +197,7 @@ def test_completion_imports_no_command(shop: Path, typed: str) -> None:
     assert (done.stderr, done.stdout.startswith("plain\n")) == ("[]\n", True), done
 
 
+@pytest.mark.slow
 def test_lint_imports_no_catalog() -> None:
     """Nobody compares a schema there: the command, and the run of a revision that it tries."""
     code = (
