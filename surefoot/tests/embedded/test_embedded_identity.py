@@ -167,7 +167,8 @@ def _run(*arguments: str | Path, user: int | None = None) -> subprocess.Complete
     return subprocess.run(
         [str(argument) for argument in arguments],
         cwd=LIBRARY,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        # A Python of the system does not have the library installed.
+        env={**os.environ, "PYTHONPATH": str(LIBRARY / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
         user=user,
         group=user,
         check=False,
