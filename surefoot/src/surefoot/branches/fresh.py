@@ -4,6 +4,7 @@ import inspect
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,11 +20,20 @@ from surefoot.project import Project
 from surefoot.quoting import quoted
 
 SEEDS = "seeds.py"
-# It gets a connection of SQLAlchemy: an asynchronous one where it is a coroutine.
-Seed = Callable[..., Any]
 # The database that every server has, to be connected to meanwhile.
 _OTHER = "postgres"
 _LONGEST = 40
+
+
+@dataclass(frozen=True)
+class Seed:
+    """The function of a file, which gets a connection of SQLAlchemy.
+
+    That is an asynchronous one where the function is a coroutine.
+    """
+
+    path: Path
+    function: Callable[..., Any]
 
 
 async def fresh(database: Database, name: str, fill: Callable[[Database], Awaitable[None]]) -> None:
@@ -64,24 +74,24 @@ def seed_of(path: Path) -> Seed:
         exec(code, vars(module))  # noqa: S102 - of the project itself
     except (Exception, SystemExit) as error:
         raise SeedsInvalid(path.name, f"{type(error).__name__}: {error}") from error
-    seed: Seed | None = getattr(module, "seed", None)
-    if not callable(seed):
+    function = getattr(module, "seed", None)
+    if not callable(function):
         raise SeedsInvalid(path.name, "it has no function seed(connection)")
-    return seed
+    return Seed(path, function)
 
 
 async def sow(seed: Seed, engine: AsyncEngine) -> None:
     """Run that function in one transaction. On failure: SeedsFailed, with its line."""
     try:
         async with engine.begin() as connection:
-            if inspect.iscoroutinefunction(seed):
-                await seed(connection)
+            if inspect.iscoroutinefunction(seed.function):
+                await seed.function(connection)
             else:
-                await connection.run_sync(seed)
+                await connection.run_sync(seed.function)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [each.lineno for each in frames if Path(each.filename).name == SEEDS]
+        lines = [each.lineno for each in frames if each.filename == str(seed.path)]
         raise SeedsFailed(f"{SEEDS}:{lines[-1]}" if lines else SEEDS, reason) from error
 
 
