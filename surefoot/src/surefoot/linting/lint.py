@@ -144,4 +144,5 @@ async def server_major(target: Target) -> int:
     if dialect.server_version_info is None:
         async with target.engine.connect():
             pass
-    return int((dialect.server_version_info or (0,))[0])
+    assert dialect.server_version_info is not None  # it has connected
+    return int(dialect.server_version_info[0])
