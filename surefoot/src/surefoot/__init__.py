@@ -5,8 +5,9 @@ The names below are the library's interface, with `surefoot.errors`, `surefoot.t
 env.py pays for Environment alone.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from surefoot.lazily import importing
 
 if TYPE_CHECKING:
     from surefoot.backfill.definition import Backfill as Backfill
@@ -52,9 +53,4 @@ _MODULES = {
     "verify": "differences.verification",
 }
 __all__ = list(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = importing(__name__, _MODULES)

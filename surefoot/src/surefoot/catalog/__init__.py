@@ -22,8 +22,9 @@ does not, the privileges of the schema itself, other schemas, and members of ext
 Each name is imported at its first use: a trial of revisions needs none of them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from surefoot.lazily import importing
 
 if TYPE_CHECKING:
     from surefoot.catalog.kinds import SchemaObject as SchemaObject
@@ -41,9 +42,4 @@ _MODULES = {
     "snapshot": "reading",
 }
 __all__ = list(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = importing(__name__, _MODULES)

@@ -4,8 +4,9 @@ Each name is imported at its first use: a first look at a database needs neither
 errors that connecting can meet.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from surefoot.lazily import importing
 
 if TYPE_CHECKING:
     from surefoot.connect.any_failure import DATABASE_ERRORS as DATABASE_ERRORS
@@ -34,9 +35,4 @@ _MODULES = {
     "sqlstate": "failures",
 }
 __all__ = list(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = importing(__name__, _MODULES)
