@@ -923,6 +923,25 @@ def function_with_odd_text_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def function_that_a_check_and_an_index_use_changed(m: MetaData, new: bool) -> None:
+    """The rows have the results of the former body."""
+    body = "value || value" if new else "value"
+    fold = "CREATE FUNCTION fold(value text) RETURNS text LANGUAGE sql IMMUTABLE"
+    ddl(m, f"{fold} AS 'SELECT {body}'", first=True)
+    things(m, Index("ix", text("fold(name)")), CheckConstraint("fold(name) <> ''", name="folded"))
+
+
+@change
+def function_made_strict(m: MetaData, new: bool) -> None:
+    kind = "STRICT" if new else "SECURITY DEFINER"
+    ddl(
+        m, f"CREATE FUNCTION fold(n integer) RETURNS integer LANGUAGE sql {kind} AS 'SELECT n'",
+        first=True,
+    )  # fmt: skip
+    things(m)
+
+
+@change
 def function_result_changed(m: MetaData, new: bool) -> None:
     kind = "bigint" if new else "integer"
     ddl(m, f"CREATE FUNCTION one() RETURNS {kind} LANGUAGE sql AS 'SELECT 1'", first=True)
@@ -1113,6 +1132,26 @@ def tables_that_inherit_dropped(m: MetaData, new: bool) -> None:
 
 
 @change
+def times_under_a_view_with_a_time_zone(m: MetaData, new: bool) -> None:
+    things(m, Column("at", DateTime(timezone=new)), Column("on", TIMESTAMP(timezone=new)))
+    ddl(m, 'CREATE VIEW seen AS SELECT id, at, "on" FROM things')
+
+
+@change
+def enum_under_a_view_and_a_key_sorted_otherwise(m: MetaData, new: bool) -> None:
+    kind = state(*(("b", "a") if new else ("a", "b")), metadata=m)
+    things(
+        m,
+        Column("state", kind),
+        Column("states", ARRAY(kind), server_default=text("'{}'")),
+        UniqueConstraint("states", name="uq_states", deferrable=True, initially="DEFERRED"),
+        UniqueConstraint("state", "name", name="uq_state"),
+        Index("ix_state", "state"),
+    )
+    ddl(m, "CREATE VIEW stated AS SELECT id, state, states FROM things")
+
+
+@change
 def table_unlogged(m: MetaData, new: bool) -> None:
     things(m, Column("size", Integer), prefixes=["UNLOGGED"] if new else [])
 
@@ -1147,6 +1186,27 @@ def enum_of_an_inherited_column_changed(m: MetaData, new: bool) -> None:
     labels = ("a", "c") if new else ("a", "b", "c")
     Table("z_parent", m, Column("state", state(*labels, metadata=m)), Column("n", Integer))
     ddl(m, "CREATE TABLE a_child (size integer) INHERITS (z_parent)")
+
+
+@change
+def table_inherits_from_one_with_other_types(m: MetaData, new: bool) -> None:
+    """Its own columns are not altered while it inherits them."""
+    for name, kind, size in (("a_parent", Integer, String(9)), ("b_parent", BigInteger, String(5))):
+        is_strict = name == "a_parent"
+        columns = Column("n", kind, server_default="1"), Column("size", size, nullable=is_strict)
+        Table(name, m, *columns, Column("same", Text))
+    ddl(m, f"CREATE TABLE child (m integer) INHERITS ({'b' if new else 'a'}_parent)")
+
+
+@change
+def parent_moved_with_another_type(m: MetaData, new: bool) -> None:
+    """A table of another name that nobody declared a rename of, and its child."""
+    name = "moved" if new else "parent"
+    kind = DateTime(timezone=True) if new else DateTime()
+    Table(
+        name, m, Column("id", Integer if new else BigInteger, primary_key=True), Column("at", kind)
+    )
+    ddl(m, f"CREATE TABLE child (extra integer) INHERITS ({name})")
 
 
 @change

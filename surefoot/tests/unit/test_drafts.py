@@ -83,3 +83,14 @@ def test_a_value_of_an_enum_that_goes_has_its_place_in_the_comment(
     new = replace(NEW, type=type_.replace("state", "state_new"))
     draft = exchanged(replace(SIZE, type=type_), new, f"size::text::{new.type}", ["it's"])
     assert (draft.value, draft.hint[-1]) == (None, offered)
+
+
+@pytest.mark.parametrize("types", [("date", "timestamp"), ("timestamp", "date")])
+def test_a_value_by_the_time_zone_of_the_session_says_so(types: tuple[str, str]) -> None:
+    """It is converted as ALTER COLUMN TYPE would; a person may know the zone of the values."""
+    old, new = (each.replace("timestamp", "timestamp(3) with time zone") for each in types)
+    draft = exchanged(replace(SIZE, type=old), replace(NEW, type=new), None, [])
+    assert draft.hint == ("The time zone of the session decides; AT TIME ZONE names another one.",)
+    assert assigned(draft)["sets"] == {"size_new": "size"}
+    same = exchanged(replace(SIZE, type=new), replace(NEW, type=new), None, [])
+    assert same.hint == ()

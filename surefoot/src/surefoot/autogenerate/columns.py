@@ -140,6 +140,15 @@ def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
         back = [drop_column(own), *add_column(own, comparison.database)]
         yield Change(Stage.AWAY, [sql(free)], back, "change", key)
     found, expected = comparison.pair(key)
+    if not comparison.leaves_a_parent(key):
+        yield from state_changes(comparison, key)
+    if expected.not_null and not found.not_null:
+        yield from forbid_null(key, comparison)
+
+
+def state_changes(comparison: Comparison, key: Key) -> Iterator[Change]:
+    """The changes of a column to all that the models declare, but for NOT NULL."""
+    found, expected = comparison.pair(key)
     state, is_online = found, comparison.is_online(found.table)
     for stage, action, after in _states(comparison, key):
         if after != state:
@@ -148,8 +157,6 @@ def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
             change.about = REWRITE if rewrites and is_online else ""
             yield change
             state = after
-    if expected.not_null and not state.not_null:
-        yield from forbid_null(key, comparison)
 
 
 def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Column]]:

@@ -148,6 +148,21 @@ class Comparison:
         parents = frozenset.intersection(*(side.parents(table) for side in sides))
         return all(side.inherits(table, name, parents) for side in sides)
 
+    def leaves_a_parent(self, key: Key) -> bool:
+        """Whether a column of a parent that its table leaves changes as only an own one can.
+
+        PostgreSQL refuses another type, and null where the parent has none, until the table has
+        left it.
+        """
+        before, after = self.database.find(Column, key), self.models.find(Column, key)
+        if before is None or after is None:
+            return False
+        kind = (before.type, before.collation) != (after.type, after.collation)
+        left = self.database.parents(before.table) - self.models.parents(before.table)
+        return (kind or (before.not_null and not after.not_null)) and any(
+            self.database.column(parent, before.name) for parent in left
+        )
+
     def is_renumbered(self, key: Key) -> bool:
         """Whether a column with a default gets an identity instead, or the other way round."""
         before, after = self.database.find(Column, key), self.models.find(Column, key)

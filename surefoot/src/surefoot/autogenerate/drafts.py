@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from surefoot.catalog.kinds import Column
+from surefoot.catalog.widening import depends_on_zone
 from surefoot.quoting import literal, quoted, shown
 
 # Of a value that a person chooses.
 _YOURS = "The value is yours to write, as SQL in quotes"
+_OF_SESSION = "The time zone of the session decides; AT TIME ZONE names another one."
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,10 @@ def exchanged(old: Column, new: Column, using: str | None, gone: Sequence[str]) 
     if new.not_null and not old.not_null:
         todo = f"{there} IS NULL"
         hints += _wrapped(f"{_YOURS}, also for the rows without one; that of the others is:")
+    told = (_OF_SESSION,) if depends_on_zone(old.type, new.type) else ()
     if not hints:
-        return Draft(new.table, new.name, todo, value)
-    return Draft(new.table, new.name, todo, None, (*hints, value))
+        return Draft(new.table, new.name, todo, value, told)
+    return Draft(new.table, new.name, todo, None, (*told, *hints, value))
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,17 +1,21 @@
 """Lets a table leave tables that it inherits from, and inherit from others.
 
 PostgreSQL leaves the checks of a former parent with the table, and takes a new parent only where
-the table has its checks and its columns, which are NOT NULL where those of the parent are.
+the table has its checks and its columns, which are NOT NULL where those of the parent are. A column
+of a parent changes its type between the two.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from surefoot.autogenerate.change import Change, Stage, Turn, in_one
+from surefoot.autogenerate.allowances import MISSING
+from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn, in_one
+from surefoot.autogenerate.columns import state_changes
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_operations import proof, step
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import Column, Constraint, Table
+from surefoot.catalog.model import key_of
 
 
 def parent_changes(comparison: Comparison, table: str) -> Iterator[Change]:
@@ -31,6 +35,12 @@ def parent_changes(comparison: Comparison, table: str) -> Iterator[Change]:
             yield from _added(replace(item, table=table), is_online=is_online)
     between = tuple(each for each in found.inherits or () if each in (after.inherits or ()))
     apart = replace(found, inherits=between or None)
+    columns = map(key_of, comparison.models.columns(table))
+    altered = [
+        change
+        for each in filter(comparison.leaves_a_parent, columns)
+        for change in state_changes(comparison, each)
+    ]
     steps = [
         step(Stage.STATE, key, found, apart, "change"),
         *(
@@ -38,11 +48,15 @@ def parent_changes(comparison: Comparison, table: str) -> Iterator[Change]:
             for name, each in left_checks.items()
             if name not in stay and (item := replace(each, table=table))
         ),
+        *altered,
         step(Stage.STATE, key, apart, replace(found, inherits=after.inherits), "change"),
     ]
     change = in_one(Stage.STATE, steps, "change", key)
+    if any(each.about for each in altered):
+        told = f"under its parents, rows of {table} {MISSING}"
+        change.about = f"{REWRITE} One transaction holds the lock meanwhile: {told}."
     if is_online and late:
-        change.at(Turn.LATE_VALIDATE, table, f"Change the parents of {table}")
+        change.at(Turn.LATE_VALIDATE, table, f"Change the parents of {table}", change.about)
     yield change
 
 

@@ -14,7 +14,7 @@ from surefoot.autogenerate.object_operations import referring_columns
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.swappable import is_in_step
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
+from surefoot.catalog.kinds import Column, Constraint, Index, Routine, Sequence, Table
 from surefoot.catalog.widening import is_widening
 
 _TYPE = re.compile(r"AS (\w+)")
@@ -69,8 +69,22 @@ def _narrows(change: Change, comparison: Comparison) -> bool:
         return bool(left) or before.row_security != after.row_security
     if action == "change" and isinstance(before, Sequence) and isinstance(after, Sequence):
         return not only_widens(before.definition, after.definition)
+    if action == "change" and isinstance(before, Routine) and isinstance(after, Routine):
+        return _calls_differ(before, after) or _are_results_kept(key, comparison)
     is_lost = action in ("drop", "rename", "replace")
     return is_lost or (action == "change" and kind == "trigger")
+
+
+def _calls_differ(before: Routine, after: Routine) -> bool:
+    """Whether more than the body changes: STRICT, the rights with which it runs, a setting."""
+    heads = (each.definition.partition("\nAS ")[0] for each in (before, after))
+    return len({*heads}) > 1
+
+
+def _are_results_kept(key: Key, comparison: Comparison) -> bool:
+    """Whether rows have been checked or indexed with the former body, or have its results."""
+    kinds = {each.kind for each in comparison.database.users_of(key)}
+    return bool(kinds & {"constraint", "index", "column", "domain"})
 
 
 def only_widens(before: str, after: str) -> bool:

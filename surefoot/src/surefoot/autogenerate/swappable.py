@@ -113,6 +113,7 @@ def _can_be_swapped(comparison: Comparison, key: Key, along: Collection[Key] = f
     plain &= followed(before, after) == after.identity
     return (
         free
+        and there in comparison.temporary.objects
         and plain
         and (after.identity is None or is_in_step(comparison, key))
         and not comparison.at_once

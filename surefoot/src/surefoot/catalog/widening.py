@@ -25,3 +25,9 @@ def needs_no_rewrite(old: str, new: str) -> bool:
     if before[1] == "character":  # PostgreSQL pads each value
         return old == new
     return after[2] is None or (before[2] is not None and int(before[2]) <= int(after[2]))
+
+
+def depends_on_zone(old: str, new: str) -> bool:
+    """Whether PostgreSQL converts a value by the time zone of the session."""
+    with_zone = [" with time zone" in each for each in (old, new)]
+    return with_zone[0] != with_zone[1]

@@ -46,7 +46,7 @@ class _Comparison:
         self.retyped = {
             oid
             for (oid, _), now, was in pairs(before.columns, after.columns)
-            if now is not None and was is not None and _typed(now) != _typed(was)
+            if now is not None and was is not None and _is_retyped(now, was)
         }
 
     def relations(self) -> Iterator[Effect]:
@@ -104,7 +104,7 @@ class _Comparison:
                 if new.name != old.name:
                     users = self.users(oid, old)
                     yield self.on(oid, "column_renamed", old.name, to=new.name, users=users)
-                if _typed(new) != _typed(old) or new.type_oid != old.type_oid:
+                if _is_retyped(new, old):
                     types = {"former": _typed(old), "type": _typed(new)}
                     yield self.on(oid, "column_retyped", new.name, **types)
                 if new.generated == old.generated == "s" and new.default != old.default:
@@ -281,6 +281,11 @@ def _columns(snapshot: Snapshot, oid: int) -> frozenset[str]:
 def _typed(column: Column) -> str:
     """The type of a column, with its collation if that is not the default."""
     return column.type + (f' COLLATE "{column.collation}"' if column.collation else "")
+
+
+def _is_retyped(new: Column, old: Column) -> bool:
+    """Whether a column has another type, which may have the name of the former one."""
+    return _typed(new) != _typed(old) or new.type_oid != old.type_oid
 
 
 def _exchanged(
