@@ -138,6 +138,32 @@ async def test_rows_and_both_revisions_pending(
 
 
 @pytest.mark.slow
+async def test_a_table_that_the_same_run_renames(filling: Filling, launcher: Launcher) -> None:
+    """It is not there yet and has rows, so the backfill comes between; a new table needs none."""
+    chain, url = filling.chain, filling.database.url
+    chain.add("op.rename_table('files', 'papers')")
+    chain.add("op.execute('CREATE TABLE fresh (id int PRIMARY KEY, wide int)')")
+    for name, table in (("wide_papers", "papers"), ("wide_fresh", "fresh")):
+        filling.write(
+            name,
+            f"""
+            after = "0003"
+            table = "{table}"
+            todo = "wide IS NULL"
+            sets = {{"wide": "id"}}
+            """,
+        )
+        requiring(chain, chain.add(f"op.alter_column('{table}', 'wide', nullable=False)"), name)
+    refused = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert refused.code == 3, refused.err
+    assert "0004 requires the backfill wide_papers, and there is no table papers" in refused.err
+    assert "`surefoot upgrade 0003`, then `surefoot backfill run wide_papers" in refused.err
+    done = await launcher.surefoot(chain, "upgrade", "--run-backfills", url=url)
+    assert done.code == 0, done.err
+    assert await filling.left("wide IS NULL", table="papers") == 0
+
+
+@pytest.mark.slow
 async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> None:
     """Expand, fill and contract; also where the expand revision is pending."""
     url = contracting.database.url

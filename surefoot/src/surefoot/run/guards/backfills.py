@@ -6,6 +6,7 @@ instead. One whose value is not written yet does not: the revision is measured a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -39,7 +40,8 @@ def refuse_unfilled(
             from surefoot.backfill.files import named  # noqa: PLC0415 - few revisions require one
 
             backfill = named(run.project, name)
-            lacks = _lacks(run, backfill, planned)
+            made = plan[0].before == () or _is_created(backfill.table, revisions, planned)
+            lacks = _lacks(run, backfill, planned, made=made)
             run.connection.rollback()
             if lacks:
                 first = backfill.after if backfill.after in planned else None
@@ -67,7 +69,19 @@ def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision
             await_only(connection.execute("SELECT pg_stat_force_next_flush()"))
 
 
-def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None:
+def _is_created(table: str, revisions: Sequence[Revision], planned: Collection[str]) -> bool:
+    """Whether the file of a planned revision creates the table, as far as its text shows."""
+    name = re.escape(table.rpartition(".")[2].strip('"'))
+    created = re.compile(
+        rf'create_table\(\s*["\']{name}["\']|'
+        rf'\bCREATE\s+(UNLOGGED\s+)?TABLE\s+(IF\s+NOT\s+EXISTS\s+)?[\w."\\]*?\b{name}\b',
+        re.IGNORECASE,
+    )
+    paths = (each.path for each in revisions if each.id in planned)
+    return any(path and created.search(path.read_text("utf-8")) for path in paths)
+
+
+def _lacks(run: Run, backfill: Backfill, planned: Collection[str], *, made: bool) -> str | None:
     """The reason why the backfill is not complete, or None."""
     from surefoot.backfill.state import COMPLETE  # noqa: PLC0415 - as above
     from surefoot.backfill.tables import with_tables  # noqa: PLC0415 - as above
@@ -76,8 +90,10 @@ def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None
         return run.connection.exec_driver_sql(query).scalar()
 
     if not ask(f"SELECT to_regclass({literal(backfill.table)}) IS NOT NULL"):
-        # A run that creates the table leaves it without rows of a service.
-        return None if backfill.after in planned else f"there is no table {backfill.table}"
+        # A run that creates the table leaves it without rows of a service; one that renames
+        # another table does not.
+        made &= backfill.after in planned
+        return None if made else f"there is no table {backfill.table}"
     # What a policy hides would be taken for an empty table, or for rows that are done.
     if ask(f"SELECT row_security_active(CAST({literal(backfill.table)} AS text))"):
         raise BackfillRowsHidden(backfill.name, backfill.table)
