@@ -745,6 +745,52 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
         lambda: [Column("n", Integer), UniqueConstraint("n")],
         ["expand", "expand", "expand"],
     ),
+    "nulls not distinct on a new column": (
+        list,
+        lambda: [Column("n", Integer), UniqueConstraint("n", postgresql_nulls_not_distinct=True)],
+        ["expand", "contract", "expand"],
+    ),
+    "unique on a new column with a default": (
+        list,
+        lambda: [Column("n", Integer, server_default="0"), UniqueConstraint("n")],
+        ["expand", "contract", "expand"],
+    ),
+    "unique on a new column with a default that differs": (
+        list,
+        lambda: [Column("n", Text, server_default=CLOCK), UniqueConstraint("n")],
+        ["expand", "expand", "expand"],
+    ),
+    "check of a new column": (
+        list,
+        lambda: [Column("n", Integer), CheckConstraint("n > 0", name="size")],
+        ["expand", "expand"],
+    ),
+    "check of new columns that refuses null": (
+        list,
+        lambda: [
+            Column("n", Integer),
+            Column("m", Integer),
+            CheckConstraint("num_nonnulls(n, m) = 1", name="one"),
+        ],
+        ["expand", "contract", "expand"],
+    ),
+    "check of a new column and an old one": (
+        lambda: [Column("n", Integer)],
+        lambda: [
+            Column("n", Integer),
+            Column("m", Integer),
+            CheckConstraint("n IS NULL OR m IS NOT NULL", name="both"),
+        ],
+        ["expand", "contract", "expand"],
+    ),
+    "check of a new column that is required": (
+        list,
+        lambda: [
+            Column("n", Text, nullable=False),
+            CheckConstraint("coalesce(n, '') <> ''", name="full"),
+        ],
+        ["expand", "contract", "expand", "contract", "expand"],
+    ),
     "index changed": (
         lambda: [Column("n", Integer), Index("ix", "n")],
         lambda: [Column("n", Integer), Index("ix", "n", postgresql_where=text("n > 0"))],

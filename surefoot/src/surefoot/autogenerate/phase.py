@@ -5,15 +5,16 @@ read null where it never did. In doubt the phase is `contract`, which a person h
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.columns import is_volatile
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import referring_columns
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.swappable import is_in_step
-from surefoot.catalog import Key
+from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Routine, Sequence, Table
 from surefoot.catalog.widening import is_widening
 
@@ -23,6 +24,8 @@ BEFORE = "Before this runs:"
 # The running release is without an object that is dropped.
 _USED = ("table", *VIEWS, *ROUTINES, "trigger")
 _WITHOUT = {**dict.fromkeys(_USED, "does not use"), "column": "neither reads nor writes"}
+# What may be false, and not null, where a column is null: a check takes null.
+_SEES_NULL = re.compile(r"\b(?:IS|COALESCE|CASE|num_n\w+|concat\w*)\b", re.IGNORECASE)
 # Actions after which a constraint holds for new rows.
 _BINDS = ("make", "promise", "build")
 # Actions on a column that an older release may not expect.
@@ -140,4 +143,27 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     if isinstance(after, Constraint):
         columns = referring_columns(after) or columns
     # The running release writes nothing to columns that it does not know.
-    return not columns or bool(columns & set(comparison.database.objects))
+    known = not columns or bool(columns & set(comparison.database.objects))
+    return known or _refuses_unwritten(item, columns, comparison)
+
+
+def _refuses_unwritten(
+    item: SchemaObject | None, columns: Collection[Key], comparison: Comparison
+) -> bool:
+    """Whether a constraint or a unique index may refuse rows that leave all its columns out."""
+    if isinstance(item, Constraint) and item.type == "check":
+        return bool(_SEES_NULL.search(item.definition))
+    if isinstance(item, Constraint) and item.type not in ("unique", "primary key"):
+        return False
+    if isinstance(item, Constraint | Index) and "NULLS NOT DISTINCT" in item.definition:
+        return True
+    found = [comparison.models.find(Column, each) for each in columns]
+    return all(each and each.default and not is_volatile(comparison, each) for each in found)
+
+
+def needs_its_column(key: Key, comparison: Comparison) -> bool:
+    """Whether a release has to write a new column before a constraint is added."""
+    columns = {each for each in comparison.models.needs(key) if each.kind == "column"}
+    return bool(columns - set(comparison.database.objects)) and _key_narrows(
+        "promise", key, comparison
+    )

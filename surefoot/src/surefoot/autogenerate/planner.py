@@ -21,7 +21,7 @@ from surefoot.autogenerate.identities import numbered
 from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import ROUTINES, VIEWS, object_changes
-from surefoot.autogenerate.phase import BEFORE, phase
+from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
 from surefoot.autogenerate.privileges import grant_again, privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
@@ -208,11 +208,16 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
         kind = None if constraint is None else constraint.type
         uses = comparison.models.needs(key)
         late = word == "validate" and ready.get(key, turn) > turn
-        # The columns that must be NOT NULL first: of a primary key, of an identity.
+        # The columns that must be NOT NULL first: of a primary key, of an identity. A check waits
+        # for a release that writes its new columns, and for their backfills.
         of_key = uses if word == "attach" and kind == "primary key" else frozenset()
         if word == "promise" and kind == "foreign key":
             turn = Turn.KEYS if comparison.table_of(key) in indexed else turn
-        elif required & of_key or (word == "identity" and key in required):
+        elif (
+            required & of_key
+            or (word == "identity" and key in required)
+            or (word == "promise" and kind == "check" and needs_its_column(key, comparison))
+        ):
             turn = Turn.LATE_KEYS
         elif late or (word == "number" and key in required):
             turn = Turn.LATE_VALIDATE
