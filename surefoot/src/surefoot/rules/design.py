@@ -14,6 +14,8 @@ _ROLE = re.compile(
     r"|GRANT\s[^;]*\bON\s+PARAMETER\b|GRANT\s+(?:(?!\bON\b)[^;])+?\sTO\b)",
     re.IGNORECASE | re.DOTALL,
 )
+# timestamp(0) with time zone
+_SIZE = re.compile(r"\(.*?\)")
 _Advice = partial(Rule, level="warning", seen="squawk")
 
 
@@ -48,7 +50,7 @@ def _limited(unit: TracedRevision) -> Iterator[Hit]:
 
 def _typed(*types: str) -> Detector:
     return on(
-        "column_added", where=lambda _, e: e.facts["type"].partition("(")[0] in types, fresh=True
+        "column_added", where=lambda _, e: _SIZE.sub("", e.facts["type"]) in types, fresh=True
     )
 
 

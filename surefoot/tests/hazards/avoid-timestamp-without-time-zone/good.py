@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = "0000"
@@ -10,7 +11,10 @@ phase = "expand"
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("ended", sa.DateTime(timezone=True)))
+    begun = sa.Column("begun", postgresql.TIMESTAMP(timezone=True, precision=0))
+    op.add_column("jobs", begun)
 
 
 def downgrade() -> None:
+    op.drop_column("jobs", "begun")
     op.drop_column("jobs", "ended")
