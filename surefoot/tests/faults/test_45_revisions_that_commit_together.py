@@ -171,6 +171,20 @@ async def test_a_revision_that_needs_the_commit_before_it_gets_that(
     assert sum(await together(watcher)) == 5
 
 
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("place", range(3))
+async def test_a_revision_may_check_all_constraints(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection, place: int
+) -> None:
+    """As after rows, before it changes their table; wherever it is in the chain."""
+    bodies = ["pass", "pass", "pass"]
+    bodies[place] = DEFERRED + "op.execute('SET CONSTRAINTS ALL IMMEDIATE')"
+    for body in bodies:
+        chain.add(body)
+    assert await upgraded(chain, empty_database) == chain.ids
+    assert sum(await together(watcher)) == len(bodies)
+
+
 DEFERRED = """
 op.execute("CREATE TABLE a (id int PRIMARY KEY)")
 op.execute("CREATE TABLE b (id int REFERENCES a DEFERRABLE INITIALLY DEFERRED)")

@@ -13,6 +13,7 @@ there. Only then does its failure count.
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from surefoot.connect.failures import CANCELLED, is_lost, sqlstate
 from surefoot.errors import Interrupted
@@ -26,12 +27,12 @@ from surefoot.run.run import Run
 from surefoot.run.session_settings import READ, SessionSettings
 
 # Until the rows of the revisions are written, a commit fails: these two are not unique.
+_TABLE = "surefoot_unfinished"
 _UNFINISHED = (
-    "CREATE TEMPORARY TABLE surefoot_unfinished (n int UNIQUE DEFERRABLE INITIALLY DEFERRED) "
-    "ON COMMIT DROP",
-    "INSERT INTO pg_temp.surefoot_unfinished VALUES (1), (1)",
+    f"CREATE TEMPORARY TABLE {_TABLE} (n int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP",
+    f"INSERT INTO pg_temp.{_TABLE} VALUES (1), (1)",  # noqa: S608 - a constant
 )
-_FINISHED = "DELETE FROM pg_temp.surefoot_unfinished"
+_FINISHED = f"DELETE FROM pg_temp.{_TABLE}"  # noqa: S608 - a constant
 _BEGIN = """
 SELECT pg_current_xact_id()::text || ' ' || extract(epoch FROM clock_timestamp())::text
 """
@@ -140,6 +141,9 @@ class Stretch:
 
     def splits_at(self, error: Exception, running: PlannedRevision | None) -> bool:
         """Whether to roll it back and run it again, with a transaction that begins at `running`."""
+        if self._is_in_the_way(error) and running is not None:
+            self._apart.add(running.revision)
+            return True
         if not self.rows or isinstance(error, Interrupted) or is_lost(error):
             return False
         if sqlstate(error) == CANCELLED and not self._run.observer.has_ended_wait:
@@ -151,3 +155,12 @@ class Stretch:
             # The one before it may have left its transaction in an error.
             self._apart.update((done[-1], running.revision))
         return True
+
+    def _is_in_the_way(self, error: Exception) -> bool:
+        """Whether the rows of `_UNFINISHED` have failed, and not a commit that they are to stop.
+
+        `SET CONSTRAINTS ALL IMMEDIATE` checks them, too, and leaves the transaction open.
+        """
+        driver: Any = self._connection.connection.driver_connection
+        is_open = driver is not None and not driver.is_closed() and driver.is_in_transaction()
+        return not self.rows and is_open and _TABLE in str(error)
