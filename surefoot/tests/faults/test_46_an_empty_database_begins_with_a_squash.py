@@ -366,6 +366,21 @@ async def test_another_schema_for_new_objects(
 
 
 @pytest.mark.slow
+async def test_default_privileges_of_the_database(
+    chain: Chain, launcher: Launcher, databases: Databases
+) -> None:
+    """A dump has no REVOKE of what a table had not got where it was made."""
+    chain.add(executed("CREATE TABLE t (n int); REVOKE ALL ON t FROM PUBLIC"))
+    await squash(chain, launcher, await databases.empty())
+    made = await databases.empty()
+    psql(made, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")
+    result = await launcher.alembic(chain, "upgrade", "head", url=made.url)
+    assert result.code == 0, result.err
+    assert "squashed.sql is not used: new objects get default privileges" in result.err
+    psql(made, "DO $$ BEGIN ASSERT NOT has_table_privilege('public', 't', 'SELECT'); END $$")
+
+
+@pytest.mark.slow
 async def test_constants_with_a_time_zone(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:

@@ -45,8 +45,9 @@ SELECT pg_try_advisory_xact_lock($4), ({_OTHERS}),
        current_setting('server_version_num')::int / 10000, current_schema()::text,
        upper(current_setting('TimeZone')), current_setting('search_path'),
        to_regclass($2) IS NOT NULL, to_regclass($1) IS NOT NULL,
-       current_setting('server_encoding')
-"""
+       current_setting('server_encoding'),
+       EXISTS (SELECT FROM pg_default_acl WHERE pg_get_userbyid(defaclrole) = current_user)
+"""  # noqa: S608 - a constant
 _HEADS = "SELECT EXISTS (SELECT FROM {table})"
 _UTC = ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "ZULU", "UNIVERSAL", "UCT")
 NOT_EMPTY = "the database is not empty"
@@ -80,7 +81,8 @@ async def applied(
     async with connection.transaction():
         session = await connection.fetchrow(_SESSION, *ours, mutex.key(table))
         assert session is not None  # a query without FROM
-        alone, others, major, schema, zone, path, has_ledger, has_table, encoding = session
+        alone, others, major, schema, zone, path, has_ledger, has_table, *more = session
+        encoding, has_default_privileges = more
         if not alone:
             return "another migration is at work"
         if others or (has_table and await connection.fetchval(_HEADS.format(table=table.quoted))):
@@ -90,6 +92,8 @@ async def applied(
             return f"the server is PostgreSQL {major}, and it was proved on {proved}"
         if schema != squash.schema:
             return f"new objects get the schema {schema}, and it was made in {squash.schema}"
+        if has_default_privileges:
+            return "new objects get default privileges, and it was made without them"
         if squash.needs_utc and zone not in _UTC:
             return f"its constants are of the time zone UTC, the session's is {zone}"
         ledger = Ledger(table)
