@@ -204,7 +204,8 @@ async def test_one_command_has_it_at_a_time(
     monkeypatch.setattr(kept_server, "KEPT", 1)
     another = KeptServer.of(Path("/another"), Binaries(Path("/nowhere"), PG_MAJOR))
     another.place.mkdir(parents=True)
-    (another.place / "lock").touch()
+    for name in ("lock", "intact"):
+        (another.place / name).touch()
     assert await has(chain, "0001") == ()
     assert [each.project for each in kept_servers()] == [str(project.folder)]
 

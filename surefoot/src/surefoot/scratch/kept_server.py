@@ -104,7 +104,8 @@ class KeptServer:
         (self.place / "intact").unlink(missing_ok=True)
         (self.place / "project").write_text(str(project), "utf-8")
         if is_new:
-            for other in kept_servers()[KEPT:]:
+            others = [each for each in kept_servers() if each != self]
+            for other in others[KEPT - 1 :]:
                 other.remove()
         server = EmbeddedServer(self.place / "server", bindir=binaries.bindir, durable=False)
         return opened.enter_context(server.use())
