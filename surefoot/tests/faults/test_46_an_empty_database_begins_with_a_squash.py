@@ -381,6 +381,20 @@ async def test_default_privileges_of_the_database(
 
 
 @pytest.mark.slow
+async def test_default_privileges_of_a_revision(
+    chain: Chain, launcher: Launcher, databases: Databases
+) -> None:
+    """As behind revisions, nobody gets them on the version table and the ledger."""
+    chain.add(executed("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC"))
+    await squash(chain, launcher, await databases.empty())
+    made, said = await upgraded(chain, launcher, databases)
+    assert "SQUASH" in said
+    for table in ("alembic_version", "alembic_version_ledger"):
+        allowed = f"has_table_privilege('public', '{table}', 'SELECT, UPDATE')"
+        psql(made, f"DO $$ BEGIN ASSERT NOT {allowed}; END $$")
+
+
+@pytest.mark.slow
 async def test_constants_with_a_time_zone(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:

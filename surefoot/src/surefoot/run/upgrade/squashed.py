@@ -100,9 +100,8 @@ async def applied(
         count = counted(squash.count, "revision")
         note = f"by {NAME}, which stands for {count} up to {squash.revision}"
         rows = squashed_sql(ledger, below, build=build, note=note, reason=reason, encoding=encoding)
-        parts = [
-            squash.sql,
-            f"SELECT pg_catalog.set_config('search_path', {literal(path)}, true);",
+        # First, as before revisions: what they grant on later tables is not for these.
+        records = [
             _VERSION_TABLE.format(
                 table=table.quoted,
                 length=ALEMBICS_LENGTH,
@@ -110,6 +109,12 @@ async def applied(
                 revision=literal(squash.revision),
             ),
             *(f"{each.strip()};" for each in (() if has_ledger else ledger.creation())),
+        ]
+        await connection.execute("\n".join(records))
+        # It begins with the SQL of the squash, in which an error has its place.
+        parts = [
+            squash.sql,
+            f"SELECT pg_catalog.set_config('search_path', {literal(path)}, true);",
             *(f"{each};" for each in rows),
         ]
         await connection.execute("\n".join(parts))
