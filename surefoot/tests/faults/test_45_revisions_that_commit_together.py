@@ -171,6 +171,32 @@ async def test_a_revision_that_needs_the_commit_before_it_gets_that(
     assert sum(await together(watcher)) == 5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "op.execute('INSERT INTO seen SELECT version_num FROM alembic_version')",
+        "revision = op.get_context().get_current_revision()\n"
+        "op.execute(f\"INSERT INTO seen VALUES ('{revision}')\")",
+        "op.execute('INSERT INTO seen SELECT revision FROM alembic_version_ledger '\n"
+        "           'ORDER BY id DESC LIMIT 1')",
+    ],
+    ids=["version table", "context", "ledger"],
+)
+async def test_a_revision_that_asks_where_the_database_is_sees_it(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection, asked: str
+) -> None:
+    """The rows of those before it are written before it runs."""
+    tables(chain, "a", "b")
+    chain.add("op.execute('CREATE TABLE seen (revision text)')")
+    before = chain.ids[-1]
+    chain.add(asked)
+    tables(chain, "c")
+    await upgraded(chain, empty_database)
+    assert await watcher.fetchval("SELECT revision FROM seen") == before
+    assert await together(watcher) == [3, 1, 1]
+
+
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("place", range(3))
 async def test_a_revision_may_check_all_constraints(

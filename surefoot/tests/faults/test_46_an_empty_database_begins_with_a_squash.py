@@ -366,6 +366,37 @@ async def test_another_schema_for_new_objects(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("revision", "there"),
+    [
+        (
+            "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE TABLE t (n text); "
+            "CREATE INDEX ON t USING gin (n gin_trgm_ops)",
+            "CREATE SCHEMA extensions; CREATE EXTENSION pg_trgm SCHEMA extensions; "
+            "ALTER DATABASE {} SET search_path = public, extensions",
+        ),
+        (
+            'CREATE COLLATION IF NOT EXISTS plain FROM "C"; CREATE TABLE t (n text COLLATE plain)',
+            'CREATE COLLATION plain FROM "C"',
+        ),
+    ],
+)
+async def test_what_a_database_has_already(
+    chain: Chain, launcher: Launcher, databases: Databases, revision: str, there: str
+) -> None:
+    """In another schema, or by the same name: the revisions are content with it."""
+    for each in revision.split("; "):
+        chain.add(executed(each))
+    await squash(chain, launcher, await databases.empty())
+    made = await databases.empty()
+    psql(made, there.format(made.name))
+    result = await launcher.alembic(chain, "upgrade", "head", url=made.url)
+    assert result.code == 0, result.err
+    assert "squashed.sql is not used: it does not fit the database: " in result.err
+    psql(made, "SELECT n FROM t")
+
+
+@pytest.mark.slow
 async def test_default_privileges_of_the_database(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:

@@ -46,6 +46,9 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
                 reason=run.reason,
             )
         )
+    except asyncpg.SyntaxOrAccessError as error:
+        # An object is there already, or elsewhere than where it was made: nothing is kept.
+        refusal = f"it does not fit the database: {describe(error)}"
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         run.interruption.check()
         resume = typed(f"alembic {run.command} {run.destination or ''}".rstrip())

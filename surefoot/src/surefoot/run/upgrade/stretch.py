@@ -48,6 +48,10 @@ class SettingsLeft(Exception):
     """One of the revisions has left a setting to those behind it."""
 
 
+class PlaceAsked(Exception):
+    """A revision asks where the database is, which is written at the end of the transaction."""
+
+
 class Stretch:
     """The revisions of the transaction that is open, and when it is to end."""
 
@@ -105,6 +109,11 @@ class Stretch:
         self._started_s = time.monotonic()
         return self.identity
 
+    def check(self, statement: str) -> None:
+        """On failure: PlaceAsked, where the statement is about rows that are not written yet."""
+        if self.rows and self._run.project.version_table.name in statement:
+            raise PlaceAsked
+
     def add(self, entries: Iterable[Entry]) -> None:
         """The running revision has run, with these rows."""
         times = (f"{at_s + self._ahead_s:.6f}" for at_s in (self._started_s, time.monotonic()))
@@ -141,7 +150,8 @@ class Stretch:
 
     def splits_at(self, error: Exception, running: PlannedRevision | None) -> bool:
         """Whether to roll it back and run it again, with a transaction that begins at `running`."""
-        if self._is_in_the_way(error) and running is not None:
+        asks = isinstance(error, PlaceAsked) or self._is_in_the_way(error)
+        if asks and running is not None:
             self._apart.add(running.revision)
             return True
         if not self.rows or isinstance(error, Interrupted) or is_lost(error):

@@ -230,6 +230,7 @@ class RevisionTransaction:
         if self._own:
             return
         self._run.interruption.check()
+        self._stretch.check(statement)
         running = self._recorder.running
         ending = ends_transaction(statement)
         self._is_plain = self._is_plain and sets_nothing(statement)
