@@ -101,6 +101,11 @@ async def test_of_a_new_revision_no_other_file_is_imported(chain: Chain, cache: 
     ("body", "why"),
     [
         pytest.param("import json, shop_that_changes", "imports", id="import"),
+        pytest.param(
+            'import importlib; importlib.import_module("shop_that_changes")',
+            "imports",
+            id="import by name",
+        ),
         pytest.param(ROLE, "its role is gone with its database", id="role"),
     ],
 )

@@ -6,6 +6,7 @@ from it has the rows, the random values and the times of that run.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from surefoot.quoting import literal
 # Of one project: before the newest revision that was tried, and before another one.
 KEPT = 2
 LARGEST_BYTES = 400 * 1024**2
+# An import of a module whose name the file may make up.
+_BY_NAME = re.compile(rb"\b(?:importlib|__import__|runpy)\b")
 _SIZE = "SELECT pg_database_size(current_database())"
 _NAME = "surefoot_template_"
 _FOUND = f"""
@@ -125,7 +128,8 @@ def _checksums(revisions: Sequence[Revision]) -> Mapping[str, str]:
 
 
 def _imports_what_changes(file: Path) -> bool:
-    return any(changing_imports(file.read_bytes()))
+    source = file.read_bytes()
+    return bool(_BY_NAME.search(source)) or any(changing_imports(source))
 
 
 async def _state(database: Database) -> str:
