@@ -45,6 +45,7 @@ from sqlalchemy.dialects.postgresql import (
     INT8RANGE,
     JSON,
     JSONB,
+    OID,
     TIMESTAMP,
     UUID,
     ExcludeConstraint,
@@ -1135,6 +1136,13 @@ def tables_that_inherit_dropped(m: MetaData, new: bool) -> None:
 def times_under_a_view_with_a_time_zone(m: MetaData, new: bool) -> None:
     things(m, Column("at", DateTime(timezone=new)), Column("on", TIMESTAMP(timezone=new)))
     ddl(m, 'CREATE VIEW seen AS SELECT id, at, "on" FROM things')
+
+
+@change
+def type_of_the_same_form_under_a_view_and_an_index(m: MetaData, new: bool) -> None:
+    """PostgreSQL rewrites no row, and builds the index again."""
+    things(m, Column("number", OID if new else Integer, index=True))
+    ddl(m, "CREATE VIEW numbered AS SELECT id, number FROM things")
 
 
 @change

@@ -34,6 +34,8 @@ _REASONS = {
     # Of a column, or of all columns of an enum.
     "avoid-type-change": "no second column can be filled and swapped in, so the table is "
     f"rewritten; {_WINDOW}",
+    "avoid-type-change-under-check": "no second column can be filled and swapped in, so the rows "
+    f"are read for its checks and indexes; {_WINDOW}",
     "require-utc-for-time-zone": "no second column can be filled and swapped in, so the table is "
     f"rewritten, and its times are those of the session's time zone; {_WINDOW}",
     "avoid-renaming-an-enum-value": "a value has one name at a time; the old release is replaced "
