@@ -291,3 +291,29 @@ async def test_a_table_that_hides_another_is_read_once_the_watch_hears_of_it(
             await watch.until(usable=True)
         found.append(await databases.scalar(made, "SELECT name FROM files"))
     assert found == ["old", "new"]
+
+
+@pytest.mark.parametrize(
+    "hides",
+    [
+        "CREATE TEMPORARY TABLE files (name text) ON COMMIT DROP",
+        "SELECT name INTO LOCAL TEMP files FROM files",
+        "/* other */ create temp view files as select 'mine' as name",
+    ],
+)
+async def test_a_temporary_table_of_the_session_hides_another(
+    empty_database: Database, watcher: asyncpg.Connection, hides: str
+) -> None:
+    """PostgreSQL does not look for it where a statement is kept; a view is read, too."""
+    await watcher.execute("CREATE TABLE files AS SELECT 'kept' AS name")
+    seen, counted = text("SELECT name FROM files"), text("SELECT count(*) FROM public.files")
+    async with databases.engine(empty_database.access, "app") as made, made.connect() as its:
+        await its.execute(text("CREATE TEMPORARY TABLE first (n int)"))
+        for _ in range(2):
+            assert (await its.scalars(seen)).all() == ["kept"]
+            await its.commit()
+        await its.execute(text(hides))
+        if "view" not in hides:
+            await its.execute(text("INSERT INTO files VALUES ('mine')"))
+        assert "mine" in (await its.scalars(seen)).all()
+        assert await its.scalar(counted) == 1

@@ -29,6 +29,7 @@ from asyncpg.transaction import Transaction
 
 from surefoot.compat.asyncpg import Connection, UnpreparedStatement, control_word
 from surefoot.compat.heard import HEARD
+from surefoot.compat.kept_statement import KeptStatement
 
 # As many as SQLAlchemy and asyncpg keep.
 KEPT = 100
@@ -41,6 +42,8 @@ _PLANNED = re.compile(
 )
 # It may leave the transaction, or those after it, with a snapshot that does not change.
 _SNAPSHOT = re.compile(r"\bisolation.*?\b(?:repeatable|serializable)", re.IGNORECASE | re.DOTALL)
+# PostgreSQL does not look whether a later temporary table hides one that a kept statement names.
+_HIDES = re.compile(r"\b(?:CREATE|INTO)\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?\b", re.IGNORECASE)
 _OF_ONE_TRANSACTION = re.compile(r"\s*(?:BEGIN|START|SET\s+(?:LOCAL|TRANSACTION))\b", re.IGNORECASE)
 
 # What a statement may fail with because it, or a type, is out of date: it names a type that is
@@ -114,6 +117,8 @@ class KeepingConnection(Connection):
     def _unknown(self, query: str) -> None:
         """A statement that may change what the transaction has locked, or what it sees."""
         self.held.clear()
+        if _HIDES.search(query):
+            self._kept.clear()
         if _SNAPSHOT.search(query):
             self._level = ""
             if not _OF_ONE_TRANSACTION.match(query):
@@ -136,7 +141,9 @@ class KeepingConnection(Connection):
         if not self.has_run and self._heard != HEARD.changes:
             await self.reload_schema_state()
         kept = self._kept.get(query)
-        if kept is None and (not _PLANNED.match(query) or _SNAPSHOT.search(query)):
+        if kept is None and (
+            not _PLANNED.match(query) or _SNAPSHOT.search(query) or _HIDES.search(query)
+        ):
             if control_word(query) not in (None, "SHOW"):
                 return UnpreparedStatement(self, query)
             self._unknown(query)
@@ -263,38 +270,3 @@ class KeepingConnection(Connection):
     async def undo_savepoint(self) -> None:
         """Undo the statement that failed last, and no more."""
         await super().execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
-
-
-class KeptStatement:
-    """Stands in for asyncpg's PreparedStatement, as far as SQLAlchemy uses it."""
-
-    def __init__(self, connection: KeepingConnection, query: str, parsed: Any) -> None:
-        self._connection = connection
-        self._query = query
-        self._parsed = parsed
-        self._attributes = parsed.get_attributes()
-
-    def get_attributes(self) -> Any:
-        """The columns, as they were when the statement was parsed."""
-        return self._attributes
-
-    def fetch(self, *args: Any) -> Awaitable[Any]:
-        """Run it; all rows."""
-        return self._run(lambda: self._parsed.fetch(*args))
-
-    def executemany(self, args: Iterable[Sequence[Any]]) -> Awaitable[Any]:
-        """Run it for each set of parameters."""
-        return self._run(lambda: self._parsed.executemany(args))
-
-    def cursor(self, *args: Any) -> Awaitable[Any]:
-        """Open a cursor of the server."""
-        return self._run(lambda: self._parsed.cursor(*args))
-
-    def get_statusmsg(self) -> Any:
-        """The command tag of the server: `UPDATE 1`."""
-        return self._parsed.get_statusmsg()
-
-    def _run(self, send: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
-        if self._query in self._connection.held:
-            return send()
-        return self._connection.run(self._query, send)
