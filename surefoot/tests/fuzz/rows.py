@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.quoting import literal, quoted
 
 ROWS = 3
+# The number of the row that a release writes: its values are those of no other.
+RELEASED = 5
 _TIME = re.compile(r"\d{4}-\d\d-\d\d")
 _COLUMNS = """
 SELECT CASE nspname WHEN 'public' THEN '' ELSE nspname || '.' END || relname,
@@ -118,13 +120,16 @@ def insert(connection: Connection) -> None:
 
 
 def _inserted(connection: Connection, table: str, columns: Sequence[Cell], number: int) -> bool:
+    return _tried(connection, _insert(table, columns, number))
+
+
+def _insert(table: str, columns: Sequence[Cell], number: int) -> str:
     given = [each for each in columns if not each.is_made]
+    if not given:
+        return f"INSERT INTO {_whole(table)} DEFAULT VALUES"
     named = ", ".join(quoted(each.name) for each in given)
     values = ", ".join(each.value(number) for each in given)
-    statement = f"INSERT INTO {_whole(table)} ({named}) VALUES ({values})"
-    if not given:
-        statement = f"INSERT INTO {_whole(table)} DEFAULT VALUES"
-    return _tried(connection, statement)
+    return f"INSERT INTO {_whole(table)} ({named}) VALUES ({values})"
 
 
 def _tried(connection: Connection, statement: str) -> bool:
@@ -137,6 +142,33 @@ def _tried(connection: Connection, statement: str) -> bool:
         return False
     savepoint.commit()
     return True
+
+
+def release(connection: Connection) -> Sequence[str]:
+    """What a release sends that knows the tables as they are: it writes and reads each of them."""
+    found = []
+    for table, columns in cells(connection).items():
+        found += [_insert(table, columns, RELEASED), f"INSERT INTO {_whole(table)} DEFAULT VALUES"]
+        if columns:
+            names = ", ".join(quoted(each.name) for each in columns)
+            found.append(f"SELECT {names} FROM {_whole(table)}")
+        if written := [quoted(each.name) for each in columns if not each.is_made]:
+            changes = ", ".join(f"{each} = {each}" for each in written)
+            found.append(f"UPDATE {_whole(table)} SET {changes}")
+    return found
+
+
+def answered(connection: Connection, statements: Iterable[str]) -> frozenset[str]:
+    """Those of the statements that work; nothing that they write stays."""
+    connection.rollback()
+    found = set()
+    for each in statements:
+        savepoint = connection.begin_nested()
+        if _tried(connection, each):
+            found.add(each)
+        savepoint.rollback()
+    connection.rollback()
+    return frozenset(found)
 
 
 def kept(connection: Connection) -> Mapping[str, Sequence[Mapping[str, object]]]:

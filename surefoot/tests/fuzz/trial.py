@@ -4,6 +4,7 @@ Whatever the models are, each of these holds:
     the first models from an empty database, and the second ones from the first, with rows
     `alembic check` finds nothing afterwards, and the catalog is that of the models
     values that both models have stay
+    an expand revision refuses no statement of the release that knows the first models
     the downgrade gives the former catalog; it keeps the values, or it refuses and changes nothing
     lint finds no error in the files
 """
@@ -15,7 +16,7 @@ import shutil
 import tempfile
 import traceback
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
@@ -106,6 +107,7 @@ class Trial:
         await self._project.connection.run_sync(rows.insert)
         begun = self._newest()
         at_first = await self._rows()
+        released = await self._project.connection.run_sync(rows.release)
         written = await self._revise(new, "Change", await self._declared())
         for path in written:
             file = " ".join(path.read_text("utf-8").split())
@@ -113,6 +115,7 @@ class Trial:
                 raise Wrong(f"the docstring of {path.name} does not say what to do before it")
             if "change a table" in file.lower():
                 raise Wrong(f"the title of {path.name} does not say which table changes")
+        await self._released(released, written)
         now = await self._upgraded(new, "the second models")
         there = await self._rows()
         self._compare(at_first, there, "the upgrade")
@@ -180,10 +183,29 @@ class Trial:
             await self._project.check(wanted)
         return found
 
-    async def _upgrade(self, name: str) -> None:
+    async def _released(self, statements: Sequence[str], written: Sequence[Path]) -> None:
+        """Upgrade one by one: after an expand revision the release still does what it did."""
+        names = {path.name for path in written}
+        works = await self._answered(statements)
+        for revision in read_revisions(self._project.versions):
+            if revision.file_name in names:
+                has_rows = await self._upgrade("the second models", revision.id)
+                before, works = works, await self._answered(works)
+                refused = sorted(before - works)
+                if refused and has_rows and revision.phase == "expand":
+                    listed = "\n  ".join(refused)
+                    raise Wrong(
+                        f"{revision.file_name} is expand, and the release fails:\n  {listed}"
+                    )
+
+    async def _answered(self, statements: Iterable[str]) -> frozenset[str]:
+        return await self._project.connection.run_sync(rows.answered, statements)
+
+    async def _upgrade(self, name: str, to: str = "head") -> bool:
+        """Upgrade; whether the rows could stay."""
         for _ in range(MOST_FILLS):
-            if (refusal := await self._refusal()) is None:
-                return
+            if (refusal := await self._refusal(to)) is None:
+                return True
             # It refuses rows that a release or a backfill has not filled yet.
             filled = await self._project.connection.run_sync(rows.fill)
             if not (filled or await self._is_filled(refusal)):
@@ -191,11 +213,12 @@ class Trial:
         # The rows may contradict what the models say now.
         await self._project.connection.run_sync(rows.empty)
         with self._explained(f"the upgrade to {name}, without rows"):
-            await self._project.upgrade()
+            await self._project.upgrade(to)
+        return False
 
-    async def _refusal(self) -> SurefootError | None:
+    async def _refusal(self, to: str) -> SurefootError | None:
         try:
-            await self._project.upgrade()
+            await self._project.upgrade(to)
         except SurefootError as error:
             return error
         return None
