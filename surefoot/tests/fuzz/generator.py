@@ -77,7 +77,13 @@ NUMBERS = ("SmallInteger", "Integer", "BigInteger", "Numeric(12, 2)")
 TEXTS = ("Text", "String(20)", "String(50)", "CHAR(3)")
 LABELS = ("new", "paid", "sent", "A+", 'q"t', "it's", "x:y", "x,y", "größe", "b\\s", "50%", "a b")
 # Checks of a number, of a text.
-NUMBER_CHECKS = ("{c} >= -1", "{c} IN (-1, 0, 1, 2, 3, 4, 5, 7)", "{c} BETWEEN -5 AND 5000")
+# The last of each refuse null.
+NUMBER_CHECKS = (
+    "{c} >= -1",
+    "{c} IN (-1, 0, 1, 2, 3, 4, 5, 7)",
+    "{c} BETWEEN -5 AND 5000",
+    "coalesce({c}, -9) >= -1",
+)
 TEXT_CHECKS = (
     "length({c}::text) < 100",
     "{c} <> 'zz'",
@@ -85,6 +91,8 @@ TEXT_CHECKS = (
     r"{c} ~ '^(?\\:.*|[[\\:alpha\\:]]+)$' OR true",
     "{c} <> '100%'",
     r"{c} <> 'b\s' AND {c} IN ('a:b', 'a0', 'b1', 'c2')",
+    "coalesce({c}, '') <> ''",
+    "num_nonnulls({c}) = 1",
 )
 DOMAINS = ("", ", check=text('VALUE <> 77')", ", default=text('5')", ", not_null=True, default='3'")
 LOOSE = ", postgresql_not_valid=True"
