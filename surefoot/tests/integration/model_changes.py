@@ -40,6 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import (
     ARRAY,
+    CIDR,
     DOMAIN,
     INET,
     INT8RANGE,
@@ -1136,6 +1137,13 @@ def tables_that_inherit_dropped(m: MetaData, new: bool) -> None:
 def times_under_a_view_with_a_time_zone(m: MetaData, new: bool) -> None:
     things(m, Column("at", DateTime(timezone=new)), Column("on", TIMESTAMP(timezone=new)))
     ddl(m, 'CREATE VIEW seen AS SELECT id, at, "on" FROM things')
+
+
+@change
+def sequence_changed_beside_a_type_under_a_materialized_view(m: MetaData, new: bool) -> None:
+    Sequence("numbers", metadata=m, cache=1 if new else 7, increment=3 if new else 1)
+    things(m, Column("address", CIDR if new else INET))
+    ddl(m, "CREATE MATERIALIZED VIEW addressed AS SELECT id, address FROM things")
 
 
 @change

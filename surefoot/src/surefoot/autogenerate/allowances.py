@@ -62,7 +62,9 @@ _BRIEF = frozenset({
     "avoid-locking-two-tables", "avoid-work-under-write-lock", "require-concurrent-index-drop",
 })  # fmt: skip
 # Of a revision whose docstring names the objects.
-_TOGETHER = frozenset({"avoid-locking-two-tables", "avoid-work-under-access-exclusive"})
+_TOGETHER = frozenset({
+    "avoid-locking-two-tables", "avoid-work-under-access-exclusive", "avoid-work-under-write-lock",
+})  # fmt: skip
 
 
 def allowances(findings: Iterable[Finding], source: str) -> list[str]:

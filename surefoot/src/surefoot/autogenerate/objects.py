@@ -259,7 +259,8 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     if rest and key.kind != "enum":
         late = needs_tables(comparison.models, key)
         stage = Stage.CREATE if late else Stage.TYPES
-        stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
+        # A sequence is locked by it, and no other change waits for that.
+        stage = Stage.STATE if key.kind == "sequence" or rest & {"enabled"} else stage
         change = step(stage, key, found, silent, "change")
         if "enforcement" in rest:
             # ENABLE TRIGGER ALL enabled these too.
