@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
+from surefoot.autogenerate.rendering import ByHand
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.grants import Defaults, granted
 from surefoot.catalog.kinds import (
@@ -41,6 +42,8 @@ class ObjectDiff:
     # Dropped and created again: changed ones, and unchanged ones that depend on a changed object.
     recreated: set[Key] = field(default_factory=set)
     in_place: set[Key] = field(default_factory=set)
+    # Those that no statement changes, with the steps for a person.
+    by_hand: dict[Key, ByHand] = field(default_factory=dict)
     # Generated columns that are dropped and added; generated columns that become ordinary.
     recreated_columns: set[Key] = field(default_factory=set)
     freed_columns: set[Key] = field(default_factory=set)

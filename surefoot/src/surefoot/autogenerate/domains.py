@@ -14,7 +14,8 @@ from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import ByHand
-from surefoot.catalog import Key, alterations
+from surefoot.catalog import Key, SchemaObject, alterations
+from surefoot.catalog.changes import in_place
 from surefoot.catalog.definitions import check_name
 from surefoot.catalog.kinds import Column, Domain
 
@@ -107,17 +108,35 @@ def _to_fill(comparison: Comparison, domain: Key) -> Iterator[Draft]:
 
 
 def by_hand(comparison: Comparison, key: Key) -> ByHand | None:
-    """The steps to a stricter domain that PostgreSQL does not alter; None where it does."""
-    before, after = comparison.database.one(Domain, key), comparison.models.one(Domain, key)
-    kept = {each for each in before.checks or () if not each.endswith(_LOOSE)}
-    is_stricter = {*(after.checks or ())} - kept or (after.not_null and not before.not_null)
-    if not is_stricter or not (held := container(comparison, key)):
+    """The steps to another domain or type that PostgreSQL does not alter; None where it does."""
+    if key.kind not in ("domain", "type"):
         return None
-    domain, new = key.name, temporary_name(key.name)
+    said = f"the {key.kind} {key.name}"
+    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    different = before.differing(after) - {"comment"}
+    if different and in_place(key, before, after, different) is None:
+        users = sorted(comparison.database.users_of(key))
+        held = next((each.name for each in users if each.kind == "column"), None)
+        why = f"{said} differs in its {' and '.join(sorted(different))}, and PostgreSQL changes "
+        why += f"that only where no column needs it; {held} does"
+    else:
+        held = container(comparison, key) if _is_stricter(before, after) else None
+        why = f"the models declare a constraint of {key.name} that the database has not validated, "
+        why += f"and PostgreSQL validates none while {held} contains the domain"
+    if held is None:
+        return None
+    new = temporary_name(key.name)
     return ByHand(
-        f"the models declare a constraint of {domain} that the database has not validated, and "
-        f"PostgreSQL validates none while {held} contains the domain",
-        f"In a revision, create {new}, and a column of it beside each column of {domain}.",
+        why,
+        f"In a revision, create {new}, and a column of it beside each column of {key.name}.",
         "Deploy a release that writes both, and copy the older values in batches.",
-        f"In a contract revision, drop {domain} and its columns, and rename the new ones.",
+        f"In a contract revision, drop {key.name} and its columns, and rename the new ones.",
     )
+
+
+def _is_stricter(before: SchemaObject, after: SchemaObject) -> bool:
+    """Whether a domain gets a constraint that the database has not validated."""
+    if not isinstance(before, Domain) or not isinstance(after, Domain):
+        return False
+    kept = {each for each in before.checks or () if not each.endswith(_LOOSE)}
+    return bool({*(after.checks or ())} - kept) or (after.not_null and not before.not_null)

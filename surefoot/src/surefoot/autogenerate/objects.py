@@ -59,6 +59,8 @@ def with_diff(comparison: Comparison) -> Comparison:
             diff.added.add(key)
         elif key not in expected:
             diff.removed.add(key)
+        elif steps := by_hand(comparison, key):
+            diff.by_hand[key] = steps
         elif different := changed(comparison, key):
             rest = different - _ASIDE
             easy = key.kind == "enum" or in_place(key, found[key], expected[key], rest) is not None
@@ -175,6 +177,7 @@ def object_changes(comparison: Comparison) -> list[Change]:
         *(change for key in going for change in _drop(comparison, key)),
         *(change for key in coming for change in _create(comparison, key)),
         *(change for key in staying for change in _in_place(comparison, key)),
+        *(Change(Stage.STATE, [each], [], "by hand", key) for key, each in diff.by_hand.items()),
     ]
 
 
@@ -243,9 +246,6 @@ def _action(action: str, comparison: Comparison, key: Key) -> str:
 def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
-    if key.kind == "domain" and (steps := by_hand(comparison, key)):
-        yield Change(Stage.STATE, [steps], [], "by hand", key)
-        return
     if different & {"valid", "index validity"}:
         rebuild = Call("reindex_concurrently", Name(found.name))
         yield Change(Stage.STATE, [rebuild], [], "rebuild", key)
