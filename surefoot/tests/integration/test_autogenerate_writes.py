@@ -584,6 +584,22 @@ async def test_values_of_an_exchanged_enum_are_not_lost_on_the_way_back(project:
 
 
 @pytest.mark.slow
+async def test_values_of_a_column_that_becomes_generated_are_not_lost(project: Project) -> None:
+    """It is refused until each value is the one that is computed; the way back keeps these."""
+    twice = Computed("id * 2", persisted=True)
+    await project.create(things(Column("twice", BigInteger, nullable=False)))
+    await project.execute("INSERT INTO things VALUES (1, 2), (2, 5)")
+    await project.revise(things(Column("twice", BigInteger, twice, nullable=False)), "Compute it")
+    with pytest.raises(UpgradeFailed, match="has rows for which twice IS NOT NULL"):
+        await project.upgrade()
+    await project.execute("UPDATE things SET twice = 4 WHERE id = 2")
+    await project.upgrade()
+    await project.downgrade()
+    rows = await project.connection.execute(text("SELECT twice FROM things ORDER BY id"))
+    assert [*rows.scalars()] == [2, 4]
+
+
+@pytest.mark.slow
 async def test_keys_of_reflected_models_are_added(project: Project) -> None:
     """Two between the same tables, under the names that the database gave them."""
     await project.execute(

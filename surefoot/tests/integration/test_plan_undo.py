@@ -75,6 +75,12 @@ CASES = {
         "data is lost",
         ["  undo does not restore t.note"],
     ),
+    "a generated column that comes": (
+        "op.execute('ALTER TABLE t ADD thrice bigint GENERATED ALWAYS AS (id * 3) STORED')",
+        "op.drop_column('t', 'thrice')",
+        "free",
+        [],
+    ),
     "a table that comes": (
         "op.create_table('u', sa.Column('id', sa.BigInteger(), primary_key=True))",
         "op.drop_table('u')",

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from alembic.operations import MigrateOperation
+
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
@@ -15,7 +17,7 @@ from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.identities import identity
-from surefoot.autogenerate.rendering import sql
+from surefoot.autogenerate.rendering import Call, sql
 from surefoot.autogenerate.table_operations import (
     add_column,
     column_step,
@@ -80,10 +82,46 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
 
 
 def _recreated(comparison: Comparison, key: Key) -> Iterator[Change]:
-    """Drops a generated column before the columns change that it uses, and adds it after."""
+    """Drops a generated column before the columns change that it uses, and adds it after.
+
+    Of an ordinary one that becomes generated no value is lost. The way back keeps what is computed.
+    """
     found, expected = comparison.database.one(Column, key), comparison.models.one(Column, key)
-    yield column_step(comparison, found, None, "remake", Stage.AWAY)
-    yield column_step(comparison, None, expected, "remake", Stage.CREATE)
+    away = column_step(comparison, found, None, "remake", Stage.AWAY)
+    made = column_step(comparison, None, expected, "remake", Stage.CREATE)
+    if found.generated is None:
+        away.ops.insert(0, _refusal(comparison, key))
+        away.about = f"This drops {key.name}, and refuses to run while that would lose a value."
+        if _is_stored(expected) and found.identity is None:
+            own = replace(expected, generated=None)
+            made.undo = [_freed(expected)]
+            away.undo = column_step(comparison, found, own, "remake").undo
+    yield away
+    yield made
+
+
+def _refusal(comparison: Comparison, key: Key) -> Call:
+    """Refuses a row with a value that the expression of the new column does not give, if known."""
+    found, expected = comparison.database.one(Column, key), comparison.models.one(Column, key)
+    name, needs = quoted(found.name), comparison.models.needs(key)
+    lost = f"{name} IS NOT NULL"
+    hint = f"This drops {found.name}: keep its values in another column, and set it to null."
+    is_same = all(comparison.database.objects.get(n) == comparison.models.objects[n] for n in needs)
+    if is_same and expected.type == found.type:
+        expression = (expected.generated or "").rpartition(" ")[0]
+        lost += f" AND {name}::text IS DISTINCT FROM ({expression})::{found.type}::text"
+        hint = f"This drops {found.name}: give these rows the value that is computed, or null."
+    return Call("refuse_rows", found.table, lost, hint)
+
+
+def _freed(column: Column) -> MigrateOperation:
+    """Makes a stored generated column an ordinary one, which keeps the values."""
+    alter = f"ALTER TABLE {quoted(column.table)} ALTER COLUMN {quoted(column.name)}"
+    return sql(f"{alter} DROP EXPRESSION")
+
+
+def _is_stored(column: Column) -> bool:
+    return (column.generated or "").endswith(" STORED")
 
 
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
@@ -136,9 +174,8 @@ def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
     if key in comparison.diff.freed_columns:
         # It keeps its values as an ordinary column; the way back drops and adds it.
         own = comparison.database.one(Column, key)
-        free = f"ALTER TABLE {quoted(own.table)} ALTER COLUMN {quoted(own.name)} DROP EXPRESSION"
         back = [drop_column(own), *add_column(own, comparison.database)]
-        yield Change(Stage.AWAY, [sql(free)], back, "change", key)
+        yield Change(Stage.AWAY, [_freed(own)], back, "change", key)
     found, expected = comparison.pair(key)
     if not comparison.leaves_a_parent(key):
         yield from state_changes(comparison, key)
@@ -188,7 +225,7 @@ def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Colu
 
 
 def fills_rows(column: Column) -> bool:
-    return column.identity is not None or (column.generated or "").endswith(" STORED")
+    return column.identity is not None or _is_stored(column)
 
 
 def is_volatile(comparison: Comparison, column: Column) -> bool:

@@ -103,9 +103,10 @@ def _taken(statements: Sequence[Statement], *, changed: bool) -> Iterator[str]:
     """The data that the statements remove; with `changed`, also the values that they overwrite."""
     for statement in statements:
         for effect in statement.of("column_dropped", "dropped"):
-            if effect.kind == "column_dropped":
+            # The values of a generated column are computed again.
+            if effect.kind == "column_dropped" and not effect.facts["generated"]:
                 yield f"{effect.relation}.{effect.name}"
-            elif effect.facts["kind"] in "rp":
+            elif effect.kind == "dropped" and effect.facts["kind"] in "rp":
                 yield effect.relation
         yield from (f"rows of {table}" for table in sorted(statement.emptied))
         for table, work in sorted(statement.activity.items()):

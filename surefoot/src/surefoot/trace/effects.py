@@ -92,7 +92,8 @@ class _Comparison:
         for (oid, _), new, old in pairs(self.before.columns, self.after.columns):
             if new is None:
                 if oid in self.after.relations:
-                    yield self.on(oid, "column_dropped", old.name, users=self.users(oid, old))
+                    facts = {"users": self.users(oid, old), "generated": old.generated}
+                    yield self.on(oid, "column_dropped", old.name, **facts)
             elif old is None:
                 if self.after.relations[oid].kind in "vm":
                     yield self.on(oid, "view_extended", new.name)
