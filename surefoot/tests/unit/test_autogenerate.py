@@ -8,12 +8,15 @@ import pytest
 
 from surefoot.autogenerate.column_code import type_code
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.conversions import gone_values, is_guess, using
 from surefoot.autogenerate.phase import only_widens
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.revision_text import RevisionTexts, body, imports
 from surefoot.catalog import Catalog, Key
+from surefoot.catalog.kinds import Domain
+from surefoot.catalog.kinds import Enum as EnumType
 from surefoot.catalog.order import in_order
-from surefoot.catalog.widening import is_widening, needs_no_rewrite
+from surefoot.catalog.widening import is_widening, loses_digits, needs_no_rewrite
 from surefoot.operations.enums import renamed, value_steps
 
 
@@ -120,7 +123,7 @@ def test_a_sequence_that_only_gets_more_numbers(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "using"),
+    ("old", "new", "expected"),
     [
         ("integer", "bigint", None),
         ("integer", "text", None),
@@ -133,12 +136,77 @@ def test_a_sequence_that_only_gets_more_numbers(
         ("numeric(10,2)", "numeric(12,3)", None),
     ],
 )
-def test_postgresql_is_told_how_where_it_asks(old: str, new: str, using: str | None) -> None:
+def test_postgresql_is_told_how_where_it_asks(old: str, new: str, expected: str | None) -> None:
     """By assignment where it casts so, else by a cast, else by the text."""
+    assert using(comparison_of_types(), "c", old, new) == expected
+
+
+def comparison_of_types() -> Comparison:
     casts = {("integer", "bigint"): "i", ("boolean", "integer"): "e"}
-    nothing = Catalog({})
-    comparison = Comparison(nothing, nothing, casts)
-    assert comparison.using("c", old, new) == using
+    kinds = {
+        Key("enum", name): EnumType(name=name, comment=None, labels=labels)
+        for name, labels in (("state", ("a", "b")), ("mood", ("a",)))
+    }
+    code = Domain(
+        name="code", comment=None, type="integer", collation=None, not_null=False, default=None,
+        checks=None,
+    )  # fmt: skip
+    return Comparison(Catalog({**kinds, Key("domain", "code"): code}), Catalog({}), casts)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("integer", "interval", True),
+        ("tsrange", "tstzrange", True),
+        ("character varying(9)", "text[]", True),
+        ("state", "integer", True),
+        ("text[]", "integer[]", False),
+        ("text", "integer", False),
+        ("boolean", "integer", False),
+        ("integer", "text", False),
+        ("state", "mood", False),
+        ("state[]", "mood[]", False),
+        ("code", "bigint", False),
+        ("numeric(10,2)", "numeric(12,3)", False),
+    ],
+)
+def test_a_value_by_its_text_is_a_guess(old: str, new: str, expected: bool) -> None:
+    """But for a text, which is read as the type, and for an enum, which has names."""
+    assert is_guess(comparison_of_types(), old, new) is expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "gone"),
+    [("state", "mood", ["b"]), ("state[]", "mood[]", ["b"]), ("mood", "state", [])],
+)
+def test_values_that_another_enum_lacks_are_known(old: str, new: str, gone: list[str]) -> None:
+    assert gone_values(comparison_of_types(), old, new) == gone
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "loses"),
+    [
+        ("numeric(10,4)", "numeric(10,2)", True),
+        ("numeric", "numeric(10,2)", True),
+        ("numeric(10,2)", "numeric(8,2)", False),
+        ("numeric(10,2)", "numeric", False),
+        ("numeric(10,2)", "integer", True),
+        ("numeric(10,0)", "integer", False),
+        ("double precision", "integer", True),
+        ("double precision[]", "real[]", True),
+        ("real", "double precision", False),
+        ("timestamp with time zone", "timestamp(0) with time zone", True),
+        ("timestamp(3) with time zone", "timestamp(6) with time zone", False),
+        ("timestamp without time zone", "date", True),
+        ("bigint", "integer", False),
+        ("character varying(9)", "character varying(3)", False),
+        ('"Odd"', "date", False),
+    ],
+)
+def test_what_is_rounded_in_silence(old: str, new: str, loses: bool) -> None:
+    """A number that is too large, and a text that is too long, are refused."""
+    assert loses_digits(old, new) is loses
 
 
 def test_objects_are_made_after_what_they_use() -> None:

@@ -90,7 +90,25 @@ def test_a_value_by_the_time_zone_of_the_session_says_so(types: tuple[str, str])
     """It is converted as ALTER COLUMN TYPE would; a person may know the zone of the values."""
     old, new = (each.replace("timestamp", "timestamp(3) with time zone") for each in types)
     draft = exchanged(replace(SIZE, type=old), replace(NEW, type=new), None, [])
-    assert draft.hint == ("The time zone of the session decides; AT TIME ZONE names another one.",)
+    said = "The time zone of the session decides; AT TIME ZONE names another one."
+    assert draft.hint[0] == said
     assert assigned(draft)["sets"] == {"size_new": "size"}
     same = exchanged(replace(SIZE, type=new), replace(NEW, type=new), None, [])
     assert same.hint == ()
+
+
+def test_a_guess_is_a_person_s_to_write() -> None:
+    """The comment has the guess, which PostgreSQL would take without a word."""
+    new = replace(NEW, type="interval")
+    draft = exchanged(SIZE, new, "size::text::interval", [], is_guess=True)
+    assert (draft.value, draft.hint[-1]) == (None, "size::text::interval")
+    assert "PostgreSQL has no cast from" in " ".join(draft.hint)
+
+
+def test_a_value_that_is_rounded_says_so() -> None:
+    """It is written as it is: a person may want that."""
+    old, new = replace(SIZE, type="numeric(10,4)"), replace(NEW, type="numeric(10,2)")
+    draft = exchanged(old, new, None, [])
+    assert draft.value == "size"
+    (said,) = draft.hint
+    assert said.startswith("PostgreSQL rounds or cuts off what numeric(10,2) does not hold")

@@ -18,6 +18,7 @@ from surefoot.autogenerate.allowances import EXCHANGED
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.conversions import gone_values, is_guess, using
 from surefoot.autogenerate.drafts import Draft, exchanged
 from surefoot.autogenerate.identities import numbers_missing
 from surefoot.autogenerate.indexes import attached, built, index_of_key
@@ -55,24 +56,22 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     title = f"Give {key.name} {said}" if is_enum else f"Make {key.name} {said}"
     stopped: list[Change] = []
     renamed: list[Change] = []
-    lacking: list[str] = []
     if is_enum:
         before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
-        lacking = [each for each in before.values if each not in after.values]
         made = step(Stage.TYPES, key, None, replace(after, name=new), "copy")
         yield made.at(Turn.MAIN, "", f"Add {new}")
         gone = step(Stage.TYPES, key, before, None, "drop")
         renamed = [gone, Rename("type", "", new, key.name).change()]
     elif is_in_step(comparison, key):
         stopped = [_kept_in_step(key).reverse(), *_numbers_moved(key, comparison)]
-    drafts = [_draft(column, lacking, comparison) for column in columns]
+    drafts = [_draft(column, comparison) for column in columns]
     for column, draft in zip(columns, drafts, strict=True):
         yield from _made_beside(column, draft, comparison, title[:1].lower() + title[1:])
     for user in () if is_enum else foreign_keys(comparison, key):
         # Once, by the column that is referred to, where both are swapped.
         ends = [each for each in comparison.diff.beside if each in comparison.database.needs(user)]
         if ends[0] == key:
-            fills = [_draft(each, (), comparison) for each in ends]
+            fills = [_draft(each, comparison) for each in ends]
             yield from _referring_beside(user, fills, comparison)
     steps = [
         *(_refusal(column, there=True) for column in columns),
@@ -101,11 +100,12 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     yield change.at(Turn.COLUMNS, group, title, about)
 
 
-def _draft(key: Key, gone: Sequence[str], comparison: Comparison) -> Draft:
+def _draft(key: Key, comparison: Comparison) -> Draft:
     old = comparison.database.one(Column, key)
     new = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
-    using = comparison.using(quoted(old.name), old.type, new.type)
-    return exchanged(old, new, using, gone)
+    types = old.type, new.type
+    by, gone = using(comparison, quoted(old.name), *types), gone_values(comparison, *types)
+    return exchanged(old, new, by, gone, is_guess=is_guess(comparison, *types))
 
 
 def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -> Iterator[Change]:

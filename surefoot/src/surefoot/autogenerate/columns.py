@@ -14,7 +14,9 @@ from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
+from surefoot.autogenerate.conversions import is_guess, using
 from surefoot.autogenerate.domains import checked_domain
+from surefoot.autogenerate.drafts import ROUNDED, UNCAST
 from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.rendering import Call, sql
@@ -27,7 +29,7 @@ from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column
 from surefoot.catalog.model import key_of
 from surefoot.catalog.tables import with_settings
-from surefoot.catalog.widening import needs_no_rewrite
+from surefoot.catalog.widening import loses_digits, needs_no_rewrite
 from surefoot.quoting import quoted
 
 _CALL = re.compile(r"(\w+)\(")
@@ -191,9 +193,20 @@ def state_changes(comparison: Comparison, key: Key) -> Iterator[Change]:
         if after != state:
             change = column_step(comparison, state, after, action, stage)
             rewrites = action == "retype" and not needs_no_rewrite(found.type, expected.type)
-            change.about = REWRITE if rewrites and is_online else ""
+            said = [REWRITE] if rewrites and is_online else []
+            said += _converted(comparison, key) if action == "retype" else []
+            change.about = " ".join(said)
             yield change
             state = after
+
+
+def _converted(comparison: Comparison, key: Key) -> Iterator[str]:
+    """The sentences about values that another type may not keep."""
+    types = [each.type for each in comparison.pair(key)]
+    if is_guess(comparison, *types):
+        yield f"{UNCAST.format(*types)}: that {key.name} is read by its text is a guess."
+    if loses_digits(*types):
+        yield f"Of {key.name} {ROUNDED.format(types[1])}"
 
 
 def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Column]]:
@@ -208,7 +221,7 @@ def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Colu
     default = found.default if comparison.is_renumbered(key) else expected.default
     if state != found:
         types = (found.type, state.type), (state.type, found.type)
-        in_one = not any(comparison.using(key.name, *each) for each in types)
+        in_one = not any(using(comparison, key.name, *each) for each in types)
         if not in_one:
             yield Stage.TABLES, "default", replace(found, default=None)
         state = replace(state, default=default if in_one else None)

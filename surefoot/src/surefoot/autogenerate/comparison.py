@@ -28,9 +28,6 @@ from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
 
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
-_MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
-# PostgreSQL casts every type to these on assignment.
-_STRINGS = frozenset({"text", "character varying", "character", "name"})
 
 
 @dataclass
@@ -242,19 +239,6 @@ class Comparison:
 
     def pair(self, key: Key) -> tuple[Column, Column]:
         return self.followed.one(Column, key), self.models.one(Column, key)
-
-    def using(self, column: str, old: str, new: str) -> str | None:
-        """The USING expression of a type change; None where PostgreSQL needs none."""
-        before, after = (_MODIFIER.sub("", kind) for kind in (old, new))
-        if before.endswith("[]") and after.endswith("[]"):
-            before, after = before[:-2], after[:-2]
-        cast = self.casts.get((before, after))
-        if before == after or cast in ("i", "a") or after in _STRINGS:
-            return None
-        by_text = "" if cast is not None or not self.casts or before in _STRINGS else "::text"
-        if by_text and old.endswith("[]"):
-            by_text += "[]"
-        return f"{column}{by_text}::{new}"
 
     @staticmethod
     def _tables(catalog: Catalog) -> frozenset[str]:

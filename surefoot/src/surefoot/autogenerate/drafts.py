@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from surefoot.catalog.kinds import Column
-from surefoot.catalog.widening import depends_on_zone
+from surefoot.catalog.widening import depends_on_zone, loses_digits
 from surefoot.quoting import literal, quoted, shown
 
 # Of a value that a person chooses.
 _YOURS = "The value is yours to write, as SQL in quotes"
 _OF_SESSION = "The time zone of the session decides; AT TIME ZONE names another one."
+
+
+UNCAST = "PostgreSQL has no cast from {} to {}"
+ROUNDED = "PostgreSQL rounds or cuts off what {} does not hold, in silence."
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ def required(table: str, column: str, default: str | None) -> Draft:
     return Draft(table, column, f"{quoted(column)} IS NULL", default, hint)
 
 
-def exchanged(old: Column, new: Column, using: str | None, gone: Sequence[str]) -> Draft:
+def exchanged(
+    old: Column, new: Column, using: str | None, gone: Sequence[str], *, is_guess: bool = False
+) -> Draft:
     """Of a column that comes in the place of another one; `gone` are values that its type lacks.
 
     Without `using`, PostgreSQL assigns the old value: a cast would cut off a text that is too long.
@@ -46,6 +52,8 @@ def exchanged(old: Column, new: Column, using: str | None, gone: Sequence[str]) 
     was, there = quoted(old.name), quoted(new.name)
     value = using or was
     hints: list[str] = []
+    if is_guess:
+        hints += _wrapped(f"{_YOURS}: {UNCAST.format(old.type, new.type)}. By its text it is:")
     if gone:
         value = _with_others(was, old.type, new.type, gone)
         hints += _wrapped(f"{_YOURS}, with another one for {', '.join(map(literal, gone))}:")
@@ -53,9 +61,10 @@ def exchanged(old: Column, new: Column, using: str | None, gone: Sequence[str]) 
     if new.not_null and not old.not_null:
         todo = f"{there} IS NULL"
         hints += _wrapped(f"{_YOURS}, also for the rows without one; that of the others is:")
-    told = (_OF_SESSION,) if depends_on_zone(old.type, new.type) else ()
+    told = [_OF_SESSION] if depends_on_zone(old.type, new.type) else []
+    told += [ROUNDED.format(new.type)] if loses_digits(old.type, new.type) else []
     if not hints:
-        return Draft(new.table, new.name, todo, value, told)
+        return Draft(new.table, new.name, todo, value, tuple(told))
     return Draft(new.table, new.name, todo, None, (*told, *hints, value))
 
 

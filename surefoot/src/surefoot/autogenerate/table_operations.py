@@ -13,6 +13,7 @@ from surefoot.autogenerate.column_code import (
     type_of,
 )
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.conversions import using
 from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.object_operations import create, drop, inline_code
 from surefoot.autogenerate.rendering import Call, Code, sql, text_code
@@ -44,8 +45,8 @@ def _to(
     if before is None or after is None:
         made = [] if after is None else add_column(after, catalog)
         return made if before is None else [drop_column(before)]
-    using = comparison.using(quoted(after.name), before.type, after.type)
-    return alter_column(before, after, catalog, using)
+    by = using(comparison, quoted(after.name), before.type, after.type)
+    return alter_column(before, after, catalog, by)
 
 
 def serials(catalog: Catalog, table: str, inline: Collection[Constraint]) -> set[Key | None]:

@@ -4,6 +4,16 @@ import re
 
 _MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?$")
 _INTEGERS = ("smallint", "integer", "bigint")
+_FLOATS = ("real", "double precision")
+_TIMES = ("timestamp", "time", "interval")
+# Types that keep less of a value than another one, to which PostgreSQL assigns it.
+_COARSER = {
+    "numeric": (*_INTEGERS, *_FLOATS),
+    "double precision": (*_INTEGERS, "real"),
+    "real": _INTEGERS,
+    "timestamp": ("date", "time"),
+    "interval": ("time",),
+}
 
 
 def is_widening(old: str, new: str) -> bool:
@@ -31,3 +41,17 @@ def depends_on_zone(old: str, new: str) -> bool:
     """Whether PostgreSQL converts a value by the time zone of the session."""
     with_zone = [" with time zone" in each for each in (old, new)]
     return with_zone[0] != with_zone[1]
+
+
+def loses_digits(old: str, new: str) -> bool:
+    """Whether PostgreSQL rounds a value to the new type, or cuts off a part of it, in silence."""
+    before, after = (_MODIFIER.match(each.removesuffix("[]")) for each in (old, new))
+    if before is None or after is None:
+        return False
+    if before[1] == after[1]:
+        digits = 3 if before[1] == "numeric" else 2
+        had, kept = before[digits], after[digits]
+        rounds = before[1] in ("numeric", *_TIMES)
+        return rounds and kept is not None and (had is None or int(kept) < int(had))
+    is_whole = after[1] in _INTEGERS and before[3] == "0"
+    return after[1] in _COARSER.get(before[1], ()) and not is_whole

@@ -1,0 +1,63 @@
+"""How the values of a column become values of another type, and which of them that changes."""
+
+import re
+from typing import TypeVar
+
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.catalog import Key
+from surefoot.catalog.definitions import is_whole_name, whole_name
+from surefoot.catalog.kinds import Domain, Enum
+
+Found = TypeVar("Found", Enum, Domain)
+_MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
+# PostgreSQL casts every type to these on assignment.
+_STRINGS = frozenset({"text", "character varying", "character", "name"})
+
+
+def using(comparison: Comparison, column: str, old: str, new: str) -> str | None:
+    """The USING expression of a type change; None where PostgreSQL needs none."""
+    before, after = (_bare(comparison, each) for each in (old, new))
+    if before.endswith("[]") and after.endswith("[]"):
+        before, after = (_bare(comparison, each[:-2]) for each in (before, after))
+    cast = comparison.casts.get((before, after))
+    if before == after or cast in ("i", "a") or after in _STRINGS:
+        return None
+    by_text = "" if cast is not None or not comparison.casts or before in _STRINGS else "::text"
+    if by_text and old.endswith("[]"):
+        by_text += "[]"
+    return f"{column}{by_text}::{new}"
+
+
+def is_guess(comparison: Comparison, old: str, new: str) -> bool:
+    """Whether `using` reads the text of a value in a way that nobody may have meant."""
+    by = using(comparison, "", old, new)
+    if by is None or all(_enum(comparison, each) for each in (old, new)):
+        return False
+    from_text = _bare(comparison, old) in _STRINGS and new.endswith("[]")
+    return from_text or by.startswith("::text")
+
+
+def gone_values(comparison: Comparison, old: str, new: str) -> list[str]:
+    """The values that an enum of the database has, and that in its place lacks."""
+    before, after = _enum(comparison, old), _enum(comparison, new)
+    return [each for each in before if each not in after] if before and after else []
+
+
+def _enum(comparison: Comparison, type_: str) -> tuple[str, ...]:
+    """The values of an enum, or of one in an array; none of another type."""
+    found = _named(comparison, Enum, type_.removesuffix("[]"))
+    return tuple(found.values) if found else ()
+
+
+def _bare(comparison: Comparison, type_: str) -> str:
+    """A type without its modifier; of a domain the type below."""
+    bare = _MODIFIER.sub("", type_)
+    domain = _named(comparison, Domain, bare)
+    return _bare(comparison, domain.type) if domain else bare
+
+
+def _named(comparison: Comparison, kind: type[Found], type_: str) -> Found | None:
+    """The type of that name, which one of the sides has."""
+    key = Key(kind.__name__.lower(), whole_name(type_) if is_whole_name(type_) else "")
+    sides = comparison.database, comparison.models, comparison.temporary
+    return next(filter(None, (each.find(kind, key) for each in sides)), None)
