@@ -178,6 +178,28 @@ async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", ["alembic", "at once"])
+async def test_a_value_that_nobody_wrote(
+    contracting: Filling, launcher: Launcher, how: str
+) -> None:
+    """Nothing runs before it, and no other backfill either."""
+    fill_again(contracting)
+    path = contracting.chain.lock_path.with_name("backfills") / "again.py"
+    path.write_text(path.read_text("utf-8").replace('"size"', "..."), "utf-8")
+    url = contracting.database.url
+    if how == "alembic":
+        refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+    else:
+        refused = await launcher.surefoot(contracting.chain, "upgrade", "--run-backfills", url=url)
+    assert refused.code == 2, refused.err
+    assert "the value of again is yours to write in" in refused.err
+    assert "FILL" not in refused.err
+    assert await contracting.left("wide IS NOT NULL") == 0
+    version = await contracting.connection.fetchval("SELECT version_num FROM alembic_version")
+    assert version == "0001"
+
+
+@pytest.mark.slow
 async def test_a_name_that_is_wrong(filling: Filling, launcher: Launcher) -> None:
     """The nearest is named."""
     filling.widen()

@@ -30,22 +30,31 @@ def refuse_unfilled(
     """Look at each backfill that a revision of the plan requires.
 
     It has to be complete, and no row may match its filter; an empty table needs none.
-    On failure: BackfillPending, BackfillUnknown, BackfillInvalid, BackfillRowsHidden.
+    On failure: BackfillPending, BackfillUnknown, BackfillInvalid, BackfillUnwritten,
+    BackfillRowsHidden.
     """
     if run.command != "upgrade" or not run.measure:
         return
     planned = {about.revision for about in plan}
-    for revision in revisions:
-        for name in revision.requires_backfill if revision.id in planned else ():
-            from surefoot.backfill.files import named  # noqa: PLC0415 - few revisions require one
+    needed = [
+        (each.id, name)
+        for each in revisions
+        if each.id in planned
+        for name in each.requires_backfill
+    ]
+    if not needed:
+        return
+    from surefoot.backfill.files import named  # noqa: PLC0415 - few revisions require one
 
-            backfill = named(run.project, name)
-            made = plan[0].before == () or _is_created(backfill.table, revisions, planned)
-            lacks = _lacks(run, backfill, planned, made=made)
-            run.connection.rollback()
-            if lacks:
-                first = backfill.after if backfill.after in planned else None
-                raise BackfillPending(revision.id, name, lacks, first=first)
+    # All files are read before one is run: none may be left to write.
+    backfills = [named(run.project, name) for _, name in needed]
+    for (revision, name), backfill in zip(needed, backfills, strict=True):
+        made = plan[0].before == () or _is_created(backfill.table, revisions, planned)
+        lacks = _lacks(run, backfill, planned, made=made)
+        run.connection.rollback()
+        if lacks:
+            first = backfill.after if backfill.after in planned else None
+            raise BackfillPending(revision, name, lacks, first=first)
 
 
 def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision) -> None:
