@@ -600,6 +600,26 @@ async def test_values_of_a_column_that_becomes_generated_are_not_lost(project: P
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("to", ["state", "mood"])
+async def test_rows_with_a_value_that_goes_in_place_are_named(project: Project, to: str) -> None:
+    """Columns of two tables are not exchanged together, and a plain form has no backfill."""
+
+    def models(name: str, *values: str) -> MetaData:
+        kind = Enum(*values, name=name)
+        metadata = things(Column("s", kind))
+        Table("others", metadata, Column("id", BigInteger, primary_key=True), Column("s", kind))
+        return metadata
+
+    await project.create(models("state", "a", "b"))
+    if to == "mood":
+        project.config.cmd_opts = Namespace(x=["style=plain"])
+    (written,) = await project.revise(models(to, "a"), "Drop b")
+    source = " ".join(written.read_text("utf-8").split())
+    assert "This fails while a row has 'b' in others.s" in source
+    assert "Before this runs: deploy a release that works before and after the change" in source
+
+
+@pytest.mark.slow
 async def test_keys_of_reflected_models_are_added(project: Project) -> None:
     """Two between the same tables, under the names that the database gave them."""
     await project.execute(

@@ -14,9 +14,9 @@ from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
-from surefoot.autogenerate.conversions import is_guess, using
+from surefoot.autogenerate.conversions import gone_values, is_guess, using
 from surefoot.autogenerate.domains import checked_domain
-from surefoot.autogenerate.drafts import ROUNDED, UNCAST
+from surefoot.autogenerate.drafts import ROUNDED, UNCAST, given_up
 from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.rendering import Call, sql
@@ -207,6 +207,8 @@ def _converted(comparison: Comparison, key: Key) -> Iterator[str]:
         yield f"{UNCAST.format(*types)}: that {key.name} is read by its text is a guess."
     if loses_digits(*types):
         yield f"Of {key.name} {ROUNDED.format(types[1])}"
+    if gone := gone_values(comparison, *types):
+        yield given_up(gone, [key.name])
 
 
 def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Column]]:

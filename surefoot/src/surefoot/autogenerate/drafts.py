@@ -36,6 +36,17 @@ class Draft:
         return shown(f"{self.table}.{self.column}")
 
 
+def given_up(values: Sequence[str], columns: Sequence[str]) -> str:
+    """The demand on the rows that have values which a type is to lose; nothing without such."""
+    if not values or not columns:
+        return ""
+    those, there = ", ".join(map(literal, values)), ", ".join(columns)
+    return (
+        f"This fails while a row has {those} in {there}: let no release write that any more, and "
+        "give the existing rows another value before."
+    )
+
+
 def required(table: str, column: str, default: str | None) -> Draft:
     """Of a column that gets NOT NULL; a default that differs by row is its value."""
     hint = () if default else (f"{_YOURS}: it may use the columns of the row.",)

@@ -8,6 +8,7 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.drafts import given_up
 from surefoot.autogenerate.objects import object_changes, with_diff
 from surefoot.autogenerate.rendering import Call, Note
 from surefoot.autogenerate.swappable import enum_columns
@@ -37,8 +38,8 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
     if old == new:
         return
     steps = value_steps(key.name, old, new)
-    of = enum_columns(comparison, key).values()
-    columns = [(*each.table.split(APART), each.name) for each in of]
+    columned = enum_columns(comparison, key)
+    columns = [(*each.table.split(APART), each.name) for each in columned.values()]
     rename = steps[0] if steps else None
     there, back = (
         Call("replace_enum", key.name, list(values), columns=columns or None)
@@ -67,7 +68,8 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield from swap(key, comparison)
     else:
         change = Change(Stage.ENUMS, [there], [back], "replace", key)
-        yield change.at(Turn.MAIN)
+        gone = [each for each in old if each not in new]
+        yield change.at(Turn.MAIN, about=given_up(gone, [each.name for each in sorted(columned)]))
 
 
 def _removal(comparison: Comparison, key: Key) -> list[MigrateOperation]:
