@@ -31,7 +31,7 @@ import asyncpg
 from projects import MEMORY, ROOT, SUREFOOT, Project, fresh, ours, server
 
 from surefoot import Limits
-from surefoot.autogenerate.change import REWRITE
+from surefoot.autogenerate.change import WINDOW
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 
@@ -156,7 +156,7 @@ async def measure(project: Project, change: Change, url: str, rows: int) -> bool
             await asyncio.to_thread(works, project, url, "upgrade", revision.id)
     stall_s, rewrites = (
         max(clients.latencies_s),
-        any(REWRITE in " ".join(s.split()) for s in sources),
+        any(WINDOW in " ".join(s.split()) for s in sources),
     )
     met = not clients.failures and (rewrites or stall_s <= Limits.lock_timeout_s + SLACK_S)
     print(

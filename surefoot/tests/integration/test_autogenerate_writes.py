@@ -24,8 +24,11 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
+    Sequence,
     SmallInteger,
     String,
     Table,
@@ -873,6 +876,64 @@ async def test_the_phase_is_known_beforehand(project: Project, case: str) -> Non
     await project.create(things(*old()))
     written = await project.revise(things(*new()), "Change")
     assert [_phase(path) for path in written] == known
+
+
+TOLD: dict[str, tuple[Declared, Declared, str, str]] = {
+    "a generated column": (
+        list,
+        lambda: [Column("n", Integer, Computed("id * 2", persisted=True))],
+        "auto",
+        "things.n cannot be added without a rewrite of the table: run it where the table is small",
+    ),
+    "an exclusion constraint": (
+        lambda: [Column("n", Integer)],
+        lambda: [Column("n", Integer), apart("n")],
+        "auto",
+        "The index of ex is built under ACCESS EXCLUSIVE on things: run it where",
+    ),
+    "a required column": (
+        list,
+        lambda: [Column("n", Integer, nullable=False)],
+        "plain",
+        "This fails where things has rows: none of them has a value in things.n.",
+    ),
+    "a column that becomes required": (
+        lambda: [Column("n", Integer)],
+        lambda: [Column("n", Integer, nullable=False)],
+        "plain",
+        "This fails where a row has no value in things.n.",
+    ),
+    "a sequence": (
+        lambda: [Column("n", Integer, Sequence("ns", data_type=Integer))],
+        lambda: [Column("n", Integer, Sequence("ns", data_type=BigInteger))],
+        "plain",
+        "Plain form of the sequence ns: -x style=plain.",
+    ),
+    "a guess": (
+        lambda: [Column("n", Integer)],
+        lambda: [Column("n", Interval)],
+        "plain",
+        "no cast from integer to interval: that things.n is read by its text is a guess.",
+    ),
+    "fewer digits": (
+        lambda: [Column("n", Numeric(10, 4))],
+        lambda: [Column("n", Numeric(10, 2))],
+        "plain",
+        "Of things.n PostgreSQL rounds or cuts off what numeric(10,2) does not hold, in silence.",
+    ),
+}
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("case", TOLD)
+async def test_the_docstring_tells_what_a_change_costs(project: Project, case: str) -> None:
+    """Of which object, and what becomes of its rows."""
+    old, new, style, sentence = TOLD[case]
+    await project.create(things(*old()))
+    project.config.cmd_opts = Namespace(x=[f"style={style}"])
+    written = await project.revise(things(*new()), "Change")
+    told = " ".join(" ".join(path.read_text("utf-8") for path in written).split())
+    assert sentence in told
 
 
 @pytest.mark.slow

@@ -57,6 +57,7 @@ EXCHANGED = "holds for all rows, and takes the place of"
 MISSING = "would be missing between two transactions"
 # The sentence about the form of some tables.
 _PLAIN = re.compile(r"Plain form of (.+?): (.+?)\. ")
+_KIND = re.compile(r"^the (?:domain|sequence) ")
 # Rules about short locks, whose findings name no table.
 _BRIEF = frozenset({
     "avoid-locking-two-tables", "avoid-work-under-write-lock", "require-concurrent-index-drop",
@@ -75,7 +76,8 @@ def allowances(findings: Iterable[Finding], source: str) -> list[str]:
     """
     found = list(findings)
     text = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
-    plain = {table: form for form in _PLAIN.findall(text) for table in form[0].split(", ")}
+    forms = _PLAIN.findall(text)
+    plain = {_KIND.sub("", each): form for form in forms for each in form[0].split(", ")}
     others = {each.rule for each in found if not _is_plain(each, plain)}
     short = sorted({each.rule for each in found} - others)
     why = "; ".join(

@@ -15,14 +15,17 @@ from surefoot.autogenerate.drafts import Draft
 from surefoot.catalog import Key
 
 PROVEN = "Scans the existing rows; blocks neither reads nor writes."
-REWRITE = (
-    "This cannot be done without a rewrite of the table: run it where the table is small, or while "
-    "nobody uses it."
-)
+# The end of each sentence about a change that keeps everybody waiting.
+WINDOW = "run it where the table is small, or while nobody uses it."
 
 
 # The key of operations that concern no known object.
 UNNAMED = Key("", "")
+
+
+def rewriting(name: str, what: str = "changed") -> str:
+    """The sentence about a change of a table or a column that rewrites the table."""
+    return f"{name} cannot be {what} without a rewrite of the table: {WINDOW}"
 
 
 class Stage(enum.IntEnum):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage, Turn, rewriting
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
@@ -72,7 +72,7 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     filled = (required or by_row) and comparison.is_online(expected.table)
     add.fills = [draft] if filled else []
     if comparison.is_in_use(made.table) and (fills_rows(made) or checked_domain(comparison, key)):
-        add.at(Turn.REWRITE, key.name, about=REWRITE)
+        add.at(Turn.REWRITE, key.name, about=rewriting(key.name, "added"))
     yield add
     if by_row:
         fill = column_step(comparison, made, replace(made, default=expected.default), "default")
@@ -193,7 +193,7 @@ def state_changes(comparison: Comparison, key: Key) -> Iterator[Change]:
         if after != state:
             change = column_step(comparison, state, after, action, stage)
             rewrites = action == "retype" and not needs_no_rewrite(found.type, expected.type)
-            said = [REWRITE] if rewrites and is_online else []
+            said = [rewriting(key.name)] if rewrites and is_online else []
             said += _converted(comparison, key) if action == "retype" else []
             change.about = " ".join(said)
             yield change

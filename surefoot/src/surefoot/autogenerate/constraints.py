@@ -6,7 +6,7 @@ NOT NULL is added in the same way.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn, in_one
+from surefoot.autogenerate.change import PROVEN, WINDOW, Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
@@ -44,10 +44,11 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
     elif not in_use or change.action == "validate":
         yield change
     elif constraint.type == "exclusion":
+        about = f"The index of {name} is built under ACCESS EXCLUSIVE on {table}: {WINDOW}"
         if key in comparison.database.objects:
-            yield change.at(Turn.MAIN, about=REWRITE)  # in place of the old one
+            yield change.at(Turn.MAIN, about=about)  # in place of the old one
         else:
-            yield change.at(Turn.REWRITE, key.name, f"Add {name}", REWRITE)
+            yield change.at(Turn.REWRITE, key.name, f"Add {name}", about)
     else:
         yield from _key(change, constraint, comparison)
 
@@ -88,7 +89,10 @@ def forbid_null(
     do, undo = (Call("alter_column", table, column, nullable=Code(n)) for n in (False, True))
     if not comparison.is_online(table):
         change = Change(Stage.TABLES, [do], [undo], "not null", key)
-        about = f"This fails where a row has no value in {key.name}."
+        where = f"{table} has rows: none of them has a value in {key.name}"
+        if key in comparison.database.objects:
+            where = f"a row has no value in {key.name}"
+        about = f"This fails where {where}."
         yield change.at(Turn.MAIN, about=about if table in comparison.kept_tables else "")
         return
     itself = promised_by_itself(comparison)

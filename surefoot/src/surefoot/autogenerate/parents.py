@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from surefoot.autogenerate.allowances import MISSING
-from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn, in_one
+from surefoot.autogenerate.change import WINDOW, Change, Stage, Turn, in_one
 from surefoot.autogenerate.columns import state_changes
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_operations import proof, step
@@ -52,9 +52,10 @@ def parent_changes(comparison: Comparison, table: str) -> Iterator[Change]:
         step(Stage.STATE, key, apart, replace(found, inherits=after.inherits), "change"),
     ]
     change = in_one(Stage.STATE, steps, "change", key)
-    if any(each.about for each in altered):
+    change.about = " ".join(each.about for each in altered if each.about)
+    if WINDOW in change.about:
         told = f"under its parents, rows of {table} {MISSING}"
-        change.about = f"{REWRITE} One transaction holds the lock meanwhile: {told}."
+        change.about += f" One transaction holds the lock meanwhile: {told}."
     if is_online and late:
         change.at(Turn.LATE_VALIDATE, table, f"Change the parents of {table}", change.about)
     yield change

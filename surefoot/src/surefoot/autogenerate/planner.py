@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from surefoot.autogenerate.allowances import MISSING
-from surefoot.autogenerate.change import REWRITE, UNNAMED, Change, Stage, Turn
+from surefoot.autogenerate.change import UNNAMED, WINDOW, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import domain_changes
@@ -52,7 +52,7 @@ class RevisionPlan:
     @property
     def is_online(self) -> bool:
         """Whether it says neither that it rewrites a table nor that it holds several locks."""
-        return not any(each in about for about in self.about for each in (REWRITE, MISSING))
+        return not any(each in about for about in self.about for each in (WINDOW, MISSING))
 
 
 def changes_between(comparison: Comparison) -> list[Change]:

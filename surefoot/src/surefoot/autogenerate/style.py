@@ -128,14 +128,16 @@ def said(
         if change.turn in _ONLINE or change.action == "swapped"
         for table in tables
     }
+    sequences = {key.name for key in comparison.database.objects if key.kind == "sequence"}
     for each in plans:
         of: dict[Form, set[str]] = {}
         for change, tables in each:
-            domain = {change.key.name} if change.key.kind == "domain" else set()
+            domain = {f"the domain {change.key.name}"} if change.key.kind == "domain" else set()
             for table in sorted(tables & {*forms}):
                 if forms[table].is_plain or table in stepwise:
                     heirs = {*_heirs(table, comparison)}
-                    of.setdefault(forms[table], set()).update({table} | heirs | domain)
+                    called = f"{'the sequence ' if table in sequences else ''}{table}"
+                    of.setdefault(forms[table], set()).update({called} | heirs | domain)
         yield [form.said_of(names) for form, names in of.items()]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage, Turn, rewriting
 from surefoot.autogenerate.columns import column_changes
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.naming import temporary_name
@@ -54,7 +54,7 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
     silent = replace(expected, comment=found.comment)
     if different - _UNCHANGEABLE - {"comment"}:
         change = step(Stage.STATE, key, found, silent, "change")
-        change.about = REWRITE if "persistence" in different else ""
+        change.about = rewriting(table) if "persistence" in different else ""
         yield change
     if "comment" in different:
         yield step(Stage.STATE, key, silent, expected, "comment")
