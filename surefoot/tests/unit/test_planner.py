@@ -116,14 +116,14 @@ def titles(revisions: list[RevisionPlan]) -> list[str | None]:
     return [each.title for each in revisions]
 
 
-def test_an_index_is_built_after_the_rest_and_dropped_before_it() -> None:
+def test_an_index_is_built_after_the_rest_and_dropped_after_that() -> None:
     """Each alone: it runs outside a transaction."""
     gone = replace(INDEX, name="old", definition="CREATE INDEX old ON t USING btree (c)")
     found = planned(
         dropped(gone), column_added(), made(INDEX),
         database={of(gone): gone}, models={of(INDEX): INDEX},
     )  # fmt: skip
-    assert titles(found) == ["Drop old", None, "Build ix on t"]
+    assert titles(found) == [None, "Build ix on t", "Drop old"]
     assert [len(each.changes) for each in found] == [1, 1, 1]
 
 

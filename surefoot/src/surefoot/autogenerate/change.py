@@ -64,8 +64,8 @@ class Turn(enum.IntEnum):
     REQUIRE = 12
     LATE_KEYS = 13  # keys on columns that must be NOT NULL first
     LATE_VALIDATE = 14
-    CONTRACT = 15  # views, functions and triggers that are dropped
-    LATE_UNINDEX = 16  # indexes of columns that go: the running release reads by them
+    CONTRACT = 15  # what is dropped and blocks no other change
+    LATE_UNINDEX = 16
     COLUMNS = 17
     UNREFER = 18  # foreign keys of dropped tables
     TABLES = 19

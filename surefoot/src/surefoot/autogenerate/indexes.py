@@ -95,10 +95,7 @@ def index_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         gone = Change(change.stage, [drop_index(name)], [build(item)], "unbuild", key)
         again = key in models.objects
         about = f"Until {name} is built again, queries run without it." if again else ""
-        columns = [each for each in database.needs(key) if each.kind == "column"]
-        late = not again and any(each not in models.objects for each in columns)
-        turn = Turn.LATE_UNINDEX if late else Turn.UNINDEX
-        yield gone.at(turn, name, f"Drop {name}", about)
+        yield gone.at(Turn.UNINDEX, name, f"Drop {name}", about)
     else:
         yield built(key, item, f"Build {name} on {item.table}")
         if item.comment:

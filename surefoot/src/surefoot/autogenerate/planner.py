@@ -20,11 +20,12 @@ from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.identities import numbered
 from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
-from surefoot.autogenerate.objects import ROUTINES, VIEWS, object_changes
+from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
 from surefoot.autogenerate.privileges import grant_again, privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
+from surefoot.autogenerate.waiting import wait
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint, Sequence, TableObject
 from surefoot.quoting import quoted, shown
@@ -84,6 +85,8 @@ def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[Revision
     if not changes:
         return []
     parts = [part for change in changes for part in _parts(change, comparison)]
+    for part in parts:
+        wait(part, comparison)
     _move_before_needs(parts, comparison)
     _move_last(parts)
     _move_after_needs(parts, comparison)
@@ -146,7 +149,9 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         yield change
     elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
         # A foreign key goes before the key that it needs.
-        leaves_now = comparison.database.needs(key) & comparison.diff.recreated
+        diff = comparison.diff
+        removed = {x for x in diff.removed if comparison.table_of(x) in comparison.kept_tables}
+        leaves_now = comparison.database.needs(key) & (diff.recreated | removed)
         yield change if leaves_now else _with_its_table(change, item)
     elif isinstance(item, Sequence) and action == "make":
         in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])
@@ -155,21 +160,8 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         yield from index_parts(change, comparison)
     elif key.kind == "constraint":
         yield from constraint_parts(change, comparison)
-    elif _can_wait(change, comparison):
-        yield change.at(Turn.CONTRACT)
     else:
         yield change
-
-
-def _can_wait(change: Change, comparison: Comparison) -> bool:
-    """Whether the dropped object blocks no other change."""
-    key = change.key
-    return (
-        (change.action, change.stage) == ("drop", Stage.DROP)
-        and key not in comparison.models.objects
-        and key.kind in (*VIEWS, *ROUTINES, "trigger")
-        and key not in comparison.database.users_of(*comparison.diff.moved)
-    )
 
 
 def _with_its_table(change: Change, item: TableObject) -> Change:
@@ -191,10 +183,12 @@ def _move_before_needs(parts: abc.Sequence[Change], comparison: Comparison) -> N
 
 def _move_last(parts: abc.Sequence[Change]) -> None:
     """Drops an object that no table needs any more together with its last user."""
-    going = [(part.turn, part.group) for part in parts if part.turn >= Turn.CONTRACT]
+    going = max(((part.turn, part.group) for part in parts), default=(Turn.MAIN, ""))
+    if going[0] is Turn.LATE_UNINDEX:  # an index is dropped outside a transaction
+        going = Turn.COLUMNS, ""
     for part in parts:
-        if going and part.stage is Stage.CLEAN:
-            part.turn, part.group = max(going)
+        if going[0] >= Turn.CONTRACT and part.stage is Stage.CLEAN:
+            part.turn, part.group = going
 
 
 def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> None:

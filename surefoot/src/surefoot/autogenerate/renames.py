@@ -208,18 +208,18 @@ def in_the_way(comparison: Comparison) -> list[Rename]:
 
     In a schema an index, also that of a key, has a name that no other one has.
     """
-    wanted = {_of_index(each) for _, each in _indexed(comparison.models)}
-    taken = {_of_index(each) for _, each in _indexed(comparison.database)} | wanted
+    wanted = {name_of_index(each) for _, each in indexed(comparison.models)}
+    taken = {name_of_index(each) for _, each in indexed(comparison.database)} | wanted
     found = []
-    for key, each in _indexed(comparison.database):
-        if each.table in comparison.gone_tables and _of_index(each) in wanted:
+    for key, each in indexed(comparison.database):
+        if each.table in comparison.gone_tables and name_of_index(each) in wanted:
             there = short_name(f"{each.name}_old")
-            if _of_index(replace(each, name=there)) not in taken:
+            if name_of_index(replace(each, name=there)) not in taken:
                 found.append(Rename(key.kind, each.table, each.name, there))
     return found
 
 
-def _indexed(catalog: Catalog) -> Iterator[tuple[Key, _Following]]:
+def indexed(catalog: Catalog) -> Iterator[tuple[Key, _Following]]:
     """The indexes, and the constraints that have one."""
     yield from catalog.each(Index)
     for key, each in catalog.each(Constraint):
@@ -227,7 +227,7 @@ def _indexed(catalog: Catalog) -> Iterator[tuple[Key, _Following]]:
             yield key, each
 
 
-def _of_index(item: _Following) -> str:
+def name_of_index(item: _Following) -> str:
     """The name of the index in its schema."""
     name = own_name(item.name) if isinstance(item, Index) else item.name
     return in_schema(schema_of(item.table), name)

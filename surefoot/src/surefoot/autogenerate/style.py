@@ -125,7 +125,7 @@ def said(
         table
         for each in plans
         for change, tables in each
-        if change.turn in _ONLINE or change.action == "swapped"
+        if change.turn in _ONLINE or change.action in ("swapped", "unbuild")
         for table in tables
     }
     sequences = {key.name for key in comparison.database.objects if key.kind == "sequence"}

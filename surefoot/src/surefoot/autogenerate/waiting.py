@@ -1,0 +1,93 @@
+"""Which dropped objects wait until the new ones are in force: those that block no other change.
+
+A constraint or an index that changes under another name is so never missing. Only a check goes with
+the revision that adds another one on its columns: there may be no row that satisfies both.
+"""
+
+from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.naming import temporary_name
+from surefoot.autogenerate.object_operations import referring_columns, refers_to
+from surefoot.autogenerate.objects import ROUTINES, VIEWS
+from surefoot.autogenerate.phase import needs_its_column
+from surefoot.autogenerate.renames import indexed, name_of_index
+from surefoot.catalog import Catalog, Key
+from surefoot.catalog.definitions import parse_reference
+from surefoot.catalog.kinds import Column, Constraint, Index
+
+_LATER = {Turn.MAIN: Turn.CONTRACT, Turn.UNINDEX: Turn.LATE_UNINDEX}
+_RELATIONS = ("table", "view", "materialized view", "sequence")
+
+
+def wait(part: Change, comparison: Comparison) -> None:
+    """Moves the drop of an object behind all changes that it does not block."""
+    drops = part.stage is Stage.DROP and part.action in ("drop", "unbuild")
+    if drops and part.turn in _LATER and _can_wait(part.key, comparison):
+        part.turn = _LATER[part.turn]
+
+
+def _can_wait(key: Key, comparison: Comparison) -> bool:
+    database, models, diff = comparison.database, comparison.models, comparison.diff
+    if key in models.objects or key in database.users_of(*diff.moved):
+        return False
+    item = database.objects[key]
+    if not isinstance(item, Constraint | Index):
+        return key.kind in (*VIEWS, *ROUTINES, "trigger")
+    tables = item.table, refers_to(item) if isinstance(item, Constraint) else None
+    keys = {each for each in database.needs(key) if each.kind in ("constraint", "index")}
+    return (
+        item.table in comparison.kept_tables
+        and any(map(comparison.is_online, tables))
+        and not any(user in models.objects for user in database.users_of(key))
+        and all(_can_wait(each, comparison) for each in keys & (diff.removed | diff.recreated))
+        and not _is_wanted(item, models)
+        and not _is_contradicted(key, item, comparison)
+    )
+
+
+def _is_wanted(item: Constraint | Index, models: Catalog) -> bool:
+    """Whether another relation has the name of its index by then."""
+    if isinstance(item, Constraint) and item.type in ("check", "foreign key"):
+        return False
+    name, names = name_of_index(item), {name_of_index(each) for _, each in indexed(models)}
+    relations = {Key(kind, name) for kind in _RELATIONS}
+    return name in {*names, *map(temporary_name, names)} or bool(relations & {*models.objects})
+
+
+def _is_contradicted(key: Key, item: Constraint | Index, comparison: Comparison) -> bool:
+    """Whether it may refuse what the other changes need."""
+    kind = item.type if isinstance(item, Constraint) else "unique" if item.unique else None
+    if kind is None:
+        return False
+    database, models = comparison.database, comparison.models
+    columns = {each for each in database.needs(key) if each.kind == "column"}
+    pairs = [(database.one(Column, each), models.find(Column, each)) for each in columns]
+    if any(after and before.not_null != after.not_null for before, after in pairs):
+        return True
+    added = [
+        (each, new)
+        for each, new in models.each(Constraint)
+        if each not in database.objects or each in comparison.diff.recreated
+    ]
+    own = [(each, new) for each, new in added if (new.table, new.type) == (item.table, kind)]
+    if kind == "check":
+        # A new parent has no check that its heir lacks.
+        joins = any(models.parents(t) - database.parents(t) for t in comparison.kept_tables)
+        return joins or any(
+            models.needs(each) & columns and not needs_its_column(each, comparison)
+            for each, _ in own
+        )
+    if kind == "foreign key":
+        assert isinstance(item, Constraint)
+        return any(
+            referring_columns(new) & referring_columns(item) and _target(new) != _target(item)
+            for _, new in own
+        )
+    # A new foreign key would need the old key, and a table has one primary key.
+    referred = {refers_to(new) for _, new in added}
+    return item.table in referred or (kind == "primary key" and bool(own))
+
+
+def _target(item: Constraint) -> tuple[str, frozenset[str]] | None:
+    found = parse_reference(item.definition)
+    return None if found is None else (found.table, frozenset(found.referred))

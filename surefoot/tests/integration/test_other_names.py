@@ -1,0 +1,100 @@
+"""A constraint or an index that changes under another name is in force after each revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from harness.generation import new_metadata, on_empty
+from surefoot.catalog.kinds import Constraint
+
+Declared = Callable[[], list[Any]]
+# The old one named "old" and the new one named "new", with what changes beside them.
+CASES: dict[str, tuple[Declared, Declared]] = {
+    "foreign key": (
+        lambda: [Column("r", ForeignKey("a.id", name="old"))],
+        lambda: [Column("r", ForeignKey("a.id", name="new", ondelete="CASCADE"), index=True)],
+    ),
+    "unique": (
+        lambda: [Column("n", Integer), UniqueConstraint("n", name="old")],
+        lambda: [
+            Column("n", Integer),
+            Column("m", Integer),
+            UniqueConstraint("n", "m", name="new"),
+        ],
+    ),
+    "unique index": (
+        lambda: [Column("n", Integer), Index("old", "n", unique=True)],
+        lambda: [Column("n", Integer), UniqueConstraint("n", name="new")],
+    ),
+    "check": (
+        lambda: [Column("n", Integer), CheckConstraint("n > 0", name="old")],
+        lambda: [Column("n", Integer), CheckConstraint("n < 0", name="new")],
+    ),
+    "check of a new column": (
+        lambda: [Column("n", Integer), CheckConstraint("n > 0", name="old")],
+        lambda: [
+            Column("n", Integer),
+            Column("m", Integer),
+            CheckConstraint("num_nonnulls(n, m) = 1", name="new"),
+        ],
+    ),
+    "index": (
+        lambda: [Column("n", Integer), Column("m", Integer), Index("old", "n")],
+        lambda: [
+            Column("n", Integer),
+            Column("m", Integer, nullable=False),
+            Index("new", "n", "m"),
+        ],
+    ),
+    "exclusion": (
+        lambda: [Column("n", Integer), ExcludeConstraint(("n", "="), name="old", using="btree")],
+        lambda: [Column("n", Integer), UniqueConstraint("n", name="new")],
+    ),
+}
+
+
+def models(items: list[Any]) -> MetaData:
+    metadata = new_metadata()
+    Table("a", metadata, Column("id", Integer, primary_key=True))
+    Table("b", metadata, Column("id", Integer, primary_key=True), *items)
+    return metadata
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+async def test_one_of_both_is_in_force(
+    connection: AsyncConnection, tmp_path: Path, case: str
+) -> None:
+    project = await on_empty(tmp_path, connection)
+    old, new = (models(each()) for each in CASES[case])
+    await project.create(old)
+    before = await project.catalog()
+    written = await project.revise(new, "Change")
+    for path in written:
+        await project.upgrade(path.stem.partition("_")[0])
+        catalog = await project.catalog()
+        found = [each for each in catalog.objects.values() if each.name.endswith(("old", "new"))]
+        # A check goes with the revision that adds another one for new rows.
+        assert any(
+            not isinstance(each, Constraint) or each.validated or each.type == "check"
+            for each in found
+        ), project.text()
+    await project.check(new)
+    await project.downgrade()
+    assert await project.catalog() == before
