@@ -1333,6 +1333,34 @@ async def test_a_rename_that_was_told_is_one(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("style", ["auto", "plain"])
+async def test_a_table_gets_the_name_of_another_one(project: Project, style: str) -> None:
+    """What PostgreSQL named after both tables stays theirs, also the numbers of a key."""
+
+    def models(*names: str) -> MetaData:
+        metadata = MetaData()
+        for name in names:
+            code = Column("code", Integer, unique=True)
+            Table(name, metadata, Column("id", Integer, primary_key=True), code)
+        return metadata
+
+    await project.create(models("jobs", "drafts"))
+    await project.execute("INSERT INTO drafts (code) VALUES (7), (8)")
+    before = await project.catalog()
+    renames = ["rename=jobs:archive", "rename=drafts:jobs"]
+    project.config.cmd_opts = Namespace(x=[*renames, f"style={style}"], autogenerate=True)
+    wanted = models("archive", "jobs")
+    await project.revise(wanted, "Rename both")
+    await project.upgrade()
+    await project.check(wanted)
+    insert = text("INSERT INTO jobs (code) VALUES (9) RETURNING id")
+    assert await project.connection.scalar(insert) == 3, project.text()
+    await project.connection.rollback()
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
+@pytest.mark.slow
 async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> None:
     """A view of the former name, which a contract revision drops."""
     await project.create(things())

@@ -112,8 +112,9 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             ),
             *changes_between(comparison),
         ]
-        of_tables = all(each.kind == "table" for each in renames)
-        is_covered = of_tables and not (others or comparison.at_once)
+        # A view has no place where another table gets the old name.
+        free = all(each.kind == "table" and each.old not in other_names for each in renames)
+        is_covered = free and not (others or comparison.at_once)
         covered = comparison if is_covered else None
         first = [*renames, *uninherited(more, comparison.database)]
         called = (each for one in first for each in one.changes(declared, covered))

@@ -16,15 +16,16 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.catalog import alterations, statements
 from surefoot.catalog.claims import LENT, parts
 from surefoot.catalog.extensions import missing_extension
-from surefoot.catalog.kinds import Constraint, Extension, SchemaObject, Sequence
+from surefoot.catalog.implicit_names import names_as_there
+from surefoot.catalog.kinds import Extension, Sequence
 from surefoot.catalog.model import NOTHING, Catalog, Key, with_text
-from surefoot.catalog.model_names import catalog_name, member_name
+from surefoot.catalog.model_names import catalog_name
 from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
 from surefoot.catalog.shadows import away, create_empty
 from surefoot.catalog.shared_types import existing_types
 from surefoot.errors import UsageError
-from surefoot.quoting import in_schema, own_name, quoted
+from surefoot.quoting import in_schema, quoted
 
 # Objects of the real schema, members of extensions apart, that an object in the shadow needs.
 _BORROWED = text("""
@@ -94,7 +95,7 @@ def models_catalog(
             ):
                 lent = in_order({*lent, *needed}, database.uses)
             found = read(privileges=True)
-            if named := list(_names(connection, given, found, database)):
+            if named := list(names_as_there(connection, given, found, database)):
                 _execute(connection, named)
                 found = read(privileges=True)
             again = found
@@ -205,44 +206,6 @@ def _owned(key: Key, database: Catalog, metadata: Iterable[MetaData]) -> Iterabl
     tables = {catalog_name(table) for models in metadata for table in models.tables.values()}
     if isinstance(item, Sequence) and (item.owned_by or "").rpartition(".")[0] in tables:
         yield alterations.own(item)
-
-
-def _names(
-    connection: Connection, metadata: Iterable[MetaData], models: Catalog, database: Catalog
-) -> Iterator[str]:
-    """The statements that give what no model names the name that it has in the database.
-
-    PostgreSQL names constraints, and sequences of columns, after a table and its columns, which may
-    have had other names then.
-    """
-    named = {
-        (catalog_name(table), member_name(connection.dialect, each))
-        for given in metadata
-        for table in given.tables.values()
-        for each in table.constraints
-    }
-    taken = {key.name for key in models.objects if key.kind in ("table", "index", "sequence")}
-    free: dict[object, list[str]] = {}
-    for key, item in database.objects.items():
-        is_free = key not in models.objects and item.name not in taken
-        if is_free and (likeness := _likeness(item)):
-            free.setdefault(likeness, []).append(item.name)
-    for key, item in models.objects.items():
-        names = free.get(_likeness(item))
-        if key in database.objects or not names:
-            continue
-        if isinstance(item, Sequence):
-            yield f"ALTER SEQUENCE {quoted(item.name)} RENAME TO {quoted(own_name(names.pop()))}"
-        elif isinstance(item, Constraint) and (item.table, item.name) not in named:
-            old, new = quoted(item.name), quoted(names.pop())
-            yield f"ALTER TABLE {quoted(item.table)} RENAME CONSTRAINT {old} TO {new}"
-
-
-def _likeness(item: SchemaObject) -> object:
-    """Equal for two constraints of a table, or two sequences of a column, that differ by name."""
-    if isinstance(item, Constraint):
-        return item.table, item.definition
-    return item.owned_by if isinstance(item, Sequence) else None
 
 
 def _execute(connection: Connection, given: Iterable[str]) -> None:
