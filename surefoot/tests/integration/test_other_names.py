@@ -1,4 +1,4 @@
-"""A constraint or an index that changes under another name is in force after each revision."""
+"""A constraint or an index that changes is in force after each revision, also one that is used."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -96,5 +97,40 @@ async def test_one_of_both_is_in_force(
             for each in found
         ), project.text()
     await project.check(new)
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("name", ["fk", "fk_doc"])
+async def test_a_key_that_others_refer_to_is_exchanged_with_their_foreign_keys(
+    connection: AsyncConnection, tmp_path: Path, name: str, *, is_new: bool
+) -> None:
+    """No revision is without them, also where a column of the new key has to be filled first."""
+
+    def docs(changed: bool) -> MetaData:
+        metadata = new_metadata()
+        tenant = Column("tenant_id", Integer, primary_key=changed, nullable=False)
+        items = [tenant] if changed or not is_new else []
+        Table("docs", metadata, Column("id", Integer, primary_key=True), *items)
+        pair = ["tenant_id", "doc_id"], ["docs.tenant_id", "docs.id"]
+        own = ForeignKeyConstraint(*pair, name=name)
+        if not changed:
+            own = ForeignKeyConstraint(["doc_id"], ["docs.id"], name="fk")
+        columns = [Column(each, Integer) for each in ("tenant_id", "doc_id")]
+        Table("pages", metadata, Column("id", Integer, primary_key=True), *columns, own)
+        return metadata
+
+    project = await on_empty(tmp_path, connection)
+    await project.create(docs(False))
+    before = await project.catalog()
+    for path in await project.revise(docs(True), "Change the key"):
+        await project.upgrade(path.stem.partition("_")[0])
+        found = (await project.catalog()).objects.values()
+        types = [each.type for each in found if isinstance(each, Constraint)]
+        assert types.count("foreign key") == 1, project.text()
+        assert types.count("primary key") == 2, project.text()
+    await project.check(docs(True))
     await project.downgrade()
     assert await project.catalog() == before

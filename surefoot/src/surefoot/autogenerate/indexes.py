@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.change import Change, Stage, Turn, in_one
+from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.naming import has_temporary_name, temporary_name
-from surefoot.autogenerate.object_operations import create, drop, index_call, step
-from surefoot.autogenerate.renames import Rename
+from surefoot.autogenerate.object_operations import create, drop, index_call, refers_to, step
+from surefoot.autogenerate.renames import Rename, indexed
 from surefoot.autogenerate.rendering import Call, Name, drop_index
 from surefoot.catalog import Key
 from surefoot.catalog.definitions import parse_key
@@ -120,9 +120,14 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
     name, index = after.name, replace(index, name=temporary_name(index.name))
     about = f"{name} stays in force until it is created from this index."
     yield built(key, index, f"Build the index of the new {name}", about)
-    away = step(Stage.CREATE, key, before, None, "drop")
-    steps = [away, attached(Stage.CREATE, key, after, index)]
-    yield in_one(Stage.CREATE, steps, "attach", key).at(
+    away, attach = (
+        step(Stage.CREATE, key, before, None, "drop"),
+        attached(Stage.CREATE, key, after, index),
+    )
+    # On the way back a foreign key takes the first index that it finds: the one of the key.
+    gone, *there = attach.undo
+    undo = [gone, *away.undo, *there]
+    yield Change(Stage.CREATE, [*away.ops, *attach.ops], undo, "attach", key).at(
         Turn.KEYS, after.table, f"Create {name} from its new index"
     )
 
@@ -130,13 +135,14 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
 def can_swap(key: Key, comparison: Comparison) -> bool:
     """Whether both can exist at once: the columns below them stay as they are."""
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
-    uses = comparison.database.needs(key)
+    uses, users = comparison.database.needs(key), comparison.database.users_of(key)
     columns = (comparison.models.find(Column, each) for each in uses)
     if isinstance(before, Index) and isinstance(after, Index):
-        is_primary, buildable = False, index_call(before) is not None
+        is_primary, buildable = False, index_call(before) is not None and not users
     elif isinstance(before, Constraint) and isinstance(after, Constraint):
         is_primary = after.type == "primary key"
         buildable = index_of_key(before) is not None and before.type == after.type
+        buildable &= not users or _takes_its_users(key, comparison)
     else:
         return False
     return (
@@ -145,10 +151,24 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
         and comparison.is_in_use(after.table)
         and before.definition != after.definition
         and not (before.comment or after.comment)
-        and not comparison.database.users_of(key)
         and not uses & comparison.diff.moved
         and all(each in comparison.models.objects for each in uses)
         # Otherwise the primary key is dropped first.
         and not (is_primary and any(each and not each.not_null for each in columns))
         and has_temporary_name(after.name)
+    )
+
+
+def _takes_its_users(key: Key, comparison: Comparison) -> bool:
+    """Whether all that needs a key are foreign keys that change with it.
+
+    Where another key has its columns, they would need that one on the way back.
+    """
+    database, models = comparison.database, comparison.models
+    users, columns = database.users_of(key), database.needs(key)
+    found = [database.find(Constraint, each) for each in users]
+    return (
+        all(each and refers_to(each) for each in found)
+        and not users & database.users_of(*comparison.diff.moved)
+        and not any(models.needs(each) == columns for each, _ in indexed(models) if each != key)
     )

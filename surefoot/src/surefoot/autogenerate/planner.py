@@ -18,7 +18,7 @@ from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import domain_changes
 from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.identities import numbered
-from surefoot.autogenerate.indexes import index_parts
+from surefoot.autogenerate.indexes import can_swap, index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
@@ -37,6 +37,7 @@ _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_
 # A new value of an enum is usable once it is committed; an index is rebuilt outside a transaction.
 _ALONE = (Turn.EXTENSION, Turn.VALUES, Turn.INDEX)
 _AVAILABLE = "The server must have it available, and the role needs the right to create it."
+_LAST = chr(0x10FFFF)  # behind the names of all tables
 _BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
 
 
@@ -90,6 +91,7 @@ def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[Revision
     _move_before_needs(parts, comparison)
     _move_last(parts)
     _move_after_needs(parts, comparison)
+    _move_with_keys(parts, comparison)
     parts.sort(key=lambda part: _place(part, comparison))
     grouped = [
         revision
@@ -118,6 +120,8 @@ def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
         return max((1 + depth(each) for each in comparison.database.parents(table)), default=0)
 
     group = part.group if part.turn in _BY_GROUP else ""
+    if part.turn in (Turn.KEYS, Turn.LATE_KEYS):
+        group = part.group or _LAST
     return part.turn, -depth(group) if part.turn is Turn.TABLES else 0, group
 
 
@@ -221,6 +225,26 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
             turn = max([turn, *(ready[used] for used in needs if used in ready)])
             ready[key] = turn
         part.turn = turn
+
+
+def _move_with_keys(parts: abc.Sequence[Change], comparison: Comparison) -> None:
+    """Exchanges the foreign keys that need an exchanged key in the same transaction."""
+    attached = [part for part in parts if part.action == "attach"]
+    exchanged = {part.key: part for part in attached if can_swap(part.key, comparison)}
+    # The exchanges by the foreign keys that leave for them, and by tables of these.
+    moved: dict[Key | str | None, Change] = {}
+    for part in parts:
+        table = comparison.table_of(part.key)
+        for key in comparison.database.needs(part.key) & exchanged.keys():
+            if part.stage is Stage.DROP:
+                moved[part.key] = moved[table] = exchanged[key]
+        found = moved.get(part.key)
+        if found is None and comparison.models.needs(part.key) & exchanged.keys():
+            found = moved.get(table)
+        if found is not None and part.action == "validate":
+            part.turn = max(part.turn, Turn(found.turn + 1))
+        elif found is not None and part.turn <= found.turn:
+            part.turn, part.group = found.turn, found.group
 
 
 def _named(grouped: list[list[Change]]) -> list[Change]:
