@@ -602,6 +602,14 @@ def foreign_key_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def foreign_key_to_a_new_index_added(m: MetaData, new: bool) -> None:
+    items = [Index("ix_size", "size", unique=True)] if new else []
+    things(m, Column("size", Integer), *items)
+    up = [ForeignKey("things.size")] if new else []
+    Table("parts", m, Column("id", Integer, primary_key=True), Column("size", Integer, *up))
+
+
+@change
 def primary_key_changed(m: MetaData, new: bool) -> None:
     Table(
         "pairs",

@@ -936,6 +936,37 @@ async def test_the_docstring_tells_what_a_change_costs(project: Project, case: s
     assert sentence in told
 
 
+NO_NULLS: dict[str, Declared] = {
+    "match='FULL'": lambda: [
+        ForeignKeyConstraint(["a", "b"], ["things.x", "things.y"], match="FULL")
+    ],
+    "postgresql_nulls_not_distinct=True": lambda: [
+        UniqueConstraint("a", "b", postgresql_nulls_not_distinct=True),
+        Index("ix", "b", unique=True, postgresql_nulls_not_distinct=True),
+    ],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", NO_NULLS)
+async def test_what_refuses_nulls_waits_for_the_filled_rows(project: Project, form: str) -> None:
+    """Before, the existing rows would have none of the new values."""
+
+    def models(*items: Any) -> MetaData:
+        pair = [Column("x", Integer), Column("y", Integer), UniqueConstraint("x", "y")]
+        return things(*pair, Column("a", Integer), *items)
+
+    await project.create(models())
+    wanted = models(Column("b", Integer, nullable=False), *NO_NULLS[form]())
+    texts = [path.read_text("utf-8") for path in await project.revise(wanted, "Change")]
+    filled = [place for place, each in enumerate(texts) if "requires_backfill" in each]
+    assert filled
+    assert filled[0] < min(place for place, each in enumerate(texts) if form in each)
+    await project.upgrade()
+    await project.check(wanted)
+    await project.downgrade()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("by_itself", [False, True])
 async def test_null_is_forbidden_as_the_server_can(

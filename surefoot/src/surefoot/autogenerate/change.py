@@ -62,13 +62,14 @@ class Turn(enum.IntEnum):
     PROMISE = 10  # NOT NULL for new rows
     PROVE = 11  # NOT NULL for existing rows
     REQUIRE = 12
-    LATE_KEYS = 13  # keys on columns that must be NOT NULL first
-    LATE_VALIDATE = 14
-    CONTRACT = 15  # what is dropped and blocks no other change
-    LATE_UNINDEX = 16
-    COLUMNS = 17
-    UNREFER = 18  # foreign keys of dropped tables
-    TABLES = 19
+    LATE_INDEX = 13  # indexes and keys on columns that must be filled or NOT NULL first
+    LATE_KEYS = 14
+    LATE_VALIDATE = 15
+    CONTRACT = 16  # what is dropped and blocks no other change
+    LATE_UNINDEX = 17
+    COLUMNS = 18
+    UNREFER = 19  # foreign keys of dropped tables
+    TABLES = 20
 
 
 class Change(ops.OpContainer):

@@ -27,7 +27,7 @@ from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
 from surefoot.autogenerate.waiting import wait
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Constraint, Sequence, TableObject
+from surefoot.catalog.kinds import Constraint, Index, Sequence, TableObject
 from surefoot.quoting import quoted, shown
 
 _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
@@ -35,8 +35,15 @@ _MADE = ("make", "remake", "promise", "attach")
 # The groups of these turns are independent of each other.
 _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
 # A new value of an enum is usable once it is committed; an index is rebuilt outside a transaction.
-_ALONE = (Turn.EXTENSION, Turn.VALUES, Turn.INDEX)
+_ALONE = (Turn.EXTENSION, Turn.VALUES, Turn.INDEX, Turn.LATE_INDEX)
 _AVAILABLE = "The server must have it available, and the role needs the right to create it."
+# The turns of what needs filled columns.
+_FILLED = {
+    Turn.MAIN: Turn.LATE_KEYS,
+    Turn.INDEX: Turn.LATE_INDEX,
+    Turn.SWAP: Turn.LATE_INDEX,
+    Turn.KEYS: Turn.LATE_KEYS,
+}
 _LAST = chr(0x10FFFF)  # behind the names of all tables
 _BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
 
@@ -206,15 +213,14 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
         kind = None if constraint is None else constraint.type
         uses = comparison.models.needs(key)
         late = word == "validate" and ready.get(key, turn) > turn
-        # The columns that must be NOT NULL first: of a primary key, of an identity. A check waits
-        # for a release that writes its new columns, and for their backfills.
-        of_key = uses if word == "attach" and kind == "primary key" else frozenset()
-        if word == "promise" and kind == "foreign key":
+        # A primary key, and what refuses nulls, waits for its columns. A check waits for a release
+        # that writes its new columns, and for their backfills.
+        if required & _filled(part, comparison):
+            turn = _FILLED.get(turn, turn)
+        elif word == "promise" and kind == "foreign key":
             turn = Turn.KEYS if comparison.table_of(key) in indexed else turn
-        elif (
-            required & of_key
-            or (word == "identity" and key in required)
-            or (word == "promise" and kind == "check" and needs_its_column(key, comparison))
+        elif (word == "identity" and key in required) or (
+            word == "promise" and kind == "check" and needs_its_column(key, comparison)
         ):
             turn = Turn.LATE_KEYS
         elif late or (word == "number" and key in required):
@@ -224,7 +230,20 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
             needs = () if key.kind == "column" else uses
             turn = max([turn, *(ready[used] for used in needs if used in ready)])
             ready[key] = turn
+        if key.kind == "index" and word == "build":
+            # A foreign key can need it.
+            ready[key] = Turn.KEYS if turn is Turn.INDEX else Turn.LATE_KEYS
         part.turn = turn
+
+
+def _filled(part: Change, comparison: Comparison) -> frozenset[Key]:
+    """The columns that must have a value in all rows before a change."""
+    item = comparison.models.objects.get(part.key)
+    if not isinstance(item, Constraint | Index) or part.stage is not Stage.CREATE:
+        return frozenset()
+    refuses = "NULLS NOT DISTINCT" in item.definition or "MATCH FULL" in item.definition
+    is_attached = part.action == "attach" and item.definition.startswith("PRIMARY KEY")
+    return comparison.models.needs(part.key) if refuses or is_attached else frozenset()
 
 
 def _move_with_keys(parts: abc.Sequence[Change], comparison: Comparison) -> None:
