@@ -936,6 +936,28 @@ async def test_the_docstring_tells_what_a_change_costs(project: Project, case: s
     assert sentence in told
 
 
+@pytest.mark.slow
+async def test_a_backfill_comes_after_the_columns_that_its_value_may_use(project: Project) -> None:
+    """Also those of another table, which another revision adds."""
+
+    def models(*columns: str) -> MetaData:
+        metadata = new_metadata()
+        for name in ("jobs", "parts"):
+            key = Column("id", Integer, primary_key=True)
+            new = (Column(each, Integer, nullable=False) for each in columns)
+            Table(name, metadata, key, *new)
+        return metadata
+
+    await project.create(models())
+    written = await project.revise(models("size"), "Add size")
+    last = [path for path in written if "op.add_column(" in path.read_text("utf-8")][-1]
+    number = last.name.partition("_")[0]
+    assert number == "0002"
+    for path in project.backfills.glob("*.py"):
+        assert f'    after = "{number}"\n' in path.read_text("utf-8")
+    await project.upgrade()
+
+
 NO_NULLS: dict[str, Declared] = {
     "match='FULL'": lambda: [
         ForeignKeyConstraint(["a", "b"], ["things.x", "things.y"], match="FULL")

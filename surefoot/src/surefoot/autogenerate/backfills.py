@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surefoot.autogenerate.change import Change, Turn
@@ -82,21 +82,30 @@ def placed(
     """The backfills of the planned revisions; `before` is the revision before all of them.
 
     One needs a revisions.lock to be written beside, a key to walk the table by, and a revision
-    after which it runs: its names are those after the renames.
+    after which it runs: its names are those after the renames. A value that a person writes may use
+    all that comes before the revision that needs it.
     """
     if lock is None:
         return {}
     found: dict[Draft, Placed] = {}
+    last, begun = before, set[Draft]()
     names = {path.stem for path in backfill_paths(lock)}
     for revision, changes in revisions:
         if any(each.turn is Turn.RENAME for each in changes):
             before = revision
         for draft, action in ((draft, each.action) for each in changes for draft in each.fills):
-            after = revision if action == "begin" else before
+            is_open = draft.value is None
+            after = revision if action == "begin" else last if is_open else before
             key = _walked_by(draft.table, comparison)
-            if draft not in found and after and key is not None:
+            if draft in begun and action != "begin" and after:
+                begun.remove(draft)
+                found[draft] = replace(found[draft], after=after)
+            elif draft not in found and after and key is not None:
                 found[draft] = Placed(draft, _free(draft, names), after, key)
                 names.add(found[draft].name)
+                begun |= {draft} if is_open and action == "begin" else set()
+        if any(each.turn <= Turn.REWRITE for each in changes):
+            last = revision
     return found
 
 
