@@ -213,7 +213,13 @@ class Trial:
         # The rows may contradict what the models say now.
         await self._project.connection.run_sync(rows.empty)
         with self._explained(f"the upgrade to {name}, without rows"):
-            await self._project.upgrade(to)
+            # Whether a table has rows that the same run renames is not known before it.
+            while isinstance(refusal := await self._refusal(to), BackfillPending):
+                if refusal.first is None:
+                    break
+                await self._project.upgrade(refusal.first)
+            if refusal is not None:
+                raise refusal
         return False
 
     async def _refusal(self, to: str) -> SurefootError | None:
