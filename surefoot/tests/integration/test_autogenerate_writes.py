@@ -598,8 +598,9 @@ async def test_values_of_a_column_that_becomes_generated_are_not_lost(project: P
     await project.execute("UPDATE things SET twice = 4 WHERE id = 2")
     await project.upgrade()
     await project.downgrade()
-    rows = await project.connection.execute(text("SELECT twice FROM things ORDER BY id"))
-    assert [*rows.scalars()] == [2, 4]
+    rows = await project.connection.scalars(text("SELECT twice FROM things ORDER BY id"))
+    assert [*rows] == [2, 4]
+    await project.connection.rollback()
 
 
 @pytest.mark.slow

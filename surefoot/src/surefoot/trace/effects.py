@@ -46,7 +46,7 @@ class _Comparison:
         self.retyped = {
             oid
             for (oid, _), now, was in pairs(before.columns, after.columns)
-            if now is not None and was is not None and _is_retyped(now, was)
+            if now is not None and was is not None and now.has_other_type(was)
         }
 
     def relations(self) -> Iterator[Effect]:
@@ -105,8 +105,8 @@ class _Comparison:
                 if new.name != old.name:
                     users = self.users(oid, old)
                     yield self.on(oid, "column_renamed", old.name, to=new.name, users=users)
-                if _is_retyped(new, old):
-                    types = {"former": _typed(old), "type": _typed(new)}
+                if new.has_other_type(old):
+                    types = {"former": old.whole_type, "type": new.whole_type}
                     yield self.on(oid, "column_retyped", new.name, **types)
                 if new.generated == old.generated == "s" and new.default != old.default:
                     yield self.on(oid, "column_recomputed", new.name)
@@ -276,17 +276,7 @@ class _Comparison:
 
 def _columns(snapshot: Snapshot, oid: int) -> frozenset[str]:
     """The columns of a relation with their types."""
-    return frozenset(f"{each.name} {_typed(each)}" for each in snapshot.columns_of(oid))
-
-
-def _typed(column: Column) -> str:
-    """The type of a column, with its collation if that is not the default."""
-    return column.type + (f' COLLATE "{column.collation}"' if column.collation else "")
-
-
-def _is_retyped(new: Column, old: Column) -> bool:
-    """Whether a column has another type, which may have the name of the former one."""
-    return _typed(new) != _typed(old) or new.type_oid != old.type_oid
+    return frozenset(f"{each.name} {each.whole_type}" for each in snapshot.columns_of(oid))
 
 
 def _exchanged(

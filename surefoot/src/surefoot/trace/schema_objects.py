@@ -79,6 +79,15 @@ class Column(NamedTuple):
     # Whether a value has to fit into a page, although its type could be stored elsewhere.
     plain: bool | None
 
+    @property
+    def whole_type(self) -> str:
+        """Its type, with its collation if that is not the default."""
+        return self.type + (f' COLLATE "{self.collation}"' if self.collation else "")
+
+    def has_other_type(self, other: Column) -> bool:
+        """Whether its type is another one, which may have the name of the former."""
+        return self.whole_type != other.whole_type or self.type_oid != other.type_oid
+
 
 class Constraint(NamedTuple):
     """A constraint of a table or a domain; NOT NULL is one from PostgreSQL 18 on."""
