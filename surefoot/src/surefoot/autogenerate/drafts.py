@@ -11,8 +11,6 @@ from surefoot.quoting import literal, quoted, shown
 # Of a value that a person chooses.
 _YOURS = "The value is yours to write, as SQL in quotes"
 _OF_SESSION = "The time zone of the session decides; AT TIME ZONE names another one."
-
-
 UNCAST = "PostgreSQL has no cast from {} to {}"
 ROUNDED = "PostgreSQL rounds or cuts off what {} does not hold, in silence."
 
