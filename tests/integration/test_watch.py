@@ -150,9 +150,9 @@ async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contrac
                 while (body := await turns(client, (200, code)))["ahead"][-1] != revision:
                     await anyio.sleep(0.01)
             assert (await client.get("/api/v1/files")).status_code == 200
-        await upgrade(theirs, "0011")
+        await upgrade(theirs, "0017")
         body = await turns(client, (503, "database-ahead"))
-        assert body["ahead"] == ["0015", "0016", "0011"]
+        assert body["ahead"] == ["0015", "0016", "0017"]
         assert (await client.get("/api/v1/files")).status_code == 503
         assert (await client.get("/livez")).status_code == 200
         await downgrade(theirs, "0016")

@@ -144,4 +144,4 @@ def test_lint_since_a_commit_looks_at_what_was_added(project: Path, command: Com
     assert command("vegafs", "lint", "--since", "HEAD").out == FOUND
     unknown = command("vegafs", "lint", "--since", "nowhere")
     assert unknown.code == 2
-    assert unknown.err.startswith("ERROR [usage]  git diff: ")
+    assert unknown.err.startswith("ERROR [usage]  git knows no branch or commit 'nowhere'\n")
