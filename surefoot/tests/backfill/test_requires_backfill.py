@@ -141,13 +141,15 @@ async def test_rows_and_both_revisions_pending(
 async def test_a_table_that_the_same_run_renames(filling: Filling, launcher: Launcher) -> None:
     """It is not there yet and has rows, so the backfill comes between; a new table needs none."""
     chain, url = filling.chain, filling.database.url
+    again = "op.execute('CREATE TABLE papers (id int)')"
+    chain.add("op.execute('DROP TABLE IF EXISTS papers')", again, phase="contract")
     chain.add("op.rename_table('files', 'papers')")
     chain.add("op.execute('CREATE TABLE fresh (id int PRIMARY KEY, wide int)')")
     for name, table in (("wide_papers", "papers"), ("wide_fresh", "fresh")):
         filling.write(
             name,
             f"""
-            after = "0003"
+            after = "0004"
             table = "{table}"
             todo = "wide IS NULL"
             sets = {{"wide": "id"}}
@@ -156,8 +158,8 @@ async def test_a_table_that_the_same_run_renames(filling: Filling, launcher: Lau
         requiring(chain, chain.add(f"op.alter_column('{table}', 'wide', nullable=False)"), name)
     refused = await launcher.alembic(chain, "upgrade", "head", url=url)
     assert refused.code == 3, refused.err
-    assert "0004 requires the backfill wide_papers, and there is no table papers" in refused.err
-    assert "`surefoot upgrade 0003`, then `surefoot backfill run wide_papers" in refused.err
+    assert "0005 requires the backfill wide_papers, and there is no table papers" in refused.err
+    assert "`surefoot upgrade 0004`, then `surefoot backfill run wide_papers" in refused.err
     done = await launcher.surefoot(chain, "upgrade", "--run-backfills", url=url)
     assert done.code == 0, done.err
     assert await filling.left("wide IS NULL", table="papers") == 0

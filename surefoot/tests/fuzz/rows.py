@@ -145,7 +145,7 @@ def _tried(connection: Connection, statement: str) -> bool:
 
 
 def release(connection: Connection) -> Sequence[str]:
-    """What a release sends that knows the tables as they are: it writes and reads each of them."""
+    """Statements of a release for the present tables: it inserts into, reads and updates each."""
     found = []
     for table, columns in cells(connection).items():
         found += [_insert(table, columns, RELEASED), f"INSERT INTO {_whole(table)} DEFAULT VALUES"]

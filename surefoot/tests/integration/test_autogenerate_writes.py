@@ -1389,7 +1389,7 @@ async def test_a_rename_that_was_told_is_one(project: Project) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["auto", "plain"])
 async def test_a_table_gets_the_name_of_another_one(project: Project, style: str) -> None:
-    """What PostgreSQL named after both tables stays theirs, also the numbers of a key."""
+    """Both tables keep their constraints, and the sequences of their keys, under former names."""
 
     def models(*names: str) -> MetaData:
         metadata = MetaData()

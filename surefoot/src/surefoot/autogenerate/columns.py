@@ -86,7 +86,8 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
 def _recreated(comparison: Comparison, key: Key) -> Iterator[Change]:
     """Drops a generated column before the columns change that it uses, and adds it after.
 
-    Of an ordinary one that becomes generated no value is lost. The way back keeps what is computed.
+    An ordinary one becomes generated where no value is lost. The way back of a stored one keeps its
+    values.
     """
     found, expected = comparison.database.one(Column, key), comparison.models.one(Column, key)
     away = column_step(comparison, found, None, "remake", Stage.AWAY)

@@ -44,7 +44,6 @@ _FILLED = {
     Turn.SWAP: Turn.LATE_INDEX,
     Turn.KEYS: Turn.LATE_KEYS,
 }
-_LAST = chr(0x10FFFF)  # behind the names of all tables
 _BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
 
 
@@ -126,9 +125,10 @@ def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
     def depth(table: str) -> int:
         return max((1 + depth(each) for each in comparison.database.parents(table)), default=0)
 
-    group = part.group if part.turn in _BY_GROUP else ""
     if part.turn in (Turn.KEYS, Turn.LATE_KEYS):
-        group = part.group or _LAST
+        # What is of no table comes behind the keys of all tables.
+        return part.turn, int(not part.group), part.group
+    group = part.group if part.turn in _BY_GROUP else ""
     return part.turn, -depth(group) if part.turn is Turn.TABLES else 0, group
 
 

@@ -49,8 +49,7 @@ def refuse_unfilled(
     # All files are read before one is run: none may be left to write.
     backfills = [named(run.project, name) for _, name in needed]
     for (revision, name), backfill in zip(needed, backfills, strict=True):
-        made = plan[0].before == () or _is_created(backfill.table, revisions, planned)
-        lacks = _lacks(run, backfill, planned, made=made)
+        lacks = _lacks(run, backfill, revisions, plan)
         run.connection.rollback()
         if lacks:
             first = backfill.after if backfill.after in planned else None
@@ -79,21 +78,27 @@ def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision
 
 
 def _is_created(table: str, revisions: Sequence[Revision], planned: Collection[str]) -> bool:
-    """Whether the file of a planned revision creates the table, as far as its text shows."""
+    """Whether a planned revision creates the table, as far as the text of its upgrade shows."""
     name = re.escape(table.rpartition(".")[2].strip('"'))
     created = re.compile(
         rf'create_table\(\s*["\']{name}["\']|'
         rf'\bCREATE\s+(UNLOGGED\s+)?TABLE\s+(IF\s+NOT\s+EXISTS\s+)?[\w."\\]*?\b{name}\b',
         re.IGNORECASE,
     )
-    paths = (each.path for each in revisions if each.id in planned)
-    return any(path and created.search(path.read_text("utf-8")) for path in paths)
+    paths = (each.path for each in revisions if each.id in planned and each.path)
+    texts = (path.read_text("utf-8", errors="replace") for path in paths)
+    # A way back may create the table of another name again.
+    return any(created.search(text.partition("\ndef downgrade")[0]) for text in texts)
 
 
-def _lacks(run: Run, backfill: Backfill, planned: Collection[str], *, made: bool) -> str | None:
+def _lacks(
+    run: Run, backfill: Backfill, revisions: Sequence[Revision], plan: Sequence[PlannedRevision]
+) -> str | None:
     """The reason why the backfill is not complete, or None."""
     from surefoot.backfill.state import COMPLETE  # noqa: PLC0415 - as above
     from surefoot.backfill.tables import with_tables  # noqa: PLC0415 - as above
+
+    planned = {about.revision for about in plan}
 
     def ask(query: str) -> object:
         return run.connection.exec_driver_sql(query).scalar()
@@ -101,7 +106,8 @@ def _lacks(run: Run, backfill: Backfill, planned: Collection[str], *, made: bool
     if not ask(f"SELECT to_regclass({literal(backfill.table)}) IS NOT NULL"):
         # A run that creates the table leaves it without rows of a service; one that renames
         # another table does not.
-        made &= backfill.after in planned
+        is_empty = plan[0].before == () or _is_created(backfill.table, revisions, planned)
+        made = backfill.after in planned and is_empty
         return None if made else f"there is no table {backfill.table}"
     # What a policy hides would be taken for an empty table, or for rows that are done.
     if ask(f"SELECT row_security_active(CAST({literal(backfill.table)} AS text))"):
