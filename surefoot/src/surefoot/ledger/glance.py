@@ -30,7 +30,7 @@ FROM {{table}} WHERE outcome IN {TELLING}
 # A row where the same table has as many rows, and the transaction that wrote each row and column
 # had ended at the former look: whoever changes one leaves the id of his own. The content is not
 # read, and of each row nothing but that id. An age below 0 is that of an id which comes again.
-_SINCE = "(SELECT age('{since}'::xid))"
+_SINCE = "age('{since}'::xid)"
 _AGAIN = f"""
 SELECT FROM {{table}}
 HAVING count(*) = {{count}} AND count(CASE WHEN age(xmin) <= {_SINCE} THEN 1 END) = 0
