@@ -284,3 +284,45 @@ async def test_lock_finds_the_same_either_way(
 )
 def test_imports_that_may_change(source: str, names: list[str]) -> None:
     assert [name for _, name in changing_imports(source.encode())] == names
+
+
+# SIGQUIT ends the postmaster at once.
+SERVER_ENDS = """\
+import os, time
+pid = op.get_bind().exec_driver_sql("SELECT pg_backend_pid()").scalar()
+with open(f"/proc/{pid}/stat") as stat:
+    os.kill(int(stat.read().rpartition(")")[2].split()[1]), 3)
+time.sleep(0.5)
+op.execute("CREATE TABLE u ()")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["lock"], ["lint"], ["squash", "0002"]], ids="-".join)
+async def test_a_server_that_ends_is_said_to_have(
+    chain: Chain, cache: Path, launcher: Launcher, words: list[str]
+) -> None:
+    """The next command has another one."""
+    chain.add("op.execute('CREATE TABLE t ()')", "op.drop_table('t')")
+    chain.add(SERVER_ENDS)
+    done = await launcher.alembic(chain, *words, url=str(NOWHERE.url), program="surefoot")
+    assert done.code == 75, done.err
+    assert "ERROR [scratch-lost]" in done.err
+    assert "the scratch server at " in done.err
+    chain.path("0002").unlink()
+    chain.add("op.execute('CREATE TABLE u ()')", "op.drop_table('u')")
+    done = await launcher.alembic(chain, *words, url=str(NOWHERE.url), program="surefoot")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.slow
+async def test_its_database_is_removed_though_its_session_was_ended(
+    chain: Chain, cache: Path
+) -> None:
+    ended = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :of")
+    left = text("SELECT count(*) FROM pg_database WHERE datname LIKE 'surefoot_scratch_%'")
+    async with scratch_database(NOWHERE, Project.read(chain.ini), major=PG_MAJOR) as outer:
+        async with outer.copied() as engine, engine.connect() as connection:
+            await connection.execute(ended, {"of": outer.server.shown().database})
+        async with outer.engine.connect() as connection:
+            assert await connection.scalar(left) == 1

@@ -31,6 +31,15 @@ class DatabaseUnreachable(Temporary):
     helps = "is the server up, and are host and port in {names[database]} right?"
 
 
+class ScratchLost(Temporary):
+    """The server of a scratch database has ended while a command used it."""
+
+    address: str
+    reason: str
+    says = "the scratch server at {address} has ended: {reason}"
+    helps = "run the same command again: it begins with another scratch database"
+
+
 class StatementCancelled(Temporary):
     """A statement outside of a revision was cancelled in the server, by a user or a timeout."""
 

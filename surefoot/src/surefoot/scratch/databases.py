@@ -20,10 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import surefoot
 from surefoot.chain.revisions import Revision
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
+from surefoot.connect.failures import address, describe, explained
 from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
-from surefoot.errors import ScratchRoomMissing
+from surefoot.errors import ScratchLost, ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
@@ -161,7 +162,7 @@ async def _templates(
     templates = await Templates.on(database.at(running.url()), prepared)
 
     async def leave() -> None:
-        with suppress(OSError, asyncpg.PostgresError):
+        with suppress(*DATABASE_ERRORS):
             if await templates.are_alone():
                 kept.leave_intact()
 
@@ -226,7 +227,7 @@ async def _beside(
 ) -> AsyncIterator[AsyncEngine]:
     """A new database on the server of another one, which stays as it is; a copy of a template.
 
-    Where it `refuses` changes of the server no revision can commit one.
+    Where it `refuses` changes of the server no revision can commit one. On failure: ScratchLost.
     """
     name = f"surefoot_scratch_{uuid.uuid4().hex[:12]}"
     with explained(database.shown()):
@@ -243,6 +244,11 @@ async def _beside(
                 event.listen(engine.sync_engine, "commit", refuse_changes)
             yield engine
     finally:
+        if admin.is_closed():
+            try:
+                admin = await database.connect("migrate")
+            except DATABASE_ERRORS as error:
+                raise ScratchLost(address(database.shown()), describe(error)) from error
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         for row in () if refuses else await admin.fetch(_OF_THE_SERVER):
             if row[0] not in shared:
