@@ -134,4 +134,6 @@ def test_the_first_difference() -> None:
     assert first_difference("a\nb\n", "a\nb\n") == ""
     assert "'b'" in first_difference("a\nb\n", "a\nc\n")
     assert "'(end)'" in first_difference("a\nb\n", "a\n")
+    rows = [f"{entry('s', 'SCHEMA', 'a;')}{entry('t', 'TABLE DATA', each)}" for each in "bc"]
+    assert "'b' in the entry TABLE DATA of t, and their dump 'c'" in first_difference(*rows)
     assert first_difference("a\nb\n", "a\r\nb\n") == "they differ in their line ends"

@@ -112,8 +112,11 @@ def first_difference(one: str, other: str) -> str:
     """The first lines in which two dumps differ, for an error; empty where they are equal."""
     if one == other:
         return ""
-    pairs = zip((*one.splitlines(), "(end)"), (*other.splitlines(), "(end)"), strict=False)
-    for ours, theirs in pairs:
+    lines = one.splitlines()
+    pairs = zip((*lines, "(end)"), (*other.splitlines(), "(end)"), strict=False)
+    for number, (ours, theirs) in enumerate(pairs):
         if ours != theirs:
-            return f"the revisions give {ours!r}, and their dump {theirs!r}"
+            entries = _ENTRY.findall("\n".join((*lines[:number], "")))
+            of = f" in the entry {entries[-1][1]} of {entries[-1][0]}" if entries else ""
+            return f"the revisions give {ours!r}{of}, and their dump {theirs!r}"
     return "they differ in their line ends"
