@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from surefoot.connect import sender
 from surefoot.connect.failures import CANCELLED, is_lost, sqlstate
 from surefoot.errors import Interrupted
 from surefoot.ledger.appending import Timed
@@ -60,6 +61,9 @@ class Stretch:
         self._is_on = is_wanted and run.together and run.command == "upgrade"
         self._is_first = True
         self._most_locks = 0.0
+        self._place = run.project.version_table.name.lower()
+        # Whether a function or a view may tell it: from then on any statement may ask.
+        self._is_told = False
         # Those that need a transaction of their own, or to begin one.
         self._apart: set[str] = set()
         self.clear()
@@ -110,8 +114,11 @@ class Stretch:
         return self.identity
 
     def check(self, statement: str) -> None:
-        """On failure: PlaceAsked, where the statement is about rows that are not written yet."""
-        if self.rows and self._run.project.version_table.name in statement:
+        """On failure: PlaceAsked, where a revision asks for rows that are not written yet."""
+        if self._place not in (text := statement.lower()) or sender.revision() is None:
+            return
+        self._is_told |= "create" in text
+        if self.rows:
             raise PlaceAsked
 
     def add(self, entries: Iterable[Entry]) -> None:
@@ -128,6 +135,7 @@ class Stretch:
             and self.may_have(following)
             and (self._is_first or lasted_s < self._run.limits.lock_timeout_s)
             and self._locks <= self._most_locks
+            and not self._is_told
         )
         return self.lasts
 
