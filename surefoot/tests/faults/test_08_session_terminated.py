@@ -77,7 +77,6 @@ async def test_a_run_whose_session_was_ended_stops_before_its_next_commit(
     assert "OK  2 applied" in again.err
 
 
-@pytest.mark.slow
 async def test_a_run_whose_session_was_ended_in_an_index_build_goes_on(
     chain: Chain,
     launcher: Launcher,

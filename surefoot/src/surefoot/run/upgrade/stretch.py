@@ -179,6 +179,7 @@ class Stretch:
 
         `SET CONSTRAINTS ALL IMMEDIATE` checks them, too, and leaves the transaction open.
         """
+        if self.rows or _TABLE not in str(error) or self._connection.invalidated:
+            return False
         driver: Any = self._connection.connection.driver_connection
-        is_open = driver is not None and not driver.is_closed() and driver.is_in_transaction()
-        return not self.rows and is_open and _TABLE in str(error)
+        return not driver.is_closed() and bool(driver.is_in_transaction())
