@@ -1,20 +1,19 @@
 """The size of a table as far as it is known: its rows in a target, and whether it is released."""
 
-import ast
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from surefoot.chain.created_tables import created_tables
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import SurefootError, UsageError
 from surefoot.errors.disclosure import disclosed
 from surefoot.linting.history import released
 from surefoot.project import Project
-from surefoot.quoting import in_schema, own_name, quoted
+from surefoot.quoting import own_name, quoted
 
 # No table is counted further.
 SMALL_ROWS = 10_000
@@ -56,7 +55,7 @@ def unreleased(project: Project) -> tuple[frozenset[str], str]:
     except (UsageError, OSError):
         return frozenset(), ""
     paths = (each.path for each in project.revisions() if each.id not in known)
-    return frozenset(name for path in paths if path for name in _created(path)), branch
+    return frozenset(name for path in paths if path for name in created_tables(path)), branch
 
 
 def _rows(connection: Connection, table: str) -> int | None:
@@ -70,18 +69,3 @@ def _rows(connection: Connection, table: str) -> int | None:
             return len(connection.exec_driver_sql(some).all())
     except DBAPIError:
         return None
-
-
-def _created(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        match node:
-            case ast.Call(
-                func=ast.Attribute(attr="create_table"),
-                args=[ast.Constant(value=str(name)), *_],
-                keywords=options,
-            ):
-                # One without a name, `**options`, may hold the schema.
-                given = {each.arg or "schema": each.value for each in options}
-                match given.get("schema", ast.Constant(None)):
-                    case ast.Constant(value=str() | None as schema):
-                        yield in_schema(schema, name)

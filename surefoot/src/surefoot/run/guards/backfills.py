@@ -6,17 +6,17 @@ instead. One whose value is not written yet does not: the revision is measured a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from surefoot.chain.created_tables import created_tables
 from surefoot.chain.revisions import Revision
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.sender import own
 from surefoot.errors import BackfillPending, BackfillRowsHidden, BackfillUnwritten
-from surefoot.quoting import literal
+from surefoot.quoting import literal, own_name
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 
@@ -78,17 +78,10 @@ def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision
 
 
 def _is_created(table: str, revisions: Sequence[Revision], planned: Collection[str]) -> bool:
-    """Whether a planned revision creates the table, as far as the text of its upgrade shows."""
-    name = re.escape(table.rpartition(".")[2].strip('"'))
-    created = re.compile(
-        rf'create_table\(\s*["\']{name}["\']|'
-        rf'\bCREATE\s+(UNLOGGED\s+)?TABLE\s+(IF\s+NOT\s+EXISTS\s+)?[\w."\\]*?\b{name}\b',
-        re.IGNORECASE,
-    )
+    """Whether a planned revision creates the table, as far as its text shows."""
+    name = table.rpartition(".")[2].strip('"')
     paths = (each.path for each in revisions if each.id in planned and each.path)
-    texts = (path.read_text("utf-8", errors="replace") for path in paths)
-    # A way back may create the table of another name again.
-    return any(created.search(text.partition("\ndef downgrade")[0]) for text in texts)
+    return any(own_name(each) == name for path in paths for each in created_tables(path))
 
 
 def _lacks(
