@@ -4,6 +4,7 @@ import asyncio
 import random
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -18,7 +19,8 @@ from harness.proxy import Network
 from harness.runs import Chain, Launcher, Points
 from harness.states import wait_until
 from surefoot.compat.asyncpg import socket_of
-from surefoot.connect.failures import explain
+from surefoot.connect.any_failure import DATABASE_ERRORS
+from surefoot.connect.failures import explain, is_lost
 from surefoot.errors import DatabaseUnreachable
 from surefoot.run.locks import mutex
 from surefoot.target import Target
@@ -133,6 +135,23 @@ def test_a_session_that_the_server_ended_is_unreachable() -> None:
     error.__cause__ = ConnectionResetError("Connection reset by peer")
     url = URL.create("postgresql", "u", host="h", database="d")
     assert isinstance(explain(error, url), DatabaseUnreachable)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_session_that_ends_between_two_statements_is_lost(
+    empty_database: Database, turns: int
+) -> None:
+    """However far the loop has come with the last words of the server."""
+    async with engine(empty_database.access, "migrate") as made, made.connect() as connection:
+        await connection.exec_driver_sql("SET idle_in_transaction_session_timeout = '50ms'")
+        time.sleep(0.2)  # the loop reads nothing meanwhile
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        with pytest.raises(DATABASE_ERRORS) as caught:
+            await connection.exec_driver_sql("SELECT 1")
+        assert is_lost(caught.value)
+        await connection.invalidate()
 
 
 @pytest.mark.slow

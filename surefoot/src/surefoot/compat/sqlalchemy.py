@@ -25,5 +25,10 @@ def raise_as(cursor: Any) -> Iterator[None]:
     """Raise an error of asyncpg in the block as one of a statement of the cursor."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        OSError,
+    ) as error:
         cursor._handle_exception(error)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from sqlalchemy import CursorResult
 from sqlalchemy.exc import SQLAlchemyError
 
-from surefoot.connect.sender import own
 from surefoot.operations.lock_class import LockClass, lock_class
 from surefoot.run.locks.waits import BLOCKS_OTHERS
 from surefoot.run.run import Run
@@ -48,19 +48,23 @@ class LockTimeout:
         bound_s = self._run.limits.lock_timeout_s
         return min(bound_s, LOOK_S) if self._run.recorder.attempts == 1 else bound_s
 
-    def class_of(self, statement: str, cursor: Any) -> LockClass:
+    def class_of(self, statement: str) -> LockClass:
         """The class of a statement that runs while the transaction has the locks that it has."""
         if self._run.recorder.running is None or lock_class(statement) == "short":
             return "short"
-        with own():
-            cursor.execute(f"SELECT {BLOCKS_OTHERS}")
-            return "short" if cursor.fetchone()[0] else "patient"
+        return "short" if self._execute(f"SELECT {BLOCKS_OTHERS}").scalar() else "patient"
 
-    def limit(self, wanted: LockClass, cursor: Any, *, is_local: bool) -> None:
+    def limit(self, wanted: LockClass, *, is_local: bool) -> None:
         """Leave the statement the time that the waits before it have left."""
         for statement in self.setting(wanted, is_local=is_local):
-            with own():
-                cursor.execute(statement)
+            self._execute(statement)
+
+    def _execute(self, statement: str) -> CursorResult[Any]:
+        """Run it before the statement of the revision, whatever options that has."""
+        with self._unobserved():
+            return self._run.connection.exec_driver_sql(
+                statement, execution_options={"stream_results": False}
+            )
 
     def setting(self, wanted: LockClass, *, is_local: bool) -> tuple[str, ...]:
         """The statement for that, where the session has another lock timeout."""

@@ -217,16 +217,16 @@ class RevisionTransaction:
             yield
 
     def _statement_is_sent(
-        self, _connection: Any, cursor: Any, statement: str, parameters: Any, _: Any, many: bool
+        self, _connection: Any, _cursor: Any, statement: str, parameters: Any, _: Any, many: bool
     ) -> tuple[str, Any]:
         if not self._own and (past := self._past) is not None:
             with self.unobserved():
                 if instead := past.replaced(statement, parameters):
                     return instead, [()] if many else ()
-        self._statement_begins(cursor, statement)
+        self._statement_begins(statement)
         return statement, parameters
 
-    def _statement_begins(self, cursor: Any, statement: str) -> None:
+    def _statement_begins(self, statement: str) -> None:
         if self._own:
             return
         self._run.interruption.check()
@@ -242,9 +242,9 @@ class RevisionTransaction:
         if running is not None and self._stepped and sender.revision() is not None:
             raise MixedRevision(running.revision)
         limit = self.lock_timeout
-        wanted = limit.step_class if self.outside else limit.class_of(statement, cursor)
+        wanted = limit.step_class if self.outside else limit.class_of(statement)
         if running is not None and not self.outside:
-            limit.limit(wanted, cursor, is_local=not self.has_left)
+            limit.limit(wanted, is_local=not self.has_left)
         bound_s = limit.bound_s if wanted == "short" else None
         self._run.observer.statement_begins(bound_s, statement)
         self._recorder.sent.begins(statement)
