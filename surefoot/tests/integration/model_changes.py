@@ -624,6 +624,24 @@ def primary_key_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def primary_key_of_another_column_and_name(m: MetaData, new: bool) -> None:
+    name = "code" if new else "number"
+    Table("pairs", m, Column(name, Text), PrimaryKeyConstraint(name, name=f"pk_by_{name}"))
+    own: Column[str] = Column(f"pair_{name}", ForeignKey(f"pairs.{name}"))
+    Table("users", m, Column("id", Integer, primary_key=True), own)
+
+
+@change
+def primary_key_sorted_otherwise_under_another_name(m: MetaData, new: bool) -> None:
+    """A foreign key could use the index of either."""
+    pair = ("b", "a") if new else ("a", "b")
+    columns = (Column(each, Integer, autoincrement=False) for each in "ab")
+    Table("pairs", m, *columns, PrimaryKeyConstraint(*pair, name="_".join(pair)))
+    own = ForeignKeyConstraint(["a", "b"], ["pairs.a", "pairs.b"])
+    Table("users", m, Column("a", Integer), Column("b", Integer), own)
+
+
+@change
 def primary_key_added(m: MetaData, new: bool) -> None:
     key = [PrimaryKeyConstraint("a")] if new else []
     Table("pairs", m, Column("a", Integer, nullable=False), *key)

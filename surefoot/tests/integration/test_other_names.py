@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
 )
@@ -104,20 +105,28 @@ async def test_one_of_both_is_in_force(
 @pytest.mark.slow
 @pytest.mark.parametrize("is_new", [False, True])
 @pytest.mark.parametrize("name", ["fk", "fk_doc"])
+@pytest.mark.parametrize(("key", "goes"), [("pk", False), ("pk_by", False), ("pk_by", True)])
 async def test_a_key_that_others_refer_to_is_exchanged_with_their_foreign_keys(
-    connection: AsyncConnection, tmp_path: Path, name: str, *, is_new: bool
+    connection: AsyncConnection, tmp_path: Path, name: str, key: str, *, goes: bool, is_new: bool
 ) -> None:
-    """No revision is without them, also where a column of the new key has to be filled first."""
+    """No revision is without them: where a column of the new key has to be filled first, where one
+    of the old key goes, and where the key gets another name.
+    """
 
     def docs(changed: bool) -> MetaData:
         metadata = new_metadata()
-        tenant = Column("tenant_id", Integer, primary_key=changed, nullable=False)
-        items = [tenant] if changed or not is_new else []
-        Table("docs", metadata, Column("id", Integer, primary_key=True), *items)
-        pair = ["tenant_id", "doc_id"], ["docs.tenant_id", "docs.id"]
-        own = ForeignKeyConstraint(*pair, name=name)
-        if not changed:
-            own = ForeignKeyConstraint(["doc_id"], ["docs.id"], name="fk")
+        names = ["id", *([] if is_new else ["tenant_id"])]
+        names = ["tenant_id", *([] if goes else ["id"])] if changed else names
+        items: list[Any] = [
+            Column(each, Integer, autoincrement=False, nullable=False) for each in names
+        ]
+        by = names if changed else ["id"]
+        items += [PrimaryKeyConstraint(*by, name=key if changed else "pk")]
+        Table("docs", metadata, *items)
+        pair = ["doc_id" if each == "id" else each for each in by]
+        own = ForeignKeyConstraint(
+            pair, [f"docs.{each}" for each in by], name=name if changed else "fk"
+        )
         columns = [Column(each, Integer) for each in ("tenant_id", "doc_id")]
         Table("pages", metadata, Column("id", Integer, primary_key=True), *columns, own)
         return metadata

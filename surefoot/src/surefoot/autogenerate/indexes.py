@@ -13,12 +13,14 @@ from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.object_operations import create, drop, index_call, refers_to, step
-from surefoot.autogenerate.renames import Rename, indexed
+from surefoot.autogenerate.renames import Rename, indexed, name_of_index
 from surefoot.autogenerate.rendering import Call, Name, drop_index
-from surefoot.catalog import Key
+from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.quoting import in_schema, quoted, schema_of
+
+_RELATIONS = ("table", "view", "materialized view", "sequence")
 
 
 def build(index: Index) -> MigrateOperation:
@@ -116,12 +118,13 @@ def _swap_index(key: Key, comparison: Comparison) -> Iterator[Change]:
 
 def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]:
     """Build the index of the new key, then replace the old key in one transaction."""
-    before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
+    was, _ = before_and_after(key, comparison)
+    before, after = comparison.database.one(Constraint, was), comparison.models.one(Constraint, key)
     name, index = after.name, replace(index, name=temporary_name(index.name))
-    about = f"{name} stays in force until it is created from this index."
+    about = f"{before.name} stays in force until the new key is created from this index."
     yield built(key, index, f"Build the index of the new {name}", about)
     away, attach = (
-        step(Stage.CREATE, key, before, None, "drop"),
+        step(Stage.CREATE, was, before, None, "drop"),
         attached(Stage.CREATE, key, after, index),
     )
     # On the way back a foreign key takes the first index that it finds: the one of the key.
@@ -132,17 +135,31 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
     )
 
 
+def before_and_after(key: Key, comparison: Comparison) -> tuple[Key, Key]:
+    """A key on both sides, by either: the primary key may get another name."""
+    sides, table = (comparison.database, comparison.models), comparison.table_of(key) or ""
+    found = [
+        Key("constraint", f"{table}.{name}")
+        for side, other in (sides, sides[::-1])
+        for name, each in side.of_table(Constraint, table).items()
+        if each.type == "primary key" and name not in other.of_table(Constraint, table)
+    ]
+    return (found[0], found[1]) if len(found) == 2 and key in found else (key, key)
+
+
 def can_swap(key: Key, comparison: Comparison) -> bool:
     """Whether both can exist at once: the columns below them stay as they are."""
-    before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
-    uses, users = comparison.database.needs(key), comparison.database.users_of(key)
+    was, becomes = before_and_after(key, comparison)
+    before, after = comparison.database.objects.get(was), comparison.models.objects.get(becomes)
+    uses, users = comparison.database.needs(was), comparison.database.users_of(was)
     columns = (comparison.models.find(Column, each) for each in uses)
     if isinstance(before, Index) and isinstance(after, Index):
         is_primary, buildable = False, index_call(before) is not None and not users
     elif isinstance(before, Constraint) and isinstance(after, Constraint):
         is_primary = after.type == "primary key"
         buildable = index_of_key(before) is not None and before.type == after.type
-        buildable &= not users or _takes_its_users(key, comparison)
+        buildable &= not users or _takes_its_users(was, comparison)
+        buildable &= was == becomes or not is_wanted(before, comparison.models)
     else:
         return False
     return (
@@ -152,11 +169,27 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
         and before.definition != after.definition
         and not (before.comment or after.comment)
         and not uses & comparison.diff.moved
-        and all(each in comparison.models.objects for each in uses)
+        and not any(_goes_early(each, comparison) for each in uses)
         # Otherwise the primary key is dropped first.
         and not (is_primary and any(each and not each.not_null for each in columns))
         and has_temporary_name(after.name)
     )
+
+
+def is_wanted(item: Constraint | Index, models: Catalog) -> bool:
+    """Whether another relation has the name of its index by then."""
+    if isinstance(item, Constraint) and item.type in ("check", "foreign key"):
+        return False
+    name, names = name_of_index(item), {name_of_index(each) for _, each in indexed(models)}
+    relations = {Key(kind, name) for kind in _RELATIONS}
+    return name in {*names, *map(temporary_name, names)} or bool(relations & {*models.objects})
+
+
+def _goes_early(key: Key, comparison: Comparison) -> bool:
+    """Whether what a key needs may go before it: a column goes last, but for a generated one."""
+    column = comparison.database.find(Column, key)
+    is_last = column is not None and column.generated is None
+    return key not in comparison.models.objects and not is_last
 
 
 def _takes_its_users(key: Key, comparison: Comparison) -> bool:
@@ -167,8 +200,9 @@ def _takes_its_users(key: Key, comparison: Comparison) -> bool:
     database, models = comparison.database, comparison.models
     users, columns = database.users_of(key), database.needs(key)
     found = [database.find(Constraint, each) for each in users]
+    own = before_and_after(key, comparison)
     return (
         all(each and refers_to(each) for each in found)
         and not users & database.users_of(*comparison.diff.moved)
-        and not any(models.needs(each) == columns for each, _ in indexed(models) if each != key)
+        and not any(models.needs(each) == columns for each, _ in indexed(models) if each not in own)
     )

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.columns import is_volatile
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.indexes import before_and_after, can_swap
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import referring_columns
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
@@ -35,13 +36,17 @@ _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "re
 def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
     """The phase, and of a contract what the running release has to do before."""
     # Of an object that is dropped and created again, the last one tells of both.
-    demands = {each.key: _demand(each) for each in changes if _narrows(each, comparison)}
+    demands = {
+        each.key: _demand(each, comparison) for each in changes if _narrows(each, comparison)
+    }
     told = f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
     return ("contract", told) if demands else ("expand", "")
 
 
-def _demand(change: Change) -> str:
+def _demand(change: Change, comparison: Comparison) -> str:
     action, key = change.action, change.key
+    if action == "attach":
+        key, _ = before_and_after(key, comparison)
     name = key.name if key.kind == "column" else f"the {key.kind} {key.name}"
     if action in ("drop", "unbuild"):
         return f"{_WITHOUT.get(key.kind, 'does not need')} {name}"
@@ -133,7 +138,7 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         # ON CONFLICT needs the key that it names; the release relies on what a check refuses.
         return refuses
     if action == "attach":
-        return before is not None
+        return can_swap(key, comparison)
     if action == "build" and before == after:
         # On a second column: the first one has refused these rows already.
         return False

@@ -18,7 +18,7 @@ from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import domain_changes
 from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.identities import numbered
-from surefoot.autogenerate.indexes import can_swap, index_parts
+from surefoot.autogenerate.indexes import before_and_after, can_swap, index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
@@ -250,13 +250,14 @@ def _move_with_keys(parts: abc.Sequence[Change], comparison: Comparison) -> None
     """Exchanges the foreign keys that need an exchanged key in the same transaction."""
     attached = [part for part in parts if part.action == "attach"]
     exchanged = {part.key: part for part in attached if can_swap(part.key, comparison)}
+    former = {before_and_after(key, comparison)[0]: part for key, part in exchanged.items()}
     # The exchanges by the foreign keys that leave for them, and by tables of these.
     moved: dict[Key | str | None, Change] = {}
     for part in parts:
         table = comparison.table_of(part.key)
-        for key in comparison.database.needs(part.key) & exchanged.keys():
+        for key in comparison.database.needs(part.key) & former.keys():
             if part.stage is Stage.DROP:
-                moved[part.key] = moved[table] = exchanged[key]
+                moved[part.key] = moved[table] = former[key]
         found = moved.get(part.key)
         if found is None and comparison.models.needs(part.key) & exchanged.keys():
             found = moved.get(table)

@@ -6,17 +6,15 @@ the revision that adds another one on its columns: there may be no row that sati
 
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.naming import temporary_name
+from surefoot.autogenerate.indexes import is_wanted
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.phase import needs_its_column
-from surefoot.autogenerate.renames import indexed, name_of_index
-from surefoot.catalog import Catalog, Key
+from surefoot.catalog import Key
 from surefoot.catalog.definitions import parse_reference
 from surefoot.catalog.kinds import Column, Constraint, Index
 
 _LATER = {Turn.MAIN: Turn.CONTRACT, Turn.UNINDEX: Turn.LATE_UNINDEX}
-_RELATIONS = ("table", "view", "materialized view", "sequence")
 
 
 def wait(part: Change, comparison: Comparison) -> None:
@@ -40,18 +38,9 @@ def _can_wait(key: Key, comparison: Comparison) -> bool:
         and any(map(comparison.is_online, tables))
         and not any(user in models.objects for user in database.users_of(key))
         and all(_can_wait(each, comparison) for each in keys & (diff.removed | diff.recreated))
-        and not _is_wanted(item, models)
+        and not is_wanted(item, models)
         and not _is_contradicted(key, item, comparison)
     )
-
-
-def _is_wanted(item: Constraint | Index, models: Catalog) -> bool:
-    """Whether another relation has the name of its index by then."""
-    if isinstance(item, Constraint) and item.type in ("check", "foreign key"):
-        return False
-    name, names = name_of_index(item), {name_of_index(each) for _, each in indexed(models)}
-    relations = {Key(kind, name) for kind in _RELATIONS}
-    return name in {*names, *map(temporary_name, names)} or bool(relations & {*models.objects})
 
 
 def _is_contradicted(key: Key, item: Constraint | Index, comparison: Comparison) -> bool:
