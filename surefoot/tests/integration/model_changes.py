@@ -805,6 +805,21 @@ def enum_under_views_functions_and_triggers_changed(m: MetaData, new: bool) -> N
 
 
 @change
+def enum_under_types_and_a_function_changed(m: MetaData, new: bool) -> None:
+    """No column has these types, and one of them comes."""
+    labels = "'a', 'c'" if new else "'a', 'b', 'c'"
+    ddl(m, f"CREATE TYPE mood AS ENUM ({labels})", first=True)
+    ddl(m, "CREATE DOMAIN calm AS mood DEFAULT 'a' CHECK (VALUE <> 'c')", first=True)
+    ddl(m, "CREATE TYPE a_pair AS (one calm, other mood)", first=True)
+    one = "CREATE FUNCTION one(of mood) RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+    ddl(m, one, first=True)
+    things(m)
+    ddl(m, "ALTER TABLE things ADD COLUMN mood mood")
+    if new:
+        ddl(m, "CREATE DOMAIN loud AS mood", first=True)
+
+
+@change
 def enum_in_place_of_text(m: MetaData, new: bool) -> None:
     kind = state("A", "B") if new else Text()
     things(m, Column("state", kind, server_default="A"))

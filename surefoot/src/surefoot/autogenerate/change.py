@@ -34,7 +34,7 @@ class Stage(enum.IntEnum):
     DROP = 1  # objects that need tables, or block a change of one
     TYPES = 2  # objects that tables need: types, sequences, functions
     AWAY = 3  # defaults and generated columns that block a later change
-    ENUMS = 4  # types that are replaced under the tables that use them
+    ENUMS = 4  # types that are replaced under the tables that use them, and what needs these
     TABLES = 5
     CREATE = 6  # objects that need tables
     STATE = 7  # changes in place, once everything exists

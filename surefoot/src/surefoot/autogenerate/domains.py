@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.comparison import Comparison, is_replaced
 from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import step
@@ -108,15 +108,19 @@ def _to_fill(comparison: Comparison, domain: Key) -> Iterator[Draft]:
 
 
 def by_hand(comparison: Comparison, key: Key) -> ByHand | None:
-    """The steps to another domain or type that PostgreSQL does not alter; None where it does."""
-    if key.kind not in ("domain", "type"):
+    """The steps to another type that no statement gives its columns; None where one does."""
+    if key.kind not in ("domain", "type", "enum"):
         return None
-    said = f"the {key.kind} {key.name}"
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    said, database = f"the {key.kind} {key.name}", comparison.database
+    before, after = database.objects[key], comparison.models.objects[key]
     different = before.differing(after) - {"comment"}
-    if different and in_place(key, before, after, different) is None:
-        users = sorted(comparison.database.users_of(key))
-        held = next((each.name for each in users if each.kind == "column"), None)
+    over = sorted(each for each in database.users_of(key) if each.kind in ("domain", "type"))
+    if key.kind == "enum":
+        held = _held(comparison, *over) if is_replaced(database, comparison.models, key) else None
+        why = f"{said} loses or moves values, and it is exchanged only where no column has it by "
+        why += f"another type; {held} does"
+    elif different and in_place(key, before, after, different) is None:
+        held = _held(comparison, key)
         why = f"{said} differs in its {' and '.join(sorted(different))}, and PostgreSQL changes "
         why += f"that only where no column needs it; {held} does"
     else:
@@ -125,13 +129,20 @@ def by_hand(comparison: Comparison, key: Key) -> ByHand | None:
         why += f"and PostgreSQL validates none while {held} contains the domain"
     if held is None:
         return None
-    new = temporary_name(key.name)
+    names = [each.name for each in (key, *over)]
+    new, these = (" and ".join(each) for each in (map(temporary_name, names), names))
     return ByHand(
         why,
-        f"In a revision, create {new}, and a column of it beside each column of {key.name}.",
+        f"In a revision, create {new}, and a new column beside each column of {these}.",
         "Deploy a release that writes both, and copy the older values in batches.",
-        f"In a contract revision, drop {key.name} and its columns, and rename the new ones.",
+        f"In a contract revision, drop these columns and {these}, and rename the new ones.",
     )
+
+
+def _held(comparison: Comparison, *keys: Key) -> str | None:
+    """A column that has one of these types."""
+    users = sorted(comparison.database.users_of(*keys))
+    return next((each.name for each in users if each.kind == "column"), None)
 
 
 def _is_stricter(before: SchemaObject, after: SchemaObject) -> bool:

@@ -79,6 +79,6 @@ def _removal(comparison: Comparison, key: Key) -> list[MigrateOperation]:
     grown = {**database.objects, key: all_values}
     back = replace(comparison, database=replace(database, objects=grown), models=database)
     back = with_diff(back.plainly())
-    changes = [*table_changes(back), *object_changes(back), *enum_changes(back)]
+    changes = [*table_changes(back), *enum_changes(back), *object_changes(back)]
     changes.sort(key=lambda change: change.stage)
     return [each for change in changes for each in change.ops]

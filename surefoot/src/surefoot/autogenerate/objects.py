@@ -36,7 +36,7 @@ from surefoot.catalog.widening import needs_no_rewrite
 
 VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
-_REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
+_REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy", "domain", "type")
 # Created after tables and dropped before them; the other kinds are the other way round.
 AFTER_TABLES = tuple(KINDS)[tuple(KINDS).index("table") + 1 :]
 _HAVE_ROWS = ("table", "column")
@@ -205,7 +205,8 @@ def _drop(comparison: Comparison, key: Key) -> Iterator[Change]:
     if isinstance(item, Constraint) and item.type == "not null":
         yield proof(key, item, replace(item, validated=True), item.table)
         return
-    late = needs_tables(comparison.database, key) or key in comparison.diff.recreated
+    over = comparison.database.users_of(*comparison.diff.replaced)
+    late = needs_tables(comparison.database, key) or key in comparison.diff.recreated | over
     change = step(Stage.DROP if late else Stage.CLEAN, key, item, None, action)
     # Dropping the table drops these; the way back creates them after the table.
     is_reference = isinstance(item, Constraint) and item.type == "foreign key"
@@ -219,6 +220,8 @@ def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
     # Where the models decide the privileges they are granted again.
     lost = [] if comparison.privileges else comparison.grants(key)
     stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
+    if stage is Stage.TYPES and key in comparison.models.users_of(*comparison.diff.replaced):
+        stage = Stage.ENUMS
     action = _action("make", comparison, key)
     if isinstance(item, Sequence) and (free := _without_owner(comparison.database, item)):
         yield step(stage, key, None, free, action)

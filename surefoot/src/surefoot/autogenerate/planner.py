@@ -70,8 +70,8 @@ def changes_between(comparison: Comparison) -> list[Change]:
         *(_beside("extension", *each) for each in comparison.extensions),
         *privilege_changes(comparison),
         *table_changes(comparison),
-        *object_changes(comparison),
         *enum_changes(comparison),
+        *object_changes(comparison),
     ]
     for change in changes:
         grant_again(change, comparison)

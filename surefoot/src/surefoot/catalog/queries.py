@@ -47,7 +47,7 @@ WHERE NOT EXISTS (SELECT FROM member m
 
 # Pairs of addresses: who needs whom.
 # A view depends through its rule, a default through its own row, an array through its element, a
-# foreign key through the index of the key that it refers to.
+# composite type through its columns, a foreign key through the index of the key that it refers to.
 DEPENDENCIES = """
 WITH namespace AS (SELECT oid FROM pg_namespace WHERE nspname = CAST(:schema AS text)),
 used AS (SELECT 'pg_class'::regclass AS class, oid FROM pg_class
@@ -59,8 +59,10 @@ used AS (SELECT 'pg_class'::regclass AS class, oid FROM pg_class
          UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint
          WHERE connamespace = (SELECT oid FROM namespace))
 SELECT CASE WHEN w.rulename = '_RETURN' OR f.oid IS NOT NULL
-            THEN 'pg_class'::regclass::oid ELSE d.classid END,
-       CASE WHEN w.rulename = '_RETURN' THEN w.ev_class ELSE coalesce(f.adrelid, d.objid) END,
+            THEN 'pg_class'::regclass::oid
+            WHEN y.oid IS NOT NULL THEN 'pg_type'::regclass::oid ELSE d.classid END,
+       CASE WHEN w.rulename = '_RETURN' THEN w.ev_class
+            ELSE coalesce(f.adrelid, y.reltype, d.objid) END,
        CASE WHEN w.rulename = '_RETURN' THEN 0 ELSE coalesce(f.adnum, d.objsubid) END,
        CASE WHEN c.relkind <> 'c' THEN 'pg_class'::regclass::oid
             WHEN k.oid IS NOT NULL THEN 'pg_constraint'::regclass::oid ELSE d.refclassid END,
@@ -71,6 +73,7 @@ SELECT CASE WHEN w.rulename = '_RETURN' OR f.oid IS NOT NULL
 FROM pg_depend d JOIN used u ON u.class = d.refclassid AND u.oid = d.refobjid
 LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
 LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+LEFT JOIN pg_class y ON d.classid = 'pg_class'::regclass AND y.oid = d.objid AND y.relkind = 'c'
 LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
 LEFT JOIN pg_class c ON c.oid = t.typrelid AND t.typtype = 'c'
 LEFT JOIN pg_constraint k ON d.refclassid = 'pg_class'::regclass AND k.conindid = d.refobjid
