@@ -90,7 +90,7 @@ def create(key: Key, item: SchemaObject) -> list[MigrateOperation]:
         call = _constraint_call(item)
     if call is None:
         made = [sql(statement) for statement in statements.create(key, item)]
-        return [*made, *_past_rows(item)]
+        return [*made, *past_rows(item)]
     return [call, *([sql(statements.comment(key, item))] if item.comment else [])]
 
 
@@ -115,7 +115,7 @@ def referring_columns(constraint: Constraint) -> set[Key]:
     return {Key("column", f"{constraint.table}.{each}") for each in names}
 
 
-def _past_rows(item: SchemaObject) -> list[ContinueSequence]:
+def past_rows(item: SchemaObject) -> list[ContinueSequence]:
     """Lets the sequence of a column continue after the numbers of the rows."""
     if not isinstance(item, kinds.Sequence) or item.owned_by is None:
         return []

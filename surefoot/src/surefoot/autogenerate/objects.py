@@ -13,8 +13,8 @@ from dataclasses import replace
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.domains import by_hand
-from surefoot.autogenerate.object_operations import proof, step
-from surefoot.autogenerate.rendering import Call, Name, Note, sql
+from surefoot.autogenerate.object_operations import past_rows, proof, step
+from surefoot.autogenerate.rendering import Call, ContinueSequence, Name, Note, sql
 from surefoot.autogenerate.swappable import is_swappable_enum, swappable
 from surefoot.autogenerate.table_operations import serials
 from surefoot.catalog import Catalog, Key, statements
@@ -199,8 +199,11 @@ def needs_tables(catalog: Catalog, key: Key) -> bool:
 
 def _drop(comparison: Comparison, key: Key) -> Iterator[Change]:
     item, action = comparison.database.objects[key], _action("drop", comparison, key)
-    if isinstance(item, Sequence) and (free := _without_owner(comparison.models, item)):
-        yield step(Stage.DROP, key, item, free, "change")
+    if isinstance(item, Sequence) and (apart := _apart(comparison, item)):
+        free, past = apart
+        change = step(Stage.DROP, key, item, free, "change")
+        change.undo += past
+        yield change
         item = free
     if isinstance(item, Constraint) and item.type == "not null":
         yield proof(key, item, replace(item, validated=True), item.table)
@@ -223,9 +226,12 @@ def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
     if stage is Stage.TYPES and key in comparison.models.users_of(*comparison.diff.replaced):
         stage = Stage.ENUMS
     action = _action("make", comparison, key)
-    if isinstance(item, Sequence) and (free := _without_owner(comparison.database, item)):
+    if isinstance(item, Sequence) and (apart := _apart(comparison, item)):
+        free, past = apart
         yield step(stage, key, None, free, action)
-        yield step(Stage.STATE, key, free, item, "change")
+        change = step(Stage.STATE, key, free, item, "change")
+        change.ops += past
+        yield change
         return
     change = step(stage, key, None, item, action)
     if lost:
@@ -233,11 +239,19 @@ def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
     yield change
 
 
-def _without_owner(other: Catalog, sequence: Sequence) -> Sequence | None:
-    """The sequence of a column that the other side lacks: the default needs it before."""
-    owner = Key("column", sequence.owned_by or "")
-    owned = sequence.owned_by is not None and owner not in other.objects
-    return replace(sequence, owned_by=None) if owned else None
+def _apart(
+    comparison: Comparison, sequence: Sequence
+) -> tuple[Sequence, list[ContinueSequence]] | None:
+    """The sequence of a column that comes or goes, without its owner: the default needs it before.
+
+    Of a column that keeps its values, it continues after these.
+    """
+    owner, diff = Key("column", sequence.owned_by or ""), comparison.diff
+    stays = all(owner in side.objects for side in (comparison.database, comparison.models))
+    stands = stays and owner not in diff.recreated_columns | diff.freed_columns
+    if sequence.owned_by is None or stands:
+        return None
+    return replace(sequence, owned_by=None), past_rows(sequence) if stays else []
 
 
 def _action(action: str, comparison: Comparison, key: Key) -> str:

@@ -156,6 +156,9 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         yield change.at(Turn.INDEX, name, f"Rebuild {name}")
     elif key.kind == "domain" and action in ("make", "change"):
         yield from domain_changes(change, comparison)
+    elif isinstance(item, Sequence) and action in ("make", "change"):
+        in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])
+        yield from numbered(change) if in_use else (change,)
     elif action in ("change", "comment", "grant", "revoke"):
         yield change
     elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
@@ -164,9 +167,6 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         removed = {x for x in diff.removed if comparison.table_of(x) in comparison.kept_tables}
         leaves_now = comparison.database.needs(key) & (diff.recreated | removed)
         yield change if leaves_now else _with_its_table(change, item)
-    elif isinstance(item, Sequence) and action == "make":
-        in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])
-        yield from numbered(change) if in_use else (change,)
     elif key.kind == "index":
         yield from index_parts(change, comparison)
     elif key.kind == "constraint":
