@@ -959,6 +959,38 @@ async def test_a_backfill_comes_after_the_columns_that_its_value_may_use(project
     await project.upgrade()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("default", [None, text("1 + floor(random() * 9)::integer")])
+async def test_a_backfill_comes_after_the_key_that_it_walks_by(
+    project: Project, default: Any
+) -> None:
+    """The former one with these columns goes, because it has a comment, and is built again."""
+
+    def models(*items: Any) -> MetaData:
+        metadata = new_metadata()
+        columns = (Column(each, Integer, nullable=False) for each in ("a", "b"))
+        Table("jobs", metadata, *columns, *items)
+        return metadata
+
+    was = models(PrimaryKeyConstraint("a", name="old"))
+    ddl(was, "COMMENT ON CONSTRAINT old ON jobs IS 'of a'")
+    await project.create(was)
+    await project.execute("INSERT INTO jobs VALUES (1, 2)")
+    size = Column("size", Integer, server_default=default, nullable=default is not None)
+    wanted = models(size, PrimaryKeyConstraint("b"), UniqueConstraint("a", name="uq"))
+    texts = [path.read_text("utf-8") for path in await project.revise(wanted, "Change")]
+    (built,) = (at for at, each in enumerate(texts, 1) if "unique_constraint_using_index" in each)
+    (path,) = project.backfills.glob("*.py")
+    assert f'    after = "{built:04}"\n' in path.read_text("utf-8")
+    write_value(path, "7")
+    project.lock()
+    await project.run(command.upgrade, f"{built:04}")
+    await project.fill(path.stem)
+    await project.upgrade()
+    assert await project.connection.scalar(text("SELECT size FROM jobs"))
+    await project.connection.rollback()
+
+
 NO_NULLS: dict[str, Declared] = {
     "match='FULL'": lambda: [
         ForeignKeyConstraint(["a", "b"], ["things.x", "things.y"], match="FULL")

@@ -83,19 +83,22 @@ def placed(
 
     One needs a revisions.lock to be written beside, a key to walk the table by, and a revision
     after which it runs: its names are those after the renames. A value that a person writes may use
-    all that comes before the revision that needs it.
+    the columns, indexes and keys that come before the revision that needs it. A key of the table
+    that comes may be the one that it walks by.
     """
     if lock is None:
         return {}
     found: dict[Draft, Placed] = {}
     last, begun = before, set[Draft]()
     names = {path.stem for path in backfill_paths(lock)}
+    every = (each for _, changes in revisions for each in changes)
+    keyed = {comparison.table_of(each.key) for each in every if each.action == "attach"}
     for revision, changes in revisions:
         if any(each.turn is Turn.RENAME for each in changes):
             before = revision
         for draft, action in ((draft, each.action) for each in changes for draft in each.fills):
-            is_open = draft.value is None
-            after = revision if action == "begin" else last if is_open else before
+            waits = draft.value is None or draft.table in keyed
+            after = revision if action == "begin" else last if waits else before
             key = _walked_by(draft.table, comparison)
             if draft in begun and action != "begin" and after:
                 begun.remove(draft)
@@ -103,10 +106,10 @@ def placed(
             elif draft not in found and after and key is not None:
                 found[draft] = Placed(draft, _free(draft, names), after, key)
                 names.add(found[draft].name)
-                begun |= {draft} if is_open and action == "begin" else set()
-        if any(each.turn <= Turn.REWRITE for each in changes):
+                begun |= {draft} if waits and action == "begin" else set()
+        if any(each.turn <= Turn.KEYS for each in changes):
             last = revision
-    return found
+    return found | {draft: replace(found[draft], after=str(last)) for draft in begun}
 
 
 def told(changes: Sequence[Change], found: Mapping[Draft, Placed]) -> Iterator[str]:
