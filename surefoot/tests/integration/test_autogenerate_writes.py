@@ -1443,6 +1443,47 @@ async def test_a_rename_that_was_told_is_one(project: Project) -> None:
     assert await project.catalog() == before
 
 
+SWAPS = {
+    "columns": ["things.a:things.b", "things.b:things.a"],
+    "columns by a third name": ["things.a:things.c", "things.b:things.a", "things.c:things.b"],
+    "tables": ["a:b", "b:a"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("swap", SWAPS)
+async def test_two_names_are_swapped(project: Project, swap: str) -> None:
+    """The rows follow, and the docstring tells of both what a release that runs on does."""
+
+    def models(first: str, second: str) -> MetaData:
+        if swap != "tables":
+            return things(Column(first, Integer), Column(second, Text))
+        metadata = new_metadata()
+        for name, kind in ((first, Integer), (second, Text)):
+            Table(name, metadata, Column("id", BigInteger, autoincrement=False), Column("n", kind))
+        return metadata
+
+    await project.create(models("a", "b"))
+    value, table = ("n", "b") if swap == "tables" else ("b", "things")
+    into = "INSERT INTO a (id, n) VALUES (1, 5)"
+    into = into if swap == "tables" else "INSERT INTO things (id, a) VALUES (1, 5)"
+    await project.execute(into)
+    before = await project.catalog()
+    project.config.cmd_opts = Namespace(x=[f"rename={each}" for each in SWAPS[swap]])
+    (path,) = await project.revise(models("b", "a"), "Swap")
+    names = "a and b" if swap == "tables" else "things.a and things.b"
+    told = " ".join(path.read_text("utf-8").split())
+    assert f"{names} swap their names: a release that knows the former ones does not fail" in told
+    assert "A release knows either" not in told
+    assert _phase(path) == "contract"
+    await project.upgrade()
+    await project.check(models("b", "a"))
+    assert await project.connection.scalar(text(f"SELECT {value} FROM {table}")) == 5
+    await project.connection.rollback()
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["auto", "plain"])
 async def test_a_table_gets_the_name_of_another_one(project: Project, style: str) -> None:

@@ -15,13 +15,14 @@ from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
+from surefoot.autogenerate.declared import parse_renames
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.indexes import index_of_key, using_index
 from surefoot.autogenerate.object_operations import index_call
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.questions import candidates
-from surefoot.autogenerate.renames import Rename, parse_renames
+from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import as_sql
 from surefoot.autogenerate.table_operations import (
     add_column,

@@ -18,6 +18,8 @@ from alembic.util import PriorityDispatchResult
 
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.declared import carry_out
+from surefoot.autogenerate.declared import changes as declared_changes
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import changes_between
@@ -26,7 +28,6 @@ from surefoot.autogenerate.questions import Candidate, answered, ask, candidates
 from surefoot.autogenerate.reading import compare, models_of
 from surefoot.autogenerate.renames import (
     Rename,
-    carry_out,
     in_the_way,
     named_otherwise,
     renamed,
@@ -116,8 +117,9 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         free = all(each.kind == "table" and each.old not in other_names for each in renames)
         is_covered = free and not (others or comparison.at_once)
         covered = comparison if is_covered else None
-        first = [*renames, *uninherited(more, comparison.database)]
-        called = (each for one in first for each in one.changes(declared, covered))
+        called = [*declared_changes(renames, declared, covered)]
+        for one in uninherited(more, comparison.database):
+            called += one.changes(declared, covered)
         changes = sorted([*called, *others], key=lambda change: change.stage)
         doubtful = [each for each in candidates(comparison) if each not in run["denied"]]
         run.update(comparison=comparison, forms=forms, doubtful=doubtful)

@@ -1,20 +1,10 @@
-"""Renames, and moves to another schema: declared ones, and those of constraints and indexes.
-
-    alembic -x rename=jobs.rank:jobs.priority -x rename=files:documents revision --autogenerate …
-    alembic -x rename=logs:archive.logs revision --autogenerate …
-
-Those of tables and columns are declared and never guessed. They are carried out in a savepoint
-before the comparison, so that everything else is compared with the renamed database, and rolled
-back afterwards. An undeclared one is a drop and an add, with a question (`questions`).
-"""
+"""Renames, and moves to another schema: declared ones, and those of constraints and indexes."""
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from alembic.operations import MigrateOperation
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from surefoot.autogenerate.allowances import COVERED
 from surefoot.autogenerate.change import Change, Stage, Turn
@@ -24,38 +14,24 @@ from surefoot.autogenerate.rendering import Call, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Index, SchemaObject, Table
-from surefoot.connect.failures import describe, sqlstate
-from surefoot.errors import UsageError
-from surefoot.quoting import cut, in_schema, own_name, quoted, schema_of, shown
+from surefoot.quoting import in_schema, own_name, quoted, schema_of
 
-_FORM = (
-    "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "
-    "-x rename=table:schema.table; a new schema is created by a revision before"
-)
-# The classes of SQLSTATEs for what does not exist or exists already.
-_REFUSED = ("42P", "427", "428", "3F")
-_READY = (
+READY = (
     "Before this runs: have the next release ready, and replace the running one at the same moment."
 )
 _RENAMED = (
     "A release knows either {old} or {new}: one that uses the old name fails afterwards, and one "
-    f"that uses the new name fails before. {_READY} If that is not possible: add {{new}}, write "
+    f"that uses the new name fails before. {READY} If that is not possible: add {{new}}, write "
     "both, backfill the rows in batches, and drop {old} in a contract revision."
 )
 _MOVED = (
-    f"A release that names a schema knows either {{old}} or {{new}}. {_READY} Types and functions "
+    f"A release that names a schema knows either {{old}} or {{new}}. {READY} Types and functions "
     "stay in their schema; indexes, constraints and owned sequences move along."
 )
-# Those whose name is no table's of the default one.
-_SCHEMAS = text("""
-SELECT nspname::text FROM pg_namespace
-WHERE NOT EXISTS (SELECT FROM pg_class WHERE relname = nspname
-                  AND relnamespace = to_regnamespace(quote_ident(:default)))
-""")
+# The order in which they are declared: by the new schema, then by the new name of the table.
+DECLARED = ("schema", "table", "column")
 # Kinds of object whose names only their table makes unique.
 _IN_TABLE = ("column", "constraint")
-# The order in which they are declared: by the new schema, then by the new name of the table.
-_DECLARED = ("schema", "table", "column")
 # Objects that are often named after a table or a column.
 _Following = Constraint | Index
 _FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index)
@@ -113,7 +89,7 @@ class Rename:
             yield change.at(
                 Turn.RENAME, "", f"Move {old} to {new}", _MOVED.format(old=old, new=new)
             )
-        elif self.kind not in _DECLARED:
+        elif self.kind not in DECLARED:
             if self.table in declared:
                 yield change.at(Turn.RENAME)
             else:
@@ -131,56 +107,6 @@ class Rename:
         if self.kind == "table":
             return Call("rename_table", self.old, self.new)
         return sql(self.statement())
-
-
-def parse_renames(
-    arguments: Iterable[str], schema: str, schemas: Collection[str] = ()
-) -> list[Rename]:
-    """The renames that `-x rename=…` declares; `schema` is the default one.
-
-    `schemas` are those that a name may begin with.
-
-    On failure: UsageError with the form.
-    """
-    renames = (_parsed(each, schema, schemas) for each in arguments)
-    return sorted(renames, key=lambda each: _DECLARED.index(each.kind))
-
-
-def _parsed(argument: str, default: str, schemas: Collection[str]) -> Rename:
-    (old, table), (new, other) = (
-        [".".join(map(cut, part.split("."))) for part in each.rpartition(".")[::2]]
-        for each in argument.partition(":")[::2]
-    )
-    if table == other and table and old != new:
-        return Rename("schema", table, old or default, new or default, default)
-    if table and other and old == new:
-        first, _, rest = old.partition(".")
-        schema, owner = (first, rest) if first in schemas else (None, old)
-        if owner:
-            return Rename("column", in_schema(schema, owner), table, other)
-        old, new = (in_schema(schema, each) for each in (table, other))
-        return Rename("table", old, old, new)
-    raise UsageError(f"{argument!r} is no rename", help=_FORM)
-
-
-def carry_out(connection: Connection, arguments: Iterable[str]) -> list[Rename]:
-    """Rename what is declared, in the savepoint of the caller. On failure: UsageError."""
-    default = connection.dialect.default_schema_name or "public"
-    schemas = connection.scalars(_SCHEMAS, {"default": default}).all()
-    renames = parse_renames(arguments, default, schemas)
-    for each in renames:
-        _carry_out(connection, each)
-    return renames
-
-
-def _carry_out(connection: Connection, rename: Rename) -> None:
-    try:
-        connection.exec_driver_sql(rename.statement())
-    except DBAPIError as error:
-        if not (sqlstate(error) or "").startswith(_REFUSED):
-            raise
-        said = f"{rename.back.name} cannot become {rename.name}: {describe(error)}"
-        raise UsageError(shown(said), help=_FORM) from None
 
 
 def named_otherwise(comparison: Comparison) -> list[Rename]:

@@ -1,0 +1,146 @@
+"""Declared renames of tables and columns, and moves of tables to another schema.
+
+    alembic -x rename=jobs.rank:jobs.priority -x rename=files:documents revision --autogenerate …
+    alembic -x rename=logs:archive.logs revision --autogenerate …
+
+These are declared and never guessed. They are carried out in a savepoint before the comparison, so
+that everything else is compared with the renamed database, and rolled back afterwards. An
+undeclared one is a drop and an add, with a question (`questions`).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from surefoot.autogenerate.allowances import MISSING
+from surefoot.autogenerate.change import Change, Stage, Turn, in_one
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.naming import short_name
+from surefoot.autogenerate.renames import DECLARED, Rename
+from surefoot.connect.failures import describe, sqlstate
+from surefoot.errors import UsageError
+from surefoot.quoting import cut, in_schema, shown
+
+_FORM = (
+    "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "
+    "-x rename=table:schema.table; a new schema is created by a revision before"
+)
+# The classes of SQLSTATEs for what does not exist or exists already.
+_REFUSED = ("42P", "427", "428", "3F")
+# Those whose name is no table's of the default one.
+_SCHEMAS = text("""
+SELECT nspname::text FROM pg_namespace
+WHERE NOT EXISTS (SELECT FROM pg_class WHERE relname = nspname
+                  AND relnamespace = to_regnamespace(quote_ident(:default)))
+""")
+_SWAPPED = (
+    "{0} and {1} swap their names: a release that knows the former ones does not fail afterwards, "
+    "but reads and writes each under the name of the other. Before this runs: stop the running "
+    "release, and start one with the new models afterwards. If that is not possible: give both new "
+    "names."
+)
+
+
+def parse_renames(
+    arguments: Iterable[str], schema: str, schemas: Collection[str] = ()
+) -> list[Rename]:
+    """The renames that `-x rename=…` declares; `schema` is the default one.
+
+    `schemas` are those that a name may begin with.
+
+    On failure: UsageError with the form.
+    """
+    renames = (_parsed(each, schema, schemas) for each in arguments)
+    return sorted(renames, key=lambda each: DECLARED.index(each.kind))
+
+
+def _parsed(argument: str, default: str, schemas: Collection[str]) -> Rename:
+    (old, table), (new, other) = (
+        [".".join(map(cut, part.split("."))) for part in each.rpartition(".")[::2]]
+        for each in argument.partition(":")[::2]
+    )
+    if table == other and table and old != new:
+        return Rename("schema", table, old or default, new or default, default)
+    if table and other and old == new:
+        first, _, rest = old.partition(".")
+        schema, owner = (first, rest) if first in schemas else (None, old)
+        if owner:
+            return Rename("column", in_schema(schema, owner), table, other)
+        old, new = (in_schema(schema, each) for each in (table, other))
+        return Rename("table", old, old, new)
+    raise UsageError(f"{argument!r} is no rename", help=_FORM)
+
+
+def carry_out(connection: Connection, arguments: Iterable[str]) -> list[Rename]:
+    """Rename what is declared, in the savepoint of the caller. On failure: UsageError."""
+    default = connection.dialect.default_schema_name or "public"
+    schemas = connection.scalars(_SCHEMAS, {"default": default}).all()
+    renames = [*_in_steps(parse_renames(arguments, default, schemas))]
+    for each in renames:
+        _carry_out(connection, each)
+    return renames
+
+
+def _carry_out(connection: Connection, rename: Rename) -> None:
+    try:
+        connection.exec_driver_sql(rename.statement())
+    except DBAPIError as error:
+        if not (sqlstate(error) or "").startswith(_REFUSED):
+            raise
+        said = f"{rename.back.name} cannot become {rename.name}: {describe(error)}"
+        raise UsageError(shown(said), help=_FORM) from None
+
+
+def _in_steps(renames: Sequence[Rename]) -> Iterator[Rename]:
+    """The renames, with a third name between two that are each other's way back."""
+    left = [*renames]
+    while left:
+        first = left.pop(0)
+        back = next((each for each in left if _ends(each) == _ends(first)[::-1]), None)
+        if back is None:
+            yield first
+        else:
+            left.remove(back)
+            there = short_name(f"{first.old}_former")
+            yield from (replace(first, new=there), back, replace(first, old=there))
+
+
+def _ends(rename: Rename) -> tuple[str, str]:
+    return rename.back.name, rename.name
+
+
+def changes(
+    renames: Sequence[Rename], declared: Collection[str], covered: Comparison | None
+) -> Iterator[Change]:
+    """The declared renames as changes, as `Rename.changes` has them; a swap is one change."""
+    swaps = _swaps(renames)
+    for each in renames:
+        pair = swaps.get(each)
+        steps = [other for other in swaps if swaps[other] == pair]
+        if pair is None:
+            yield from each.changes(declared, covered)
+        elif each == steps[0]:
+            made = [other.change() for other in steps]
+            change = in_one(Stage.DROP, made, "rename", made[-1].key)
+            about = _SWAPPED.format(*pair)
+            if each.kind == "table":
+                about += f" One transaction locks both: a table of either name {MISSING}."
+            yield change.at(Turn.RENAME, "", f"Swap the names of {pair[0]} and {pair[1]}", about)
+
+
+def _swaps(renames: Iterable[Rename]) -> Mapping[Rename, tuple[str, str]]:
+    """The renames by which two objects get each other's name, with both names."""
+    # The first name of each object, by the name that it has now.
+    of: dict[str, str] = {}
+    firsts: dict[Rename, str] = {}
+    for each in renames:
+        old, new = _ends(each)
+        of[new] = firsts[each] = of.pop(old, old)
+    ends = {first: end for end, first in of.items()}
+    return {
+        each: (min(first, ends[first]), max(first, ends[first]))
+        for each, first in firsts.items()
+        if first != ends[first] and ends.get(ends[first]) == first
+    }
