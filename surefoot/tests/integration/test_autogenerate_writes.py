@@ -910,6 +910,24 @@ TOLD: dict[str, tuple[Declared, Declared, str, str]] = {
         "plain",
         "Plain form of the sequence ns: -x style=plain.",
     ),
+    "a type beside an index": (
+        lambda: [Column("n", Integer)],
+        lambda: [Column("n", BigInteger), Index("ix", "n")],
+        "auto",
+        "Two rounds avoid it: change the type alone first, and the index ix after it.",
+    ),
+    "a type beside a check that goes": (
+        lambda: [Column("n", Integer), CheckConstraint("n > 0", name="size")],
+        lambda: [Column("n", BigInteger)],
+        "auto",
+        "change the type alone first, and the constraint things.ck_things_size after it.",
+    ),
+    "a type beside an identity": (
+        lambda: [Column("n", Integer, Identity(), index=True)],
+        lambda: [Column("n", BigInteger, Identity(always=True), index=True)],
+        "auto",
+        "change the type alone first, and the identity of things.n after it.",
+    ),
     "a guess": (
         lambda: [Column("n", Integer)],
         lambda: [Column("n", Interval)],

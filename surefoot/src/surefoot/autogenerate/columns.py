@@ -20,6 +20,7 @@ from surefoot.autogenerate.drafts import ROUNDED, UNCAST, given_up
 from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.rendering import Call, sql
+from surefoot.autogenerate.swappable import in_two_rounds
 from surefoot.autogenerate.table_operations import (
     add_column,
     column_step,
@@ -194,11 +195,17 @@ def state_changes(comparison: Comparison, key: Key) -> Iterator[Change]:
         if after != state:
             change = column_step(comparison, state, after, action, stage)
             rewrites = action == "retype" and not needs_no_rewrite(found.type, expected.type)
-            said = [rewriting(key.name)] if rewrites and is_online else []
+            said = [*_rewritten(comparison, key)] if rewrites and is_online else []
             said += _converted(comparison, key) if action == "retype" else []
             change.about = " ".join(said)
             yield change
             state = after
+
+
+def _rewritten(comparison: Comparison, key: Key) -> Iterator[str]:
+    yield rewriting(key.name)
+    if others := in_two_rounds(comparison, key):
+        yield f"Two rounds avoid it: change the type alone first, and {', '.join(others)} after it."
 
 
 def _converted(comparison: Comparison, key: Key) -> Iterator[str]:

@@ -4,6 +4,7 @@ All objects that need the column must be such that a second one can exist beside
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import TypeGuard
 
 from surefoot.autogenerate.column_code import HIGHEST
@@ -27,6 +28,33 @@ def swappable(comparison: Comparison, retyped: Collection[Key]) -> list[Key]:
         found = {key for key in found if _can_be_swapped(comparison, key, found)}
     uses = {key: frozenset(_referred(comparison, key)) for key in found}
     return in_order(found, uses)
+
+
+def in_two_rounds(comparison: Comparison, key: Key) -> list[str]:
+    """The other changes without which a column could be swapped; none where that is no help."""
+    database, retyped = comparison.database, comparison.diff.retyped
+    found = {each: comparison.pair(each) for each in retyped}
+    others = sorted(
+        user
+        for user in {user for each in retyped for user in users(comparison, each)}
+        if database.objects.get(user) != comparison.models.objects.get(user)
+    )
+    models, temporary = (
+        side.with_objects_of(database, others) for side in (comparison.models, comparison.temporary)
+    )
+    columns = {
+        each: replace(old, type=new.type, collation=new.collation, identity=followed(old, new))
+        for each, (old, new) in found.items()
+    }
+    models = replace(models, objects={**models.objects, **columns})
+    alone = replace(comparison, models=models, temporary=temporary)
+    if key not in swappable(alone, retyped):
+        return []
+    numbered = [each for each, (_, new) in found.items() if columns[each].identity != new.identity]
+    own = users(comparison, key)
+    named = [f"the {each.kind} {each.name}" for each in others if each in own]
+    named += [f"the identity of {each.name}" for each in numbered if each == key]
+    return named or [f"the {each.kind} {each.name}" for each in [*others, *numbered]]
 
 
 def is_rewritten(comparison: Comparison, key: Key) -> bool:
