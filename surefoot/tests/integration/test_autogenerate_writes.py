@@ -36,7 +36,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, DOMAIN, HSTORE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, DOMAIN, HSTORE, JSONB, ExcludeConstraint
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import UserDefinedType
@@ -933,6 +933,19 @@ TOLD: dict[str, tuple[Declared, Declared, str, str]] = {
         lambda: [Column("n", Interval)],
         "plain",
         "no cast from integer to interval: that things.n is read by its text is a guess.",
+    ),
+    "a guess on the way back": (
+        lambda: [Column("n", JSONB)],
+        lambda: [Column("n", Numeric)],
+        "plain",
+        "In the downgrade: PostgreSQL has no cast from numeric to jsonb: that things.n is read by "
+        "its text is a guess.",
+    ),
+    "fewer digits on the way back": (
+        lambda: [Column("n", Numeric(10, 2))],
+        lambda: [Column("n", Numeric(10, 4))],
+        "plain",
+        "In the downgrade: Of things.n PostgreSQL rounds or cuts off what numeric(10,2) does not",
     ),
     "fewer digits": (
         lambda: [Column("n", Numeric(10, 4))],

@@ -209,14 +209,16 @@ def _rewritten(comparison: Comparison, key: Key) -> Iterator[str]:
 
 
 def _converted(comparison: Comparison, key: Key) -> Iterator[str]:
-    """The sentences about values that another type may not keep."""
+    """The sentences about values that another type may not keep, there and back."""
     types = [each.type for each in comparison.pair(key)]
-    if is_guess(comparison, *types):
-        yield f"{UNCAST.format(*types)}: that {key.name} is read by its text is a guess."
-    if loses_digits(*types):
-        yield f"Of {key.name} {ROUNDED.format(types[1])}"
-    if gone := gone_values(comparison, *types):
-        yield given_up(gone, [key.name])
+    for told, (old, new) in (("", types), ("In the downgrade: ", types[::-1])):
+        if is_guess(comparison, old, new):
+            text = f"that {key.name} is read by its text is a guess"
+            yield f"{told}{UNCAST.format(old, new)}: {text}."
+        if loses_digits(old, new):
+            yield f"{told}Of {key.name} {ROUNDED.format(new)}"
+        if gone := gone_values(comparison, old, new):
+            yield f"{told}{given_up(gone, [key.name])}"
 
 
 def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Column]]:
