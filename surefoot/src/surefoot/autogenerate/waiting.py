@@ -1,7 +1,8 @@
 """Which dropped objects wait until the new ones are in force: those that block no other change.
 
-A constraint or an index that changes under another name is so never missing. Only a check goes with
-the revision that adds another one on its columns: there may be no row that satisfies both.
+A constraint or an index that changes under another name is so never missing. A primary key goes
+with the revision that attaches the new one (`indexes`). A check goes with the revision that adds
+another one on its columns: there may be no row that satisfies both.
 """
 
 from surefoot.autogenerate.change import Change, Stage, Turn
