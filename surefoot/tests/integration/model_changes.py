@@ -474,12 +474,10 @@ def computed_column_becomes_ordinary(m: MetaData, new: bool) -> None:
 @change
 def computed_column_in_place_of_a_serial(m: MetaData, new: bool) -> None:
     """The sequence would go with the column that owns it."""
-    for name, persisted in (("stored", True), ("usual", None)):
-        computed = [Column("n", Integer, Computed("a * 2", persisted=persisted))] if new else []
-        Table(name, m, Column("a", Integer, primary_key=True, autoincrement=False), *computed)
-        if not new:
-            there = f"{m.schema}.{name}" if m.schema else name
-            ddl(m, f"ALTER TABLE {there} ADD COLUMN n serial")
+    computed = [Column("n", Integer, Computed("id * 2", persisted=True))] if new else []
+    things(m, *computed)
+    if not new:
+        ddl(m, "ALTER TABLE things ADD COLUMN n serial")
 
 
 @change

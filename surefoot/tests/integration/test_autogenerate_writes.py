@@ -604,6 +604,28 @@ async def test_values_of_a_column_that_becomes_generated_are_not_lost(project: P
 
 
 @pytest.mark.slow
+async def test_a_serial_becomes_a_virtual_column_and_comes_back(project: Project) -> None:
+    """Its sequence goes and comes apart from the column, and is behind the numbers of the rows."""
+    if (project.connection.dialect.server_version_info or (0,)) < (18,):
+        pytest.skip("virtual columns came with PostgreSQL 18")
+    virtual = things(Column("n", Integer, Computed("id * 1", persisted=False)))
+    serial = things()
+    ddl(serial, "ALTER TABLE things ADD COLUMN n serial")
+    await project.create(serial)
+    await project.execute("INSERT INTO things (id) VALUES (1), (2)")
+    before = await project.catalog()
+    for wanted in (virtual, serial):
+        await project.revise(wanted, "Change n")
+        await project.upgrade()
+        await project.check(wanted)
+    await project.downgrade()
+    assert await project.catalog() == before
+    added = text("INSERT INTO things (id) VALUES (3) RETURNING n")
+    assert await project.connection.scalar(added) == 3
+    await project.connection.rollback()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["state", "mood"])
 async def test_rows_with_a_value_that_goes_in_place_are_named(project: Project, to: str) -> None:
     """Columns of two tables are not exchanged together, and a plain form has no backfill."""
