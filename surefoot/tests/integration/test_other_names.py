@@ -124,11 +124,12 @@ async def test_a_key_that_others_refer_to_is_exchanged_with_their_foreign_keys(
         items += [PrimaryKeyConstraint(*by, name=key if changed else "pk")]
         Table("docs", metadata, *items)
         pair = ["doc_id" if each == "id" else each for each in by]
-        own = ForeignKeyConstraint(
-            pair, [f"docs.{each}" for each in by], name=name if changed else "fk"
-        )
-        columns = [Column(each, Integer) for each in ("tenant_id", "doc_id")]
-        Table("pages", metadata, Column("id", Integer, primary_key=True), *columns, own)
+        for table in ("pages", "notes"):
+            columns = [Column(each, Integer) for each in ("tenant_id", "doc_id")]
+            number = Column("id", Integer, primary_key=True)
+            referred = [f"docs.{each}" for each in by]
+            own = ForeignKeyConstraint(pair, referred, name=name if changed else "fk")
+            Table(table, metadata, number, *columns, own)
         return metadata
 
     project = await on_empty(tmp_path, connection)
@@ -138,8 +139,8 @@ async def test_a_key_that_others_refer_to_is_exchanged_with_their_foreign_keys(
         await project.upgrade(path.stem.partition("_")[0])
         found = (await project.catalog()).objects.values()
         types = [each.type for each in found if isinstance(each, Constraint)]
-        assert types.count("foreign key") == 1, project.text()
-        assert types.count("primary key") == 2, project.text()
+        assert types.count("foreign key") == 2, project.text()
+        assert types.count("primary key") == 3, project.text()
     await project.check(docs(True))
     await project.downgrade()
     assert await project.catalog() == before

@@ -88,6 +88,8 @@ class Change(ops.OpContainer):
     title = ""
     # A note on preconditions or consequences.
     about = ""
+    # For the drop of a foreign key: the key whose exchange it waits for.
+    until: Key | None = None
     # The columns that it adds empty, or that have to be filled before it.
     fills: Sequence[Draft] = ()
 

@@ -32,8 +32,8 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
     """The parts of a turn as revisions, in order."""
     parts = _with_their_tables(list(parts), comparison)
     coming = Counter(part.key for part in parts)
-    # Dropped and not yet created again.
-    away: set[Key] = set()
+    # Dropped and not yet created again, each with the one that comes last.
+    away: dict[Key, Key] = {}
     revisions: list[list[Change]] = [[]]
     # Of the last revision: the objects that it creates, the tables that it locks.
     made, held = set[str](), set[str]()
@@ -49,13 +49,14 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
             revisions.append([])
             made, held, broken = set(), set(), False
         coming[key] -= 1
-        if key != UNNAMED and leaves and coming[key] > 0:
-            away.add(key)
+        last = part.until or key
+        if key != UNNAMED and leaves and coming[last] > 0:
+            away[key] = last
         if broken and not any(MISSING in each.about for each in revisions[-1]):
             names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
             told = f"One transaction holds several locks, or works under one: {names} {MISSING}."
             part.about = f"{part.about} {told}".strip()
-        away = {each for each in away if coming[each] > 0}
+        away = {each: last for each, last in away.items() if coming[last] > 0}
         revisions[-1].append(part)
         held |= tables
         if key.kind in _RELATIONS:

@@ -265,6 +265,7 @@ def _move_with_keys(parts: abc.Sequence[Change], comparison: Comparison) -> None
             part.turn = max(part.turn, Turn(found.turn + 1))
         elif found is not None and part.turn <= found.turn:
             part.turn, part.group = found.turn, found.group
+            part.until = found.key if part.stage is Stage.DROP else None
 
 
 def _named(grouped: list[list[Change]]) -> list[Change]:
