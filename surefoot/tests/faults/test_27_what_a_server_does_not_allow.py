@@ -57,6 +57,19 @@ async def test_an_extension_that_a_server_lacks(
 
 
 @pytest.mark.slow
+async def test_a_statement_that_no_server_does(
+    small: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """It has the SQLSTATE of an extension that is missing, and another server does not help."""
+    small.add("op.execute('CREATE VIEW v AS SELECT id FROM t')")
+    small.add("op.execute('ALTER TABLE t ALTER id TYPE bigint')")
+    done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert done.code == 4
+    assert "cannot alter type of a column used by a view or rule (SQLSTATE 0A000)" in done.err
+    assert "help: change the statement, or use a server that has what is missing" in done.err
+
+
+@pytest.mark.slow
 async def test_a_full_disk(small: Chain, launcher: Launcher) -> None:
     """The revision is rolled back, and the same command works once there is room."""
     try:

@@ -77,11 +77,11 @@ class StepNotPermitted(UpgradeFailed):
 
 
 class StepNotSupported(UpgradeFailed):
-    """The server lacks something, such as an extension."""
+    """PostgreSQL does not do it at all, or this server lacks something, such as an extension."""
 
     helps = (
-        "use a server that has what is missing, then `{command}` again; for a scratch database "
-        "set {names[scratch]}"
+        "change the statement, or use a server that has what is missing (for a scratch database "
+        "set {names[scratch]}), then `{command}` again"
     )
 
 
