@@ -298,6 +298,9 @@ async def test_a_table_that_hides_another_is_read_once_the_watch_hears_of_it(
     [
         "CREATE TEMPORARY TABLE files (name text) ON COMMIT DROP",
         "SELECT name INTO LOCAL TEMP files FROM files",
+        "SELECT name INTO pg_temp.files FROM files",
+        "CREATE TABLE pg_temp.files (name text)",
+        "ALTER TABLE first RENAME TO files",
         "/* other */ create temp view files as select 'mine' as name",
     ],
 )
@@ -308,7 +311,7 @@ async def test_a_temporary_table_of_the_session_hides_another(
     await watcher.execute("CREATE TABLE files AS SELECT 'kept' AS name")
     seen, counted = text("SELECT name FROM files"), text("SELECT count(*) FROM public.files")
     async with databases.engine(empty_database.access, "app") as made, made.connect() as its:
-        await its.execute(text("CREATE TEMPORARY TABLE first (n int)"))
+        await its.execute(text("CREATE TEMPORARY TABLE first (name text)"))
         for _ in range(2):
             assert (await its.scalars(seen)).all() == ["kept"]
             await its.commit()

@@ -154,6 +154,23 @@ async def test_whatever_was_written_before_is_kept(
     assert await databases.value(empty_database.url, kept)
 
 
+async def test_a_search_path_of_the_transaction_leads_to_a_table_of_other_types(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """As of tenants whose schemas are not at the same revision; what was written is kept."""
+    other = "CREATE SCHEMA other; CREATE TABLE other.files (id int, size text)"
+    await databases.execute(empty_database.url, f"{other}; INSERT INTO other.files VALUES (1, 'x')")
+    leads = text("SELECT set_config('search_path', :name, true)")
+    found = []
+    async with served.begin() as connection:
+        await connection.execute(insert(visits).values(id=1, file_id=1))
+        for name in ("public", "other", "public"):
+            await connection.execute(leads, {"name": name})
+            found.append(await connection.scalar(SIZE))
+    assert found == [1, "x", 1]
+    assert await databases.value(empty_database.url, "SELECT count(*) FROM visits") == 1
+
+
 async def test_a_commit_that_fails_ends_its_transaction(
     served: AsyncEngine, empty_database: Database
 ) -> None:

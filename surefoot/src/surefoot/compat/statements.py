@@ -42,8 +42,15 @@ _PLANNED = re.compile(
 )
 # It may leave the transaction, or those after it, with a snapshot that does not change.
 _SNAPSHOT = re.compile(r"\bisolation.*?\b(?:repeatable|serializable)", re.IGNORECASE | re.DOTALL)
-# PostgreSQL does not look whether a later temporary table hides one that a kept statement names.
-_HIDES = re.compile(r"\b(?:CREATE|INTO)\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?\b", re.IGNORECASE)
+# PostgreSQL does not look whether a later object hides one that a kept statement names.
+_HIDES = re.compile(
+    r"\b(?:CREATE|ALTER)\s+(?:(?:OR\s+REPLACE|LOCAL|GLOBAL|TEMP|TEMPORARY|UNLOGGED|FOREIGN"
+    r"|MATERIALIZED|RECURSIVE)\s+)*(?:TABLE|VIEW|SEQUENCE|FUNCTION|TYPE)\b"
+    r"|(?<!INSERT )(?<!MERGE )\bINTO\s+(?:LOCAL\s+|GLOBAL\s+)?(?:TEMP|TEMPORARY|pg_temp)\b",
+    re.IGNORECASE,
+)
+# It may lead names elsewhere, by the search path or the role.
+_SETS = re.compile(r"\bset_config\b", re.IGNORECASE)
 _OF_ONE_TRANSACTION = re.compile(r"\s*(?:BEGIN|START|SET\s+(?:LOCAL|TRANSACTION))\b", re.IGNORECASE)
 
 # What a statement may fail with because it, or a type, is out of date: it names a type that is
@@ -140,6 +147,8 @@ class KeepingConnection(Connection):
         self._undo = None
         if not self.has_run and self._heard != HEARD.changes:
             await self.reload_schema_state()
+        if self.held and _SETS.search(query):
+            self.held.clear()
         kept = self._kept.get(query)
         if kept is None and (
             not _PLANNED.match(query) or _SNAPSHOT.search(query) or _HIDES.search(query)
