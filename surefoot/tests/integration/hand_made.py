@@ -27,6 +27,9 @@ CREATE TABLE listed (id int) PARTITION BY LIST (id);
 CREATE TABLE loose (id int);
 CREATE TABLE listed_1 PARTITION OF listed FOR VALUES IN (5) PARTITION BY RANGE (id);
 CREATE TABLE listed_1_1 PARTITION OF listed_1 FOR VALUES FROM (0) TO (9);
+CREATE TYPE labels AS ENUM ('a', 'b');
+CREATE TABLE labelled (one labels DEFAULT 'a', many labels[]);
+INSERT INTO labelled VALUES ('b', '{a,b}');
 CREATE TABLE ancestor (id int, name text);
 CREATE TABLE heir (more int) INHERITS (ancestor);
 CREATE SEQUENCE counted;
@@ -42,6 +45,16 @@ CHANGES = {
         "CREATE TABLE notes (id int PRIMARY KEY, job bigint REFERENCES jobs, s job_status); "
         "CREATE INDEX ON notes (job)",
         "unexpected table notes",
+    ),
+    "types that have no cast": _one(
+        "CREATE TYPE others AS ENUM ('a', 'b'); ALTER TABLE loose ALTER id TYPE date USING NULL; "
+        "ALTER TABLE labelled ALTER one DROP DEFAULT, "
+        "ALTER one TYPE others USING one::text::others, "
+        "ALTER many TYPE others[] USING many::text[]::others[]",
+        "changed type of column labelled.many",
+        "changed default and type of column labelled.one",
+        "unexpected enum others",
+        "changed type of column loose.id",
     ),
     "table dropped": _one("DROP TABLE job_results", "missing table job_results"),
     "table with all that a table has dropped": _one(

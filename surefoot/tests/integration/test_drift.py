@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from harness.commands import snapshot_of
-from harness.databases import Database, Databases, connect, execute, value
+from harness.databases import Database, Databases, connect, engine, execute, value
 from integration.hand_made import BESIDE, CHANGES
-from surefoot.catalog import Catalog
+from surefoot.catalog import Catalog, casts
 from surefoot.differences import Deviation, deviations
 from surefoot.quoting import quoted
 
@@ -23,6 +23,7 @@ class Untouched(NamedTuple):
 
     database: Database
     catalog: Catalog
+    casts: Mapping[tuple[str, str], str]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,13 @@ async def untouched(databases: Databases) -> AsyncIterator[Untouched]:
     """The project's schema at head, with the wide one beside it."""
     made = await databases.clone()
     await execute(made.url, WIDE + BESIDE)
-    yield Untouched(made, await snapshot_of(made))
+    yield Untouched(made, await snapshot_of(made), await casts_of(made))
     await databases.drop(made)
+
+
+async def casts_of(database: Database) -> Mapping[tuple[str, str], str]:
+    async with engine(database.access, "observe") as made, made.connect() as connection:
+        return await connection.run_sync(casts)
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ async def test_a_change_by_hand_is_found_and_brought_back(
     """The printed statements are run one by one, in order."""
     made = CHANGES[change]
     await execute(changed.url, made.statements.format(database=changed.name))
-    found = deviations(untouched.catalog, await snapshot_of(changed))
+    found = deviations(untouched.catalog, await snapshot_of(changed), untouched.casts)
     assert [f"{each.word} {each.title}" for each in found] == [
         each.format(database=changed.name) for each in made.found
     ]

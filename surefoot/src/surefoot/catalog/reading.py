@@ -55,6 +55,16 @@ _OPTIONS = frozenset(  # and autovacuum_…
         *("vacuum_max_eager_freeze_failure_rate", "vacuum_truncate"),
     }
 )
+_CASTS = text(
+    "SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext::text "
+    "FROM pg_cast"
+)
+
+
+def casts(connection: Connection) -> dict[tuple[str, str], str]:
+    """How PostgreSQL casts from one type to another: `i` unasked, `a` on assignment, or `e`."""
+    found = connection.execute(_CASTS)
+    return {(source, target): how for source, target, how in found}
 
 
 def snapshot(

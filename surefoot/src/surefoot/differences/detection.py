@@ -10,12 +10,13 @@ from sqlalchemy import Connection, MetaData, text
 
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.autogenerate.reading import compare
-from surefoot.catalog import Catalog, Key, snapshot
+from surefoot.catalog import Catalog, Key, casts, snapshot
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.differences.deviations import deviations
 from surefoot.differences.model import Deviation, Drift, Since
+from surefoot.differences.repair import Casts
 from surefoot.errors import DatabaseAhead
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.glance import heads_of
@@ -51,7 +52,7 @@ async def drift(
     try:
         with explained(engine.url):
             async with engine.connect() as connection:
-                at, rows, found = await connection.run_sync(_read, privileges, project)
+                at, rows, found, known = await connection.run_sync(_read, privileges, project)
     finally:
         await engine.dispose()
     if not set(at) <= {revision.id for revision in chain}:
@@ -68,7 +69,7 @@ async def drift(
     return Drift(
         name,
         ", ".join(at) or "base",
-        deviations(expected, found),
+        deviations(expected, found, known),
         dated(rows, project.locked(), found.fingerprint()),
         of_models,
     )
@@ -95,7 +96,7 @@ def dated(rows: Iterable[Row], locked: Sequence[Revision], fingerprint: str) -> 
 
 def _read(
     connection: Connection, privileges: bool, project: Project
-) -> tuple[tuple[str, ...], Sequence[Row], Catalog]:
+) -> tuple[tuple[str, ...], Sequence[Row], Catalog, Casts]:
     version_table = project.version_table
     at, ledger = heads_of(connection, version_table), Ledger(version_table)
     # A role that may not read the ledger gets an undated drift.
@@ -103,7 +104,7 @@ def _read(
         text(_MAY_READ), {"name": version_table.ledger}
     )
     rows = ledger.read(connection) if readable else ()
-    return at, rows, _catalog(connection, privileges, project)
+    return at, rows, _catalog(connection, privileges, project), casts(connection)
 
 
 def _catalog(connection: Connection, privileges: bool, project: Project) -> Catalog:
@@ -127,7 +128,7 @@ def of_metadata(
     exclude = (*project.exclude, *project.version_table.relations)
     comparison = compare(models, exclude, project.manages, strict=True)
     assert comparison is not None  # where it is strict
-    found = deviations(comparison.models, comparison.database)
+    found = deviations(comparison.models, comparison.database, comparison.casts)
     return tuple(
         replace(
             each,

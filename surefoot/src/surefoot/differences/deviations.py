@@ -6,6 +6,7 @@ and a detached partition the table that it became.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.changes import attach, detach
@@ -22,12 +23,14 @@ Special = Mapping[Key, "Repair | None"]
 _OWNERS = ("table", "view", "materialized view", "partition")
 
 
-def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
+def deviations(
+    expected: Catalog, found: Catalog, casts: repair.Casts = MappingProxyType({})
+) -> tuple[Deviation, ...]:
     """The deviations of `found` from `expected`: drops first, then changes, then creations.
 
     A change comes after the creation that it needs, and before the drop of what it needs no more.
     An unexpected extension is no deviation: operators install extensions. The names of further
-    schemas have the schema before them.
+    schemas have the schema before them. Without `casts` no type is repaired by way of its text.
     """
     by_key = _by_key(expected, found)
     special = {
@@ -52,7 +55,7 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
             needs.setdefault(each, set()).add(user)
     ordered = {key: members[key] for key in _in_turn(members, needs)}
     return (
-        *_repaired(ordered, by_key, special, expected, found),
+        *_repaired(ordered, by_key, special, expected, found, casts),
         *(
             replace(
                 each,
@@ -61,7 +64,7 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
             )
             for schema in sorted({*expected.others, *found.others})
             for each in deviations(
-                expected.others.get(schema, NOTHING), found.others.get(schema, NOTHING)
+                expected.others.get(schema, NOTHING), found.others.get(schema, NOTHING), casts
             )
         ),
     )
@@ -73,13 +76,14 @@ def _repaired(
     special: Special,
     expected: Catalog,
     found: Catalog,
+    casts: repair.Casts,
 ) -> Iterator[Deviation]:
     """The deviations in order; each is repaired where those before it are repaired."""
     done, should_be = repair.bare(found), repair.bare(expected)
     for key, members in ordered.items():
         moved = special if key in special else {}
         target = repair.toward(done, should_be, {key, *members, *moved})
-        how = special.get(key) or repair.repaired(by_key[key], members, done, target)
+        how = special.get(key) or repair.repaired(by_key[key], members, done, target, casts)
         word = _word(by_key, key)
         if word == "changed":
             how = replace(how, sql=(*how.sql, *granted(key, expected, found)))

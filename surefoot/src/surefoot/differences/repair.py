@@ -15,6 +15,8 @@ from surefoot.catalog import Catalog, Difference, Key, statements
 from surefoot.catalog.kinds import ON_DEMAND, Attributes, Column, table_of
 from surefoot.differences.model import Repair
 
+# How the server casts, as `catalog.casts` reads it.
+Casts = Mapping[tuple[str, str], str]
 # Dropping one of these loses data.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
 _NOT_KNOWN = "the catalog knows only its name; see the revision that creates it"
@@ -84,7 +86,11 @@ def _near(found: Catalog, target: Catalog, keys: set[Key]) -> tuple[Catalog, Cat
 
 
 def repaired(
-    differences: Sequence[Difference], members: Collection[Key], found: Catalog, target: Catalog
+    differences: Sequence[Difference],
+    members: Collection[Key],
+    found: Catalog,
+    target: Catalog,
+    casts: Casts,
 ) -> Repair:
     """The repair of one object, which differs between the catalogs, and of its members."""
     key, word = Key(differences[0].kind, differences[0].name), differences[0].word
@@ -94,7 +100,7 @@ def repaired(
         return Repair(drop, note=None if drop else _NOT_KNOWN)
     if names & {"kind", "partition key"}:
         return Repair(note=_TABLE)
-    near = Comparison(*_near(found, target, {key, *members}), at_once=True)
+    near = Comparison(*_near(found, target, {key, *members}), casts, at_once=True)
     comparison = with_diff(near)
     diff = comparison.diff
     again = diff.recreated | diff.recreated_columns
