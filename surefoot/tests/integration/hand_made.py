@@ -27,6 +27,7 @@ CREATE TABLE listed (id int) PARTITION BY LIST (id);
 CREATE TABLE loose (id int);
 CREATE TABLE listed_1 PARTITION OF listed FOR VALUES IN (5) PARTITION BY RANGE (id);
 CREATE TABLE listed_1_1 PARTITION OF listed_1 FOR VALUES FROM (0) TO (9);
+CREATE TABLE dotted (id int, "a.b" text DEFAULT 'x');
 CREATE TYPE labels AS ENUM ('a', 'b');
 CREATE TABLE labelled (one labels DEFAULT 'a', many labels[]);
 INSERT INTO labelled VALUES ('b', '{a,b}');
@@ -45,6 +46,9 @@ CHANGES = {
         "CREATE TABLE notes (id int PRIMARY KEY, job bigint REFERENCES jobs, s job_status); "
         "CREATE INDEX ON notes (job)",
         "unexpected table notes",
+    ),
+    "column with a dot in its name dropped": _one(
+        'ALTER TABLE dotted DROP "a.b"', "missing column dotted.a.b"
     ),
     "types that have no cast": _one(
         "CREATE TYPE others AS ENUM ('a', 'b'); ALTER TABLE loose ALTER id TYPE date USING NULL; "

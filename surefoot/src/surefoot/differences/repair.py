@@ -43,7 +43,8 @@ def bare(catalog: Catalog) -> Catalog:
 def toward(found: Catalog, expected: Catalog, keys: set[Key]) -> Catalog:
     """The database with these objects as they should be."""
     target = found.with_objects_of(expected, keys)
-    tables = {key.name for key in keys} | {key.name.rpartition(".")[0] for key in keys}
+    sides = found, expected
+    tables = {table_of(side.objects.get(key)) or key.name for side in sides for key in keys}
     # Columns that are left over may be repaired later.
     order = {
         name: tuple(
