@@ -168,8 +168,32 @@ async def test_plain_alembic_has_left_no_times(chain: Chain, empty_database: Dat
     assert said[3:5] == ["  applied  0001  change", "  pending  0002  change"]
     assert said[6] == (
         "Note:  drift was not looked at: revisions.lock has no comparable fingerprint for this "
-        "revision; `surefoot lock` adds it"
+        "revision; `surefoot drift` compares all the same"
     )
+
+
+@pytest.mark.slow
+async def test_a_database_inside_the_baseline(
+    chain: Chain, empty_database: Database, launcher: Launcher
+) -> None:
+    """The lock has a fingerprint of its end alone, and `surefoot lock` adds no other."""
+    chain.add(LATER.format("a"))
+    chain.add(LATER.format("b"))
+    url = empty_database.url
+    for arguments in (("lock", "--baseline", "heads"), ("lock",)):
+        assert (await launcher.surefoot(chain, *arguments, url=url)).code == 0
+    assert (await launcher.alembic(chain, "upgrade", "0001", url=url)).code == 0
+    said = (await status(chain, empty_database)).out
+    assert "no comparable fingerprint for this revision; `surefoot drift` compares" in said
+    compared = await launcher.surefoot(chain, "drift", url=url)
+    assert (compared.code, compared.out.split()[0]) == (0, "OK"), compared.err
+    assert (await launcher.alembic(chain, "upgrade", "head", url=url)).code == 0
+    stamped = await launcher.alembic(chain, "stamp", "0001", url=url)
+    assert stamped.code == 3
+    assert stamped.err.endswith(
+        "revisions.lock has no comparable fingerprint for it\n"
+        "  help: `surefoot ops stamp 0001 --reason …` shows the difference first\n"
+    ), stamped.err
 
 
 @pytest.mark.slow

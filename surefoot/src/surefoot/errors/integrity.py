@@ -21,7 +21,7 @@ class StampRefused(Refused):
             f"expected {expected[:8]}…); a stamp would hide the difference"
             if expected
             else f"it is not known whether the schema of {database!r} is what {revision} gives: "
-            f"revisions.lock has no comparable fingerprint for it; run `{command()} lock`",
+            "revisions.lock has no comparable fingerprint for it",
             help=f"{first} shows the difference first",
         )
 

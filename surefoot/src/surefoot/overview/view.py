@@ -225,7 +225,7 @@ def _schema_check(reading: Reading) -> tuple[model.Holds, str]:
     found = agreement.found[:12]
     if agreement.expected is None:
         lacks = "revisions.lock has no comparable fingerprint for this revision"
-        return "unknown", f"{lacks}; `{command()} lock` adds it"
+        return "unknown", f"{lacks}; `{command()} drift` compares all the same"
     if agreement.agrees:
         return "yes", f"it matches the revisions (fingerprint {found})"
     return "no", f"its fingerprint is {found}; the revisions give {agreement.expected[:12]}"
