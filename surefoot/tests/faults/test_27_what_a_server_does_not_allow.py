@@ -132,7 +132,10 @@ async def test_a_role_that_does_not_own_what_is_changed(
     watcher: asyncpg.Connection,
     role: str,
 ) -> None:
-    """Permitted revisions are applied; the refused one is named with its place."""
+    """Permitted revisions are applied; the refused one is named with its place.
+
+    The same SQLSTATE stands for a right that no owner has, as to create an extension.
+    """
     await watcher.execute(f"GRANT ALL ON SCHEMA public TO {role}")
     await watcher.execute("CREATE SCHEMA other; CREATE TABLE other.theirs (id int)")
     await watcher.execute(f"GRANT USAGE ON SCHEMA other TO {role}")
@@ -145,8 +148,8 @@ async def test_a_role_that_does_not_own_what_is_changed(
         "(SQLSTATE 42501)\n"
         "  done: 0001\n"
         "  kept of 0002: nothing\n"
-        "  help: run it as the role that owns what it changes, or make that role the owner, then "
-        "`alembic upgrade head` again\n"
+        "  help: run it as a role that may, such as the owner of what it changes, or let this role "
+        "do it, then `alembic upgrade head` again\n"
     )
     assert await recorded(url) == [("0001", "applied"), ("0002", "failed")]
 

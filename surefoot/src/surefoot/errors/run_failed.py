@@ -73,7 +73,7 @@ class DiskFull(UpgradeFailed):
 class StepNotPermitted(UpgradeFailed):
     """The role lacks a privilege that a revision needs."""
 
-    cure = "run it as the role that owns what it changes, or make that role the owner"
+    cure = "run it as a role that may, such as the owner of what it changes, or let this role do it"
 
 
 class StepNotSupported(UpgradeFailed):
