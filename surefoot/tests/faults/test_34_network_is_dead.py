@@ -65,7 +65,8 @@ async def test_the_locks_of_a_client_that_is_cut_off_are_gone(
 ) -> None:
     """The server ends the silent session, SIGTERM the client; the same command goes on."""
     run = await launcher.start(locking, "upgrade", "head", url=network.url, env=IDLE)
-    await wait_until(watcher, LOCKED)
+    # A session whose statement is prepared, and not yet run, is not idle for the server.
+    await wait_until(watcher, f"SELECT count(*) = 1 FROM {OURS} AND wait_event = 'PgSleep'")
     network.cut()
     await wait_until(watcher, FREE, timeout_s=GONE_WITHIN_S)
     assert not run.has_ended

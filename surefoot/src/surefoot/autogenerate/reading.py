@@ -14,7 +14,7 @@ from surefoot.autogenerate.filters import Filters
 from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.autogenerate.renames import Rename
-from surefoot.catalog import Catalog, Key, snapshot
+from surefoot.catalog import Catalog, Key, casts, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.extensions import missing_schema
 from surefoot.catalog.grants import Defaults
@@ -26,10 +26,6 @@ from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import in_schema
 
 _log = logging.getLogger(__name__)
-_CASTS = text("""
-SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext::text
-FROM pg_cast
-""")
 _VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v'")
 # Whether this role may rename each, and whether it holds an extension.
 _SCHEMAS = text("""
@@ -109,7 +105,7 @@ def compare(
     return Comparison(
         database.declarable(),
         replace(models.declarable(), spelled=spelled),
-        {(old, new): how for old, new, how in connection.execute(_CASTS)},
+        casts(connection),
         database,
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
