@@ -1241,10 +1241,21 @@ def columns_of_an_inherited_table_changed(m: MetaData, new: bool) -> None:
         Column("n", Text, nullable=new),
         Column("kept", String(20 if new else 10), server_default="b" if new else "a"),
         *([Column("added", Integer)] if new else [Column("gone", Date)]),
-        Column("twice", Integer, Computed("id * 3" if new else "id * 2")),
+        Column("twice", Integer, Computed("id * 3" if new else "id * 2", persisted=True)),
     )
     ddl(m, f"CREATE TABLE a_child (size {'bigint' if new else 'integer'}) INHERITS (z_parent)")
     ddl(m, f"COMMENT ON COLUMN a_child.id IS '{'new' if new else 'old'} of the child'")
+
+
+@change
+def generated_column_goes_with_its_key(m: MetaData, new: bool) -> None:
+    """Its base column gets another type, so it goes early."""
+    made = Computed("n * 2", persisted=True)
+    gone = [] if new else [Column("twice", BigInteger, made), UniqueConstraint("twice", "size")]
+    checks = (
+        [] if new else [CheckConstraint("twice < size", name="ck_less"), Index("ix_twice", "twice")]
+    )
+    Table("z", m, Column("n", Numeric if new else Integer), Column("size", Integer), *gone, *checks)
 
 
 @change

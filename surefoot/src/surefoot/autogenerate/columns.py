@@ -144,7 +144,7 @@ def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield free.at(Turn.CONTRACT, found.table, f"Allow rows without {key.name}", about)
     turn, stage = Turn.COLUMNS, Stage.TABLES
     if found.generated is not None and _is_blocked(comparison, key):
-        turn, stage = Turn.BEFORE, Stage.AWAY
+        turn, stage = Turn.MAIN, Stage.AWAY
     yield column_step(comparison, back, None, "drop", stage).at(turn, found.table)
 
 
