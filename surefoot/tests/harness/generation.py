@@ -196,11 +196,9 @@ def _begin(connection: Connection) -> None:
 
 def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
     try:
-        for statement in (
-            *EMPTY,
-            "CREATE SCHEMA far",
-            *map("CREATE EXTENSION IF NOT EXISTS {}".format, EXTENSIONS),
-        ):
+        there = {*connection.scalars(text("SELECT name FROM pg_available_extensions"))}
+        made = (f"CREATE EXTENSION IF NOT EXISTS {each}" for each in EXTENSIONS if each in there)
+        for statement in (*EMPTY, "CREATE SCHEMA far", *made):
             connection.execute(text(statement))
         for each in metadata:
             each.create_all(connection)

@@ -43,6 +43,7 @@ from sqlalchemy.types import UserDefinedType
 
 from harness.databases import Databases, access_to
 from harness.generation import Project, ddl, new_metadata, on_empty, write_value
+from harness.server import PG_MAJOR
 from surefoot.autogenerate import configure_options, constraints
 from surefoot.catalog import Key, difference
 from surefoot.differences.detection import of_metadata
@@ -851,7 +852,8 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
             Column("n", Text, nullable=False),
             CheckConstraint("coalesce(n, '') <> ''", name="full"),
         ],
-        ["expand", "contract", "expand", "contract", "expand"],
+        # Before PostgreSQL 18 NOT NULL is proved and set by two revisions.
+        ["expand", "contract", *["expand"] * (1 if PG_MAJOR >= 18 else 2), "contract", "expand"],
     ),
     "index changed": (
         lambda: [Column("n", Integer), Index("ix", "n")],
