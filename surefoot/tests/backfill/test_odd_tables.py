@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,14 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"table": "t", "todo": "a IS NULL", "sets": {"a": "1"}},
         "SELECT count(*) FROM t WHERE a = 1",
     ),
+    "another table named batch": (
+        "CREATE TABLE t (id int PRIMARY KEY, a int); "
+        "CREATE TABLE batch (id int PRIMARY KEY, n int); "
+        "INSERT INTO batch SELECT n, n FROM generate_series(1, 300) n; "
+        "INSERT INTO t SELECT id FROM batch",
+        {"table": "t", "todo": "a IS NULL", "sets": {"a": "(SELECT n FROM batch WHERE id = t.id)"}},
+        "SELECT count(*) FROM t WHERE a = id",
+    ),
     "a filter that looks elsewhere": (
         "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE TABLE done (t_id int PRIMARY KEY); "
         "INSERT INTO t SELECT n FROM generate_series(1, 300) n",
@@ -103,6 +112,35 @@ async def test_every_row(tmp_path: Path, databases: Databases, case: str, worker
     result = await filling.run(workers=workers)
     assert (result.is_complete, result.changed) == (True, 300)
     assert await connection.fetchval(count) == 300
+    await connection.close()
+
+
+async def test_a_table_named_batch_while_rows_are_locked(
+    tmp_path: Path, databases: Databases
+) -> None:
+    """The keys of a batch that locks its rows first are not taken for the rows of that table."""
+    chain, database = Chain(tmp_path / "chain"), await databases.empty()
+    chain.add("pass")
+    connection, writer = [await asyncpg.connect(database.url) for _ in range(2)]
+    await connection.execute(
+        "CREATE TABLE batch (id int PRIMARY KEY); INSERT INTO batch VALUES (1), (2), (3); "
+        "CREATE TABLE t (id int PRIMARY KEY, of int, a int) PARTITION BY RANGE (id); "
+        "CREATE TABLE t0 PARTITION OF t DEFAULT; "
+        "INSERT INTO t SELECT n, n % 3 + 1 FROM generate_series(10, 309) n; "
+        "CREATE TABLE alembic_version AS SELECT '0001' AS version_num"
+    )
+    filling = Filling(chain, database, connection)
+    found = "coalesce((SELECT id FROM batch WHERE id = t.of), 0)"
+    filling.widen(table="t", todo="a IS NULL", sets={"a": found})
+    async with writer.transaction():
+        await writer.execute("SELECT FROM t WHERE id = 10 FOR UPDATE")
+        running = asyncio.create_task(filling.run())
+        while await filling.left("a IS NULL", "t") > 1:
+            assert not running.done()
+            await asyncio.sleep(0.02)
+    assert (await running).is_complete
+    assert await connection.fetchval("SELECT count(*) FROM t WHERE a IS DISTINCT FROM of") == 0
+    await writer.close()
     await connection.close()
 
 

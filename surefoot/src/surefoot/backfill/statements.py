@@ -14,8 +14,9 @@ from surefoot.backfill.key import Key
 from surefoot.quoting import literal, qualified, single
 from surefoot.version_table import VersionTable
 
-# The rows that a batch has locked; the version of a row for `fill`; whether one lacks the change.
-_FOUND = "ANY ((SELECT places FROM batch)::tid[])"
+# The rows that a batch has locked, but for a `statement`; a table of theirs may be named batch.
+_LOCKED = "surefoot_batch"
+# The version of a row for `fill`; whether one lacks the change.
 _VERSION, _LACKS = "surefoot_version", "surefoot_lacks"
 # So long a batch that changes rows without locking them first waits for one that is locked.
 _WAIT = "(SELECT set_config('lock_timeout', '50ms', true)) IS NOT NULL"
@@ -175,7 +176,7 @@ class Statements:
             f"SELECT v.* FROM {self.key.quoted} AS t JOIN {values} ON {same} "  # noqa: S608 - quoted
             "FOR NO KEY UPDATE OF t SKIP LOCKED"
         )
-        return self._changing(f"{update} batch AS v WHERE {same}", locked, "count(*)")
+        return self._changing(f"{update} {_LOCKED} AS v WHERE {same}", locked, "count(*)")
 
     @property
     def fail(self) -> str:
@@ -217,9 +218,9 @@ class Statements:
             return single(self.backfill.statement) or self.backfill.statement
         keys = self.key.listed
         # The planner does not see that the rows of the batch are near to each other.
-        rows = f"{self._between} AND ({keys}) IN (SELECT {keys} FROM batch)"  # noqa: S608 - quoted
+        rows = f"{self._between} AND ({keys}) IN (SELECT {keys} FROM {_LOCKED})"  # noqa: S608 - quoted
         if self.key.has_places:
-            rows = f"ctid = {_FOUND}"
+            rows = f"ctid = ANY ((SELECT places FROM {_LOCKED})::tid[])"  # noqa: S608 - ours
         return self._update(rows)
 
     def _update(self, where: str) -> str:
@@ -243,13 +244,14 @@ class Statements:
 
         Without these the rows are locked as they are changed.
         """
-        batch = f"batch AS MATERIALIZED ({locked}), " if locked else ""
+        name = "batch" if self.backfill.statement else _LOCKED
+        batch = f"{name} AS MATERIALIZED ({locked}), " if locked else ""
         changed = (
             f"WITH {batch}changed AS ({statement} RETURNING 1), "  # noqa: S608 - quoted
             "counted AS MATERIALIZED (SELECT count(*) AS n FROM changed)"
         )
         n = "(SELECT n FROM counted)"
-        result = f"SELECT {f'(SELECT {number} FROM batch)' if locked else n}, {n}"  # noqa: S608 - as above
+        result = f"SELECT {f'(SELECT {number} FROM {name})' if locked else n}, {n}"  # noqa: S608 - as above
         if not saves:
             return f"{changed} {result}, NULL::text[], false"
         skipped = f"greatest($5::bigint - {n}, 0)"
