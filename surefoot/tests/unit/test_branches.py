@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,16 @@ def test_an_id_means_what_it_meant_on_its_branch() -> None:
     view = START, revision("0002", "first", "0001"), mine[1]
     assert placed(mine, view) == [
         ("0003_first.py", "0002"),
+        ("0004_second.py", "0003", "0002>0003", "0003>0004"),
+    ]
+
+
+def test_a_file_of_mine_has_another_name_than_in_the_lock() -> None:
+    """Its id means the same file, and those that build on it stay behind it."""
+    former = revision("0002", "first", "0001"), revision("0003", "second", "0002")
+    mine = replace(former[0], slug="zoo", path=Path("0002_zoo.py")), former[1]
+    assert placed(mine, (START, *former)) == [
+        ("0003_zoo.py", "0002", "0002>0003", "0003>0004"),
         ("0004_second.py", "0003", "0002>0003", "0003>0004"),
     ]
 

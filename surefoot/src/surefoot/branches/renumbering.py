@@ -84,20 +84,28 @@ class _Seen:
         views: Sequence[Sequence[Revision]],
     ) -> None:
         self.revision = revision
-        view = next((each for each in views if key(revision) in map(key, each)), None)
+        view = next((each for each in views if any(_is(revision, one) for one in each)), None)
         is_theirs = {key(each) for each in theirs}
         if view is None:
             called = {each.id: each for each in reversed(mine)}
         else:
-            by_slug = {each.slug: each for each in reversed(mine)}
-            by_key = {key(each): each for each in mine}
-            called = {
-                line.id: by_key.get(key(line)) or by_slug[line.slug]
-                for line in view
-                if key(line) not in is_theirs and (key(line) in by_key or line.slug in by_slug)
-            }
+            lines = [line for line in view if key(line) not in is_theirs]
+            called = {line.id: one for line in lines if (one := _named_by(line, mine))}
         self.means = {**called, revision.id: revision}
         self.after = [self.means[d] for d in revision.down if d in self.means and d != revision.id]
+
+
+def _is(revision: Revision, line: Revision) -> bool:
+    """Whether a line is that of the revision; another name of a file is no other revision."""
+    return key(revision) == key(line) or revision == line
+
+
+def _named_by(line: Revision, mine: Sequence[Revision]) -> Revision | None:
+    """The revision of mine that a line means: it may have a former name, or a former id."""
+    found = [each for each in mine if key(each) == key(line)]
+    found += [each for each in mine if each == line]
+    found += [each for each in mine if each.slug == line.slug]
+    return found[0] if found else None
 
 
 def _ordered(seen: Sequence[_Seen], first: Collection[Key]) -> Sequence[_Seen]:
