@@ -127,6 +127,17 @@ async def test_the_last_line_of_a_run_that_was_stopped(filling: Filling) -> None
     assert line.startswith("STOPPED  wide is running and not complete; this run changed ")
 
 
+def test_rows_that_were_locked_do_not_keep_coming() -> None:
+    """A later lap that changes no more rows than the one before had left says no more."""
+    said: list[str] = []
+    tell = backfill_text.Narration(said.append)
+    for lap, changed, skipped in [(1, 99, 1), (2, 0, 1), (3, 0, 1), (4, 1, 0)]:
+        tell(LapDone("wide", lap, changed, skipped))
+    assert not [line for line in said if line.startswith("NOTE")]
+    tell(LapDone("wide", 5, 7, 0))
+    assert said[-1].startswith("NOTE  wide: rows that lack the change keep coming")
+
+
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("revoked", "missing"),

@@ -24,7 +24,7 @@ from surefoot.errors.names import command
 from surefoot.terminal.kind import draws
 from surefoot.wording import counted, duration, roughly
 
-# From this lap on its rows have come since the backfill began.
+# From this lap on, rows that the one before did not leave have come since the backfill began.
 _MANY_LAPS = 3
 _COMING = (
     "rows that lack the change keep coming; let the release that runs write it, or keep the "
@@ -158,6 +158,8 @@ class Narration:
     def __init__(self, say: Callable[[str], None], *, every_s: float = PROGRESS_S[False]) -> None:
         self._say, self._every_s = say, every_s
         self._said_s = time.monotonic()
+        # The rows that the lap before left for the next one.
+        self._later: dict[str, int] = {}
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -172,8 +174,9 @@ class Narration:
             case LapDone(name, lap, changed, skipped):
                 later = f", {counted(skipped, 'row')} later" if skipped else ""
                 self._say(f"  {name}: lap {lap} done, {counted(changed, 'row')} changed{later}")
-                if changed and lap >= _MANY_LAPS:
+                if changed > self._later.get(name, changed) and lap >= _MANY_LAPS:
                     self._say(f"NOTE  {name}: {_COMING}")
+                self._later[name] = skipped
             case Unrecorded(name, said, reason):
                 self._say(f"warning: the ledger has no row `{name} {said}`: {reason}")
             case Walked() if time.monotonic() - self._said_s >= self._every_s:
