@@ -49,7 +49,8 @@ def locate(volumes: Mapping[str, Path], volume: str | None, path: str) -> Locati
     try:
         os.close(os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
     except OSError as error:
-        raise PathNotAFolder(path, error.strerror or str(error)) from None
+        named = path or listed(os.path.normpath(asked))
+        raise PathNotAFolder(named, error.strerror or str(error)) from None
     below = real[len(dict(real_roots)[holder].rstrip(b"/")) :].strip(b"/")
     return Location(holder, listed(dict(configured)[holder]), listed(below))
 

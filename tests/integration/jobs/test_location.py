@@ -99,6 +99,13 @@ def test_what_is_not_a_folder_is_refused(tree: Path, path: str, reason: str) -> 
     )
 
 
+def test_a_volume_whose_root_is_gone_is_named(tree: Path) -> None:
+    """A request for the whole volume has no path to name."""
+    gone = tree / "gone"
+    with pytest.raises(PathNotAFolder, match=f"'{gone}' is not a folder"):
+        locate({"v": gone}, "v", "")
+
+
 def test_an_unknown_volume_is_refused_with_those_there_are(tree: Path) -> None:
     """Volumes are what is configured, and nothing else."""
     with pytest.raises(VolumeUnknown) as caught:
