@@ -62,6 +62,12 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"table": "t", "todo": "a IS NULL", "sets": {"a": "1"}},
         "SELECT count(*) FROM t WHERE a = 1",
     ),
+    "a key with the name that PostgreSQL gives to a column": (
+        'CREATE TABLE t ("array" int PRIMARY KEY, a int); '
+        "INSERT INTO t SELECT n FROM generate_series(1, 300) n",
+        {"table": "t", "todo": "a IS NULL", "sets": {"a": "1"}},
+        "SELECT count(*) FROM t WHERE a = 1",
+    ),
     "another table named batch": (
         "CREATE TABLE t (id int PRIMARY KEY, a int); "
         "CREATE TABLE batch (id int PRIMARY KEY, n int); "

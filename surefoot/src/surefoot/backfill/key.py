@@ -84,8 +84,11 @@ class Key:
     @property
     def texts(self) -> str:
         """The place of a row, as SQL writes it."""
-        each = (f"{self.quoted}.{qualified(name)}::text" for name in self.columns)
-        return f"ARRAY[{', '.join(each)}]"
+        return f"ARRAY[{', '.join(f'{each}::text' for each in self._of_table)}]"
+
+    def ordered(self, direction: str = "ASC") -> str:
+        """The order of the walk; ORDER BY takes a bare name for a column of the result first."""
+        return ", ".join(f"{each} {direction}" for each in self._of_table)
 
     def values(self, place: str) -> str:
         """A place, an SQL expression of the type text[], as the values of the columns."""
@@ -95,7 +98,11 @@ class Key:
     @property
     def row(self) -> str:
         """The columns of a row as one value, which compares as the walk goes."""
-        return f"({', '.join(f'{self.quoted}.{qualified(name)}' for name in self.columns)})"
+        return f"({', '.join(self._of_table)})"
+
+    @property
+    def _of_table(self) -> Sequence[str]:
+        return [f"{self.quoted}.{qualified(name)}" for name in self.columns]
 
 
 async def read_key(

@@ -52,7 +52,7 @@ class Statements:
 
         With the number of at most $3 rows, and of those among them that lack the change.
         """
-        rows = f"FROM {self.key.quoted} WHERE {self._between} ORDER BY {self.key.listed}"
+        rows = f"FROM {self.key.quoted} WHERE {self._between} ORDER BY {self.key.ordered()}"
         # Two walks cost less than to keep the rows of one.
         return (
             f"SELECT (SELECT {self.key.texts} {rows} OFFSET $3 - 1 LIMIT 1), "  # noqa: S608 - quoted
@@ -73,7 +73,7 @@ class Statements:
         return (
             f"SELECT {self.key.texts} FROM {self.key.quoted} "  # noqa: S608 - quoted
             f"WHERE {self._between} AND {self.todo()} "
-            f"ORDER BY {self.key.listed} OFFSET $3 - 1 LIMIT 1"
+            f"ORDER BY {self.key.ordered()} OFFSET $3 - 1 LIMIT 1"
         )
 
     def batch(self, *, but_failed: bool, saves: bool = True) -> str:
@@ -85,7 +85,7 @@ class Statements:
         """
         rows = (
             f"FROM {self.key.quoted} WHERE {self._between} "
-            f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.listed}"
+            f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.ordered()}"
         )
         if self.backfill.sets and self.key.has_places:
             # A row is found again by its place, which costs less than a table of keys.
@@ -131,7 +131,7 @@ class Statements:
         return (
             f"SELECT ARRAY[{', '.join(found)}]{given} FROM (SELECT {columns}, xmin AS {_VERSION} "  # noqa: S608 - quoted
             f"FROM {self.key.quoted} WHERE {self._between} "
-            f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.listed}) AS r"
+            f"AND {self.todo(but_failed=but_failed)} ORDER BY {self.key.ordered()}) AS r"
         )
 
     @property
@@ -194,14 +194,14 @@ class Statements:
         """Places between $1 and $2, in their order, from about so many percent of the pages."""
         return (
             f"SELECT {self.key.texts} FROM {self.key.quoted} TABLESAMPLE SYSTEM ({percent:f}) "  # noqa: S608 - quoted
-            f"WHERE {self._between} ORDER BY {self.key.listed}"
+            f"WHERE {self._between} ORDER BY {self.key.ordered()}"
         )
 
     @property
     def last(self) -> str:
         """The place of the last row."""
-        order = ", ".join(f"{qualified(name)} DESC" for name in self.key.columns)
-        return f"SELECT {self.key.texts} FROM {self.key.quoted} ORDER BY {order} LIMIT 1"  # noqa: S608 - quoted
+        rows = f"FROM {self.key.quoted} ORDER BY {self.key.ordered('DESC')}"
+        return f"SELECT {self.key.texts} {rows} LIMIT 1"
 
     def any_left(self, *, but_failed: bool = False) -> str:
         """Whether a row lacks the change."""
