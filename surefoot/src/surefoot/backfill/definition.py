@@ -40,8 +40,8 @@ class Backfill:
     # A column -> the SQL of its new value, with the columns of the row.
     sets: ClassVar[Mapping[str, str]] = {}
     # One INSERT, UPDATE, DELETE or, from PostgreSQL 17 on, MERGE, without RETURNING. `batch` in it
-    # is a table with the keys
-    # of the rows of the batch, which are locked: "DELETE FROM jobs USING batch WHERE …".
+    # is a table with the keys of the rows of the batch, which are locked: "DELETE FROM jobs USING
+    # batch WHERE …".
     statement: ClassVar[str] = ""
     # The columns of the table that `statement` or `fill` writes.
     writes: ClassVar[Sequence[str]] = ()
