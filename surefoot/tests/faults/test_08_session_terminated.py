@@ -77,6 +77,32 @@ async def test_a_run_whose_session_was_ended_stops_before_its_next_commit(
     assert "OK  2 applied" in again.err
 
 
+# The session has ended, and the loop has heard of it, before a statement of another lock class.
+ENDED_BETWEEN = """\
+import asyncio, os, signal
+from surefoot.compat.sqlalchemy import await_only
+pid = op.get_bind().exec_driver_sql("SELECT pg_backend_pid()").scalar()
+os.kill(pid, signal.SIGTERM)
+await_only(asyncio.sleep(0.3))
+op.execute("ALTER TABLE t VALIDATE CONSTRAINT c")
+"""
+
+
+@pytest.mark.slow
+async def test_a_run_whose_session_was_ended_between_two_statements_says_so(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The lock timeout of the next one is the first to meet it."""
+    await occupy(empty_database)
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    chain.add("op.execute('ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID')")
+    chain.add(ENDED_BETWEEN)
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code == 75, result.err
+    assert "ERROR [connection-lost]  the connection was lost in 0003: " in result.err
+    assert "  done: 0001, 0002\n" in result.err
+
+
 async def test_a_run_whose_session_was_ended_in_an_index_build_goes_on(
     chain: Chain,
     launcher: Launcher,

@@ -107,9 +107,10 @@ def placed(
                 found[draft] = Placed(draft, _free(draft, names), after, key)
                 names.add(found[draft].name)
                 begun |= {draft} if waits and action == "begin" else set()
-        if any(each.turn <= Turn.KEYS for each in changes):
+        if any(each.turn <= Turn.KEYS or each.action == "begin" for each in changes):
             last = revision
-    return found | {draft: replace(found[draft], after=str(last)) for draft in begun}
+    late = {draft: replace(found[draft], after=last or found[draft].after) for draft in begun}
+    return found | late
 
 
 def told(changes: Sequence[Change], found: Mapping[Draft, Placed]) -> Iterator[str]:

@@ -62,7 +62,7 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
     adds the line. Run this command after you edit a revision that was not applied anywhere.
 
     No rule judges the revisions up to the baseline, and they may leave their transaction: adopt the
-    past of a project with `surefoot lock --baseline heads`. Of these, the newest alone gets a
+    past of a project with `surefoot lock --baseline heads`. Of these, only its end has a
     fingerprint.
 
     It looks at the revisions from the first one on that is new or edited, and writes what it has

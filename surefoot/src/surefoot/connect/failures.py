@@ -69,8 +69,6 @@ def is_lost(error: BaseException) -> bool:
     state = sqlstate(error)
     if state is not None:
         return state in SESSION_ENDED or state.startswith("08")
-    if isinstance(next(_causes(error)), asyncpg.InternalClientError):
-        return True  # see `describe`
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without
 
     return isinstance(error, DBAPIError) and (

@@ -32,11 +32,11 @@ class DatabaseUnreachable(Temporary):
 
 
 class ScratchLost(Temporary):
-    """The server of a scratch database has ended while a command used it."""
+    """The server of a scratch database has ended the session of a command, and takes no other."""
 
     address: str
     reason: str
-    says = "the scratch server at {address} has ended: {reason}"
+    says = "the scratch server at {address} has ended a session, and takes no other: {reason}"
     helps = "run the same command again: it begins with another scratch database"
 
 

@@ -244,7 +244,9 @@ async def _beside(
                 event.listen(engine.sync_engine, "commit", refuse_changes)
             yield engine
     finally:
-        if admin.is_closed():
+        try:
+            await admin.execute("SELECT")
+        except DATABASE_ERRORS:
             try:
                 admin = await database.connect("migrate")
             except DATABASE_ERRORS as error:
