@@ -37,7 +37,8 @@ __all__ = [
 
 @pytest.fixture(autouse=True)
 def _own_names() -> Iterator[None]:
-    """A project whose tests run in the same process may have set its names."""
+    """A project whose tests run in the same process may have set its names; a command, a target."""
+    names.aim(None)
     before = names.in_use()
     names.use(names.Names())
     yield

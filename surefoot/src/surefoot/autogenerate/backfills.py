@@ -21,7 +21,7 @@ from surefoot.catalog.definitions import parse_key
 from surefoot.catalog.kinds import Column, Constraint
 from surefoot.chain.backfills import backfill_paths
 from surefoot.chain.whole_file import write_whole
-from surefoot.errors.names import command
+from surefoot.errors.names import program
 from surefoot.quoting import quoted
 
 # So much of a name leaves room for a number.
@@ -120,7 +120,7 @@ def told(changes: Sequence[Change], found: Mapping[Draft, Placed]) -> Iterator[s
             where = f"{draft.label} in the existing rows"
             yield f"Fill {where}, in batches and outside of a revision."
         else:
-            run = f"{command()} backfill run {placed.name} --execute"
+            run = f"{program()} backfill run {placed.name} --execute"
             yield f"The backfill {placed.name} fills {draft.label} in the existing rows: `{run}`."
 
 

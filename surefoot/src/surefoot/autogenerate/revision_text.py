@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from surefoot.errors.names import command
+from surefoot.errors.names import program
 
 _WIDTH = 100
 _ALEMBIC_REMARK = re.compile(r"^# ### .* ###$\n?", re.MULTILINE)
@@ -125,7 +125,7 @@ class RevisionText:
 
 def unmeasured() -> str:
     """The text of a line that a trace completes."""
-    return f"not measured; `{command()} plan` measures it."
+    return f"not measured; `{program()} plan` measures it."
 
 
 @dataclass

@@ -56,10 +56,9 @@ async def explained_batch(
     connection: asyncpg.Connection[Any], of: Statements, high: Place
 ) -> tuple[Sequence[str], Sequence[str]]:
     """The plan of a batch as text, and the large tables that it reads as a whole."""
-    query = of.first
     await connection.execute(BY_KEY)
     await make_ready(connection, of)
-    text = await connection.fetch(f"EXPLAIN (COSTS OFF) {query}", None, high)
+    text = await connection.fetch(f"EXPLAIN (COSTS OFF) {of.first}", None, high)
     found = {_named(each) for each in await _scans(connection, of, high) if _is_heap(each)}
     scans = [
         name

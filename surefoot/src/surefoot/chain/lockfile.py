@@ -26,7 +26,7 @@ from surefoot.chain.revisions import (
 )
 from surefoot.chain.source import code_of
 from surefoot.errors import FileNotWritable, LockFileStale, RevisionsBroken
-from surefoot.errors.names import command
+from surefoot.errors.names import command, program
 
 _HEADER = """\
 # One line a revision, in order: id, the one before, phase, slug, sha256 of its code, the
@@ -45,7 +45,7 @@ _OF_FILE = 5
 
 def lock_header() -> str:
     """The comment that revisions.lock opens with."""
-    return _HEADER.format(command=command())
+    return _HEADER.format(command=program())
 
 
 def read_lock(path: Path) -> tuple[Revision, ...]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from surefoot.chain.revisions import Revision, ancestors, heads, up_to
 from surefoot.errors import SquashEdited, SquashStale
-from surefoot.errors.names import command
+from surefoot.errors.names import program
 
 NAME = "squashed.sql"
 _HEAD = """\
@@ -93,7 +93,7 @@ class Squash:
         """The content of the file."""
         values = {name: value for name, value in asdict(self).items() if name != "sql"}
         told = json.dumps(values)
-        head = _HEAD.format(**values, command=command())
+        head = _HEAD.format(**values, command=program())
         return f"{head}{_TOLD}{told}\n{_SEAL}{_sealed(told, self.sql)}\n{self.sql}"
 
     def check(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:

@@ -19,8 +19,9 @@ from surefoot.backfill.run import run as run_backfill
 from surefoot.cli import backfill_text as text
 from surefoot.cli import output
 from surefoot.cli.backfill_options import bounds, name_argument, workers_option
-from surefoot.cli.project import json_option, project, serving, target_option
+from surefoot.cli.project import json_option, project, serving
 from surefoot.cli.suggesting import Group
+from surefoot.cli.targets import target_option
 from surefoot.connect.database import Database
 from surefoot.errors import Interrupted
 from surefoot.errors.names import command as program
@@ -54,7 +55,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 @target_option
-def list_(json_: bool, target: str | None) -> None:
+def list_(json_: bool) -> None:
     """List the backfills of the project, and how far each is.
 
     \b
@@ -62,7 +63,7 @@ def list_(json_: bool, target: str | None) -> None:
       surefoot backfill list
       surefoot backfill list --target eu --json
     """
-    with serving(target) as database:
+    with serving() as database:
         found = asyncio.run(control.statuses(database, project()))
     if json_:
         listed = [each.as_json() for each in found]
@@ -77,7 +78,7 @@ def list_(json_: bool, target: str | None) -> None:
 @name_argument
 @json_option
 @target_option
-def plan(name: str, json_: bool, target: str | None) -> None:
+def plan(name: str, json_: bool) -> None:
     """Show the rows to do, the batches, and the plan of the first one.
 
     Nothing is changed.
@@ -89,7 +90,7 @@ def plan(name: str, json_: bool, target: str | None) -> None:
 
     Exit codes: 0 it can run; 1 each batch would read all of a large table.
     """
-    _forecast(name, target, json_=json_, dry_run=False)
+    _forecast(name, json_=json_, dry_run=False)
 
 
 @command.command()
@@ -106,7 +107,6 @@ def run(
     max_rows_per_second: float | None,
     batch_seconds: float | None,
     json_: bool,
-    target: str | None,
 ) -> None:
     """Change the rows that lack the change, or go on with it.
 
@@ -122,10 +122,10 @@ def run(
     goes on after each. Of a dry run: 0 it can run; 1 each batch would read all of a large table.
     """
     if not execute:
-        _forecast(name, target, json_=json_, dry_run=True)
+        _forecast(name, json_=json_, dry_run=True)
         return
     given = _given(max_rows_per_second, batch_seconds)
-    run_to_end(name, target, json_=json_, workers=workers, parameters=given)
+    run_to_end(name, json_=json_, workers=workers, parameters=given)
 
 
 @command.command("retry-failed")
@@ -134,7 +134,7 @@ def run(
 @workers_option
 @output.events_option
 @target_option
-def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: str | None) -> None:
+def retry_failed(name: str, execute: bool, workers: int, json_: bool) -> None:
     """Try the rows again that could not be changed.
 
     \b
@@ -145,15 +145,15 @@ def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: st
     Exit codes: 0 shown; with --execute those of `surefoot backfill run`.
     """
     if execute:
-        run_to_end(name, target, json_=json_, workers=workers, retry_failed=True)
+        run_to_end(name, json_=json_, workers=workers, retry_failed=True)
     else:
-        _show(name, target, json_=json_)
+        _show(name, json_=json_)
 
 
 @command.command()
 @name_argument
 @target_option
-def pause(name: str, target: str | None) -> None:
+def pause(name: str) -> None:
     """Let no session begin another batch, on whichever machine it is.
 
     \b
@@ -161,7 +161,7 @@ def pause(name: str, target: str | None) -> None:
       surefoot backfill pause jobs_priority
       surefoot backfill pause jobs_priority --target eu
     """
-    _ask(name, target, partial(control.pause, by=who(), listen=_TELL))
+    _ask(name, partial(control.pause, by=who(), listen=_TELL))
     output.narrate(f"OK  {name} is paused. Next: {program()} backfill resume {name}")
 
 
@@ -169,9 +169,7 @@ def pause(name: str, target: str | None) -> None:
 @name_argument
 @bounds
 @target_option
-def resume(
-    name: str, max_rows_per_second: float | None, batch_seconds: float | None, target: str | None
-) -> None:
+def resume(name: str, max_rows_per_second: float | None, batch_seconds: float | None) -> None:
     """Let a paused backfill go on; options change a running one too.
 
     \b
@@ -180,7 +178,7 @@ def resume(
       surefoot backfill resume jobs_priority --max-rows-per-second 2000
     """
     given = _given(max_rows_per_second, batch_seconds)
-    found = _ask(name, target, partial(control.resume, parameters=given, by=who(), listen=_TELL))
+    found = _ask(name, partial(control.resume, parameters=given, by=who(), listen=_TELL))
     at_work = len(found.sessions)
     output.narrate(f"OK  {name} is to go on; sessions at work: {at_work}")
     if not (at_work or found.processes):
@@ -191,7 +189,7 @@ def resume(
 @name_argument
 @json_option
 @target_option
-def status(name: str, json_: bool, target: str | None) -> None:
+def status(name: str, json_: bool) -> None:
     """Show how far a backfill is, who is at work, and the rows that failed.
 
     \b
@@ -199,14 +197,14 @@ def status(name: str, json_: bool, target: str | None) -> None:
       surefoot backfill status jobs_priority
       surefoot backfill status jobs_priority --json
     """
-    _show(name, target, json_=json_)
+    _show(name, json_=json_)
 
 
 @command.command()
 @name_argument
 @click.option("--execute", is_flag=True, help="Do it; without this its state is shown.")
 @target_option
-def cancel(name: str, execute: bool, target: str | None) -> None:
+def cancel(name: str, execute: bool) -> None:
     """Forget how far a backfill is: its sessions end, and rows that were changed stay so.
 
     \b
@@ -215,20 +213,20 @@ def cancel(name: str, execute: bool, target: str | None) -> None:
       surefoot backfill cancel jobs_priority --execute
     """
     if not execute:
-        _show(name, target, json_=False, cancels=True)
+        _show(name, json_=False, cancels=True)
         return
-    found = _ask(name, target, partial(control.cancel, by=who(), listen=_TELL))
+    found = _ask(name, partial(control.cancel, by=who(), listen=_TELL))
     output.narrate(f"OK  {name} is forgotten; it had changed {counted(found.changed, 'row')}")
 
 
-def _show(name: str, target: str | None, *, json_: bool, cancels: bool = False) -> None:
-    found = _ask(name, target, control.status)
+def _show(name: str, *, json_: bool, cancels: bool = False) -> None:
+    found = _ask(name, control.status)
     output.answer_as(json_, found, lambda: "\n".join(text.status(found, cancels=cancels)))
 
 
-def _forecast(name: str, target: str | None, *, json_: bool, dry_run: bool) -> None:
+def _forecast(name: str, *, json_: bool, dry_run: bool) -> None:
     """Answer with what it has to do; exit 1, where each batch would read a large table."""
-    found = _ask(name, target, partial(planned, dry_run=dry_run))
+    found = _ask(name, partial(planned, dry_run=dry_run))
     output.answer_as(json_, found, lambda: "\n".join(text.forecast(found)))
     if found.scans:
         raise SystemExit(1)
@@ -236,17 +234,16 @@ def _forecast(name: str, target: str | None, *, json_: bool, dry_run: bool) -> N
 
 def _ask(
     name: str,
-    target: str | None,
     function: Callable[[Backfill, Database, Project], Coroutine[Any, Any, T]],
 ) -> T:
     """The result of a function for the backfill of that name. On failure: as the function."""
     of = project()
     backfill = named(of, name)
-    with serving(target) as database:
+    with serving() as database:
         return asyncio.run(function(backfill, database, of))
 
 
-def run_to_end(name: str, target: str | None, *, json_: bool, **options: Any) -> None:
+def run_to_end(name: str, *, json_: bool, **options: Any) -> None:
     """Run a backfill until it has ended, or a signal stops it. On failure: as `run`."""
     with output.error_as_line(json_):
         with text.telling(output.narrate) as tell:
@@ -257,7 +254,7 @@ def run_to_end(name: str, target: str | None, *, json_: bool, **options: Any) ->
                 tell(event)
 
             function = partial(_until_signal, listen=listen, options=options)
-            result, by = _ask(name, target, function)
+            result, by = _ask(name, function)
         if json_:
             progress = result.progress and asdict(result.progress)
             done = {"complete": result.is_complete, "changed": result.changed}

@@ -38,25 +38,25 @@ LINES = {
     "db status": "",
     "db stop": "--now",
     "db url": "--show-password",
-    "downgrade": ":ends --json --execute --reason=",
+    "downgrade": f":ends --json --execute --reason= {_TARGET}",
     "drop-last": "--mine",
     "drift": f"--json --models --no-models --privileges {_TARGET}",
     "explain": ":topics :revisions",
-    "ledger": "--json --last=",
+    "ledger": f"--json --last= {_TARGET}",
     "lint": ":revisions* --since= --staged --level=levels --fail-on=error|warning|never --strict "
     "--fix --yes --json --format=github|gitlab|markdown|sarif",
     "lock": "--check --baseline=revisions --merge=",
-    "ops accept-checksum": ":revisions --reason=",
-    "ops adopt": ":revisions* --reason= --execute",
-    "ops stamp": ":revisions* --reason= --execute",
+    "ops accept-checksum": f":revisions --reason= {_TARGET}",
+    "ops adopt": f":revisions* --reason= --execute {_TARGET}",
+    "ops stamp": f":revisions* --reason= --execute {_TARGET}",
     "plan": f"{_TARGET} --from-database --json --format=github|gitlab|markdown|sarif",
     "rebase": f"--onto=revisions --upstream= --dry-run {_TARGET}",
     "schema": "--format=sql|markdown|mermaid|svg --at=ends --diff=revisions",
     "scratch": "--clear --json",
-    "services": "--json",
+    "services": f"--json {_TARGET}",
     "squash": ":goals",
     "status": f"--all --exit-code --json {_TARGET}",
-    "upgrade": ":ends --json --execute --reason= --wait-for-services --run-backfills",
+    "upgrade": f":ends --json --execute --reason= --wait-for-services --run-backfills {_TARGET}",
     "verify": f"--json --privileges {_TARGET}",
 }
 _KINDS: Mapping[str, Callable[[click.Context], words.Words]] = {
@@ -107,15 +107,16 @@ def _type(kind: str) -> click.ParamType[object] | None:
 def _complete(
     kind: str,
 ) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]] | None:
-    return partial(_words, _KINDS[kind]) if kind in _KINDS else None
+    return partial(words_of, _KINDS[kind]) if kind in _KINDS else None
 
 
-def _words(
+def words_of(
     of: Callable[[click.Context], words.Words],
     context: click.Context,
     _: click.Parameter,
     begun: str,
 ) -> list[CompletionItem]:
+    """The words that a shell offers behind what was begun; none where the project is broken."""
     # A file of the project may be anything, and a shell shows no message.
     with suppress(Exception, SystemExit):
         found = of(context).items()

@@ -3,6 +3,7 @@
 import click
 
 from surefoot.cli import output
+from surefoot.cli.targets import target_option
 from surefoot.cli.telling import told
 from surefoot.errors import ReasonMissing
 from surefoot.run import commands as upgrade
@@ -13,6 +14,7 @@ from surefoot.run import commands as upgrade
 @output.events_option
 @click.option("--execute", is_flag=True, help="In production: also where data is lost.")
 @click.option("--reason", help="Why; the ledger keeps it.")
+@target_option
 def command(revision: str, json_: bool, execute: bool, reason: str | None) -> None:
     """Revert what was applied after REVISION, as `alembic downgrade` does.
 
@@ -23,7 +25,7 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None) -> No
     Examples:
       surefoot downgrade -1
       surefoot downgrade 0006 --execute --reason "0007 slows the listing down"
-      surefoot downgrade base --json
+      surefoot downgrade base --json --target eu
 
     Exit codes: 0 reverted; 2 usage; 3 refused, and nothing was changed; 4 stopped part-way; 75 a
     retry is safe; 130, 143 interrupted.

@@ -5,7 +5,8 @@ import asyncio
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import json_option, project, serving, target_option
+from surefoot.cli.project import json_option, project, serving
+from surefoot.cli.targets import target_option
 from surefoot.differences import drift, render
 
 
@@ -14,7 +15,7 @@ from surefoot.differences import drift, render
 @click.option("--models/--no-models", default=True, help="At head, compare the models too.")
 @click.option("--privileges", is_flag=True, help="Compare owners and privileges too.")
 @target_option
-def command(json_: bool, models: bool, privileges: bool, target: str | None) -> None:
+def command(json_: bool, models: bool, privileges: bool) -> None:
     """Show where the database differs from its revisions, and the SQL that repairs it.
 
     The revisions up to the database's own run on a scratch database, and the two catalogs are
@@ -28,7 +29,7 @@ def command(json_: bool, models: bool, privileges: bool, target: str | None) -> 
 
     Exit codes: 0 no difference; 1 there is one; 75 the database does not answer.
     """
-    with serving(target) as database:
+    with serving() as database:
         found = asyncio.run(drift(project(), database, models=models, privileges=privileges))
     output.answer_as(json_, found, lambda: render(found))
     if found.count:

@@ -31,7 +31,7 @@ def _reach(
         ran.add(pending.backfill)
         first = None if pending.first is None else _reach(upgrade, pending.first, ran, json_=json_)
         output.narrate(f"FILL  {pending.backfill}, which {pending.revision} requires")
-        run_to_end(pending.backfill, None, json_=json_)
+        run_to_end(pending.backfill, json_=json_)
         last = _reach(upgrade, revision, ran, json_=json_)
     if first is None:
         return last

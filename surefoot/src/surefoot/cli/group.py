@@ -93,6 +93,7 @@ def main(
         from surefoot.cli.bash import register  # noqa: PLC0415 - for completion alone
 
         register()
+    names.aim(None)
     names.type_(shlex.join([name, *(sys.argv[1:] if argv is None else argv)]))
     try:
         code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0

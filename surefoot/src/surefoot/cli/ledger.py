@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from surefoot.cli import output
 from surefoot.cli.project import json_option, on_target, project
+from surefoot.cli.targets import target_option
 from surefoot.ledger.table import BACKFILL, Ledger, Row
 from surefoot.target import Target
 from surefoot.wording import counted, duration
@@ -22,13 +23,14 @@ _HEADER = ("ID", "WHEN (UTC)", "OUTCOME", "DIRECTION", "REVISION", "TOOK", "BY")
 @click.option(
     "--last", metavar="ROWS", type=click.IntRange(min=1), help="Only so many of the newest rows."
 )
+@target_option
 def command(json_: bool, last: int | None) -> None:
     """Print the runs on the database, oldest first, and verify the hash of each row.
 
     \b
     Examples:
       surefoot ledger
-      surefoot ledger --last 5
+      surefoot ledger --last 5 --target eu
       surefoot ledger --json
 
     Exit codes: 0 all hashes are valid; 3 a row was changed; 75 the database does not answer.

@@ -10,6 +10,7 @@ from surefoot.catalog import Catalog
 from surefoot.cli import output
 from surefoot.cli.project import database, on_target, project
 from surefoot.cli.suggesting import Group
+from surefoot.cli.targets import target_option
 from surefoot.cli.telling import told
 from surefoot.connect.database import Database
 from surefoot.differences import deviations, listing
@@ -49,6 +50,7 @@ def command() -> None:
 @click.argument("revisions", nargs=-1, required=True)
 @reason_option
 @execute_option
+@target_option
 def stamp(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
     """Record that the database is at REVISIONS, whatever its schema is.
 
@@ -66,6 +68,7 @@ def stamp(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
 @click.argument("revisions", nargs=-1, required=True)
 @reason_option
 @execute_option
+@target_option
 def adopt(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
     """Adopt a database at REVISIONS, whatever its version table and its ledger say.
 
@@ -85,6 +88,7 @@ def adopt(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
 @command.command("accept-checksum")
 @click.argument("revision")
 @reason_option
+@target_option
 def accept(revision: str, reason: str) -> None:
     """Accept the edited file of the applied REVISION.
 

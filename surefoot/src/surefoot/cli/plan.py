@@ -8,7 +8,8 @@ from sqlalchemy import URL
 
 from surefoot.cli import output
 from surefoot.cli.lock_finding import format_option, lock_finding
-from surefoot.cli.project import json_option, opened, project, serving, target_option
+from surefoot.cli.project import json_option, opened, project, serving
+from surefoot.cli.targets import chosen, target_option
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.markdown import summary
 from surefoot.planning.markdown import markdown
@@ -25,7 +26,7 @@ from surefoot.scratch.kept_server import cache
 @click.option("--from-database", is_flag=True, help="Begin with a copy of its own schema.")
 @json_option
 @format_option
-def command(target: str | None, from_database: bool, json_: bool, format_: str | None) -> None:
+def command(from_database: bool, json_: bool, format_: str | None) -> None:
     """Show pending revisions with locks, durations and undo cost; nothing runs on the database.
 
     The pending revisions run on a scratch database, and back again. Their effects there are
@@ -50,12 +51,12 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
     def answer(findings: Sequence[Finding]) -> None:
         output.answer(FORMATS[format_ or ""](findings))
 
-    with lock_finding(of.lock, answer if format_ else None), serving(target) as database:
+    with lock_finding(of.lock, answer if format_ else None), serving() as database:
         found = asyncio.run(
             plan(
                 of,
                 database,
-                name=target,
+                name=chosen(),
                 trying=trying,
                 from_database=from_database,
                 listen=output.trying(),

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Connection
 
 from surefoot.cli import output
+from surefoot.cli.targets import chosen
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.environment.environment import Environment, load
@@ -18,9 +19,6 @@ from surefoot.target import Target
 
 T = TypeVar("T")
 json_option = click.option("--json", "json_", is_flag=True, help="One JSON object, not text.")
-target_option = click.option(
-    "--target", metavar="NAME", help="Another database, by its name in the targets of env.py."
-)
 
 
 def opened() -> tuple[Environment, Project]:
@@ -40,11 +38,12 @@ def project() -> Project:
     return opened()[1]
 
 
-def database(target: str | None = None) -> Database:
+def database() -> Database:
     """The target's database; without a target the one that is migrated, by its direct URL.
 
     On failure: TargetUnknown, DatabaseUrlInvalid.
     """
+    target = chosen()
     found = opened()[0].resolved_database(target)
     if target is not None:
         found.location()
@@ -52,9 +51,9 @@ def database(target: str | None = None) -> Database:
 
 
 @contextmanager
-def serving(target: str | None = None) -> Iterator[Database]:
+def serving() -> Iterator[Database]:
     """The same, on a server that is up as long as the block lasts."""
-    with database(target).available(output.narrate) as named:
+    with database().available(output.narrate) as named:
         yield named
 
 

@@ -9,7 +9,8 @@ from surefoot.branches.rebasing import Rebase, planned
 from surefoot.branches.upstream import next_of_git
 from surefoot.cli import output
 from surefoot.cli.lock import completed
-from surefoot.cli.project import project, read_on, serving, target_option
+from surefoot.cli.project import project, read_on, serving
+from surefoot.cli.targets import chosen, target_option
 from surefoot.errors import RevisionReleased, SurefootError, names
 from surefoot.ledger.glance import read
 from surefoot.project import Project
@@ -23,7 +24,7 @@ from surefoot.wording import counted
 )
 @click.option("--dry-run", is_flag=True, help="Show what is renamed; write nothing.")
 @target_option
-def command(onto: str | None, upstream: str | None, dry_run: bool, target: str | None) -> None:
+def command(onto: str | None, upstream: str | None, dry_run: bool) -> None:
     """Put the revisions of this branch behind those of the branch that was merged.
 
     Two branches have added a revision behind the same one. Merge or rebase in git first, then run
@@ -44,8 +45,8 @@ def command(onto: str | None, upstream: str | None, dry_run: bool, target: str |
     """
     found = project()
     plan = planned(found, upstream, onto)
-    if target is not None:
-        _refuse_applied(plan, found, target)
+    if chosen() is not None:
+        _refuse_applied(plan, found)
     _tell(plan)
     if not (plan.contents or plan.conflict):
         output.narrate(f"OK  nothing to rebase: {_where(plan)}")
@@ -96,11 +97,11 @@ def _tell(plan: Rebase) -> None:
         output.narrate(f"NOTE  {place} has an id in a string, which stays as it is: look at it")
 
 
-def _refuse_applied(plan: Rebase, of: Project, target: str) -> None:
+def _refuse_applied(plan: Rebase, of: Project) -> None:
     """On failure: RevisionReleased, where the ledger of the target has one of mine."""
-    with serving(target) as database:
+    with serving() as database:
         recorded = read_on(database, lambda at: read(at, of.version_table).recorded) or {}
     for move in plan.moves:
         row = recorded.get(move.revision.id)
         if row is not None and row.checksum == move.revision.sha256:
-            raise RevisionReleased(move.revision.name, f"{target} has applied it")
+            raise RevisionReleased(move.revision.name, f"{chosen()} has applied it")

@@ -6,12 +6,14 @@ import click
 
 from surefoot.cli import output
 from surefoot.cli.project import json_option, opened, read_on
+from surefoot.cli.targets import chosen, target_option
 from surefoot.ledger.services import living
 from surefoot.wording import counted
 
 
 @click.command(name="services")
 @json_option
+@target_option
 def command(json_: bool) -> None:
     """List the services that are running on the database, each with the revision of its code.
 
@@ -20,10 +22,10 @@ def command(json_: bool) -> None:
     \b
     Examples:
       surefoot services
-      surefoot services --json
+      surefoot services --json --target eu
     """
     environment, project = opened()
-    with environment.resolved_database().available(output.narrate) as named:
+    with environment.resolved_database(chosen()).available(output.narrate) as named:
         found = read_on(named, lambda connection: living(connection, project.locked()))
         name = named.location().database or "(default)"
     if json_:

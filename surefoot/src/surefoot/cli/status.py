@@ -8,8 +8,9 @@ import click
 
 from surefoot.chain.lockfile import with_known
 from surefoot.cli import output
-from surefoot.cli.project import json_option, project, serving, target_option
+from surefoot.cli.project import json_option, project, serving
 from surefoot.cli.status_text import render, where_of
+from surefoot.cli.targets import chosen, target_option
 from surefoot.connect.database import Database
 from surefoot.errors import DatabaseDiverged, LockFileStale, names
 from surefoot.overview import overview, read
@@ -33,7 +34,7 @@ READ_S = 10.0
 )
 @json_option
 @target_option
-def command(whole: bool, exit_code: bool, json_: bool, target: str | None) -> None:
+def command(whole: bool, exit_code: bool, json_: bool) -> None:
     """Show where the database is: applied and pending revisions, and what is next.
 
     It reads the version table, the ledger, the backfills, the running services and the fingerprint
@@ -49,9 +50,9 @@ def command(whole: bool, exit_code: bool, json_: bool, target: str | None) -> No
     fit; 75 the database does not answer.
     """
     of = project()
-    with serving(target) as database:
+    with serving() as database:
         found = asyncio.run(_look(of, database))
-    where = where_of(target=target, production=database.limits.production)
+    where = where_of(target=chosen(), production=database.limits.production)
     columns = size(sys.stdout)[0] if is_tty(sys.stdout) else None
     lines = render(found, where=where, whole=whole, columns=columns)
     output.answer_as(json_, found, lambda: "\n".join(lines))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from surefoot.cli.targets import chosen, target_option
 from surefoot.terminal.streams import stdout_kept
 from surefoot.wording import suggestion
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 PROGRAM = "surefoot"
+# They are about a development database, which no target is.
+_OF_A_DEVELOPER = ("amend", "db", "drop-last")
 
 
 class Group(click.Group):
@@ -64,6 +67,7 @@ class Commands(Group):
         `surefoot.cli.completion` does for those of the library.
         """
         super().__init__(**options)
+        target_option(self)
         self.helps = {name: line for of in packages.values() for name, line in of.items()}
         self.ini, self.targets, self.lines = ini, targets, lines or {}
         self._modules = {
@@ -83,6 +87,9 @@ class Commands(Group):
 
             if (made := outline(cmd_name, {**LINES, **self.lines})) is not None:
                 return made
+        is_librarys = self._modules[cmd_name].startswith(f"{__package__}.")
+        if chosen(ctx) is not None and (not is_librarys or cmd_name in _OF_A_DEVELOPER):
+            raise click.UsageError(f"{cmd_name} takes no --target", ctx)
         command = importlib.import_module(self._modules[cmd_name]).command
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._modules[cmd_name]}.command is not a command")

@@ -1,10 +1,12 @@
 """`surefoot upgrade`: `alembic upgrade` with a JSON report, and overrides with a reason."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from surefoot.cli import output
+from surefoot.cli.targets import chosen, target_option
 from surefoot.environment import fast_path
 from surefoot.environment.environment import glimpse
 from surefoot.errors import ReasonMissing
@@ -35,6 +37,7 @@ WAIT_S = 300.0
     is_flag=True,
     help="Where a revision requires a backfill, run it and go on; for small installations.",
 )
+@target_option
 def command(
     revision: str, json_: bool, execute: bool, reason: str | None, wait: bool, fills: bool
 ) -> None:
@@ -43,7 +46,7 @@ def command(
     \b
     Examples:
       surefoot upgrade
-      surefoot upgrade head --json
+      surefoot upgrade head --json --target eu
       surefoot upgrade --run-backfills
       surefoot upgrade 0012 --execute --reason "jobs.rank is unused since 0009"
 
@@ -95,7 +98,7 @@ def _of_first_look(revision: str) -> Report | None:
     environment, project = found
     return fast_path.at_head(
         project,
-        environment.resolved_database,
+        partial(environment.resolved_database, chosen()),
         revision,
         output.narrate,
         may_squash=environment.may_squash,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import json_option, project, serving, target_option
+from surefoot.cli.project import json_option, project, serving
+from surefoot.cli.targets import target_option
 from surefoot.differences.verification import Verification, verify
 from surefoot.wording import counted
 
@@ -15,7 +16,7 @@ from surefoot.wording import counted
 @json_option
 @click.option("--privileges", is_flag=True, help="Compare owners and privileges too.")
 @target_option
-def command(json_: bool, privileges: bool, target: str | None) -> None:
+def command(json_: bool, privileges: bool) -> None:
     """Run all checks: files, ledger, start-up check, drift.
 
     Nothing is written to the database; a role that may only read is enough.
@@ -27,7 +28,7 @@ def command(json_: bool, privileges: bool, target: str | None) -> None:
 
     Exit codes: 0 all checks passed; 1 one failed; 75 the database does not answer.
     """
-    with serving(target) as database:
+    with serving() as database:
         found = asyncio.run(verify(project(), database, privileges=privileges))
     output.answer_as(json_, found, lambda: "\n".join(_lines(found)))
     if found.refusals:

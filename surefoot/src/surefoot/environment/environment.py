@@ -66,7 +66,7 @@ class Environment:
     database: DatabaseSource | None = None
     # An engine of asyncpg instead, where the project makes its own.
     engine: AsyncEngine | str | Callable[[], AsyncEngine] | None = None
-    # Further databases by name, for `--target NAME`.
+    # Further databases by name, for `--target NAME` and `alembic -x target=NAME`.
     targets: TargetsSource | None = None
     # The bounds of a run on `engine`; a Database has its own.
     limits: Limits | str | Callable[[], Limits] | None = None
@@ -157,7 +157,13 @@ class Environment:
         name = f"{setting('targets')}: {target}"
         url = url_text(chosen, name)
         DatabaseUrl.parse(url, name=name)
+        if self.database is None:
+            return Database(url, limits=self.resolved_limits())
         return self.resolved_database().at(url)
+
+    def at(self, target: str) -> Environment:
+        """The environment whose database is a target. On failure: as `resolved_database`."""
+        return replace(self, database=self.resolved_database(target), engine=None, limits=None)
 
     def resolved_targets(self) -> Mapping[str, Database]:
         """The further databases by their names. On failure: as `resolved_database`."""

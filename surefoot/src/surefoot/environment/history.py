@@ -15,7 +15,7 @@ from surefoot.environment.commandline import say
 from surefoot.environment.place import chain_of, place
 from surefoot.errors import SurefootError, UsageError
 from surefoot.errors.disclosure import disclosed
-from surefoot.errors.names import goal
+from surefoot.errors.names import alembic, goal
 from surefoot.ledger.glance import Glance, read
 from surefoot.version_table import VersionTable
 from surefoot.wording import counted
@@ -61,7 +61,7 @@ def history(
     pending = shown.count("pending")
     summary = counted(len(revisions), "revision") + (f", {pending} pending" if states else "")
     is_next = pending and None not in shown
-    following = f" Next: alembic upgrade {goal(script.get_heads())}" if is_next else ""
+    following = f" Next: {alembic()} upgrade {goal(script.get_heads())}" if is_next else ""
     say(f"{summary}.{following}")
 
 

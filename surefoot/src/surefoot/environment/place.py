@@ -8,7 +8,7 @@ from alembic.util import to_tuple
 
 from surefoot.chain.revisions import Revision, heads
 from surefoot.errors import CheckFailed, DatabaseBehind
-from surefoot.errors.names import goal
+from surefoot.errors.names import alembic, goal
 from surefoot.ledger.glance import Glance
 from surefoot.ledger.position import Position, position
 from surefoot.version_table import VersionTable
@@ -62,4 +62,4 @@ def summary(database: str, script: ScriptDirectory, found: Glance, table: Versio
         return ""
     never = "its revisions were reverted" if found.has_ledger else "it was never migrated"
     current = ", ".join(sorted(found.heads)) or f"base: {never}"
-    return f"{database} is at {current}. Next: alembic upgrade {goal(script.get_heads())}"
+    return f"{database} is at {current}. Next: {alembic()} upgrade {goal(script.get_heads())}"

@@ -15,6 +15,7 @@ from alembic.script.revision import CycleDetected
 from surefoot.compat.alembic import command_name
 from surefoot.environment import fast_path
 from surefoot.environment.commandline import narrate, rendered, say
+from surefoot.errors import names
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -41,6 +42,7 @@ def run(environment: Environment) -> None:
 
 def _run(environment: Environment, config: Config) -> None:
     with rendered(config):
+        environment = _aimed(environment)
         project = environment.project(config)
     if missing := project.lock_missing():
         from surefoot.run.events import Warned, ignore  # noqa: PLC0415 - as below
@@ -56,6 +58,19 @@ def _run(environment: Environment, config: Config) -> None:
         from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without
 
         runner.run(environment, project)
+
+
+def _aimed(environment: Environment) -> Environment:
+    """The environment, at the target that `alembic -x target=NAME` names.
+
+    Without targets the argument is the project's own. On failure: TargetUnknown.
+    """
+    target = context.get_x_argument(as_dictionary=True).get("target")
+    if target is None or environment.targets is None:
+        return environment
+    found = environment.at(str(target))
+    names.aim(str(target))
+    return found
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class DatabaseBehind(CheckFailed):
     expected: str
     pending: Sequence[str]
     says = "database {database!r} is at {current}; this build needs {expected} (pending: {pending})"
-    helps = "run `alembic upgrade {goal}`"
+    helps = "run `{names.alembic} upgrade {goal}`"
 
     @property
     def goal(self) -> str:
@@ -63,7 +63,7 @@ class NeverMigrated(CheckFailed):
     database: str
     expected: str
     says = "database {database!r} was never migrated; this build needs {expected}"
-    helps = "run `alembic upgrade {goal}`"
+    helps = "run `{names.alembic} upgrade {goal}`"
 
     @property
     def goal(self) -> str:

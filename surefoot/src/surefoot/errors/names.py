@@ -1,12 +1,13 @@
 """Names are how the project at hand calls the library's command and its settings.
 
 A message names the command that its reader has and the setting by the project's own name:
-`names.use(Names("shop", {"database": "SHOP_DATABASE_URL"}))`, once per process.
+`names.use(Names("shop", {"database": "SHOP_DATABASE_URL"}))`, once per process. Of a command that
+goes to a target, the messages name commands that go there, too.
 """
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # Settings that are no field of Limits, where the project gives them no name.
 _UNNAMED = {
@@ -20,7 +21,7 @@ _UNNAMED = {
 
 @dataclass(frozen=True)
 class Names:
-    """The command as the user types it, and what the project calls its settings.
+    """The commands as the user types them, and what the project calls its settings.
 
     `settings` maps database, database_file, migrate_database, targets, scratch, pg_bindir and the
     fields of Limits to the names of environment variables or options.
@@ -28,6 +29,7 @@ class Names:
 
     command: str = "surefoot"
     settings: Mapping[str, str] = field(default_factory=dict)
+    alembic: str = "alembic"
 
     def __getitem__(self, wanted: str) -> str:
         """How the project calls a setting; `name=value` gives the setting with its value."""
@@ -41,6 +43,7 @@ class Names:
 
 _in_use = Names()
 _typed: str | None = None
+_target: str | None = None
 
 
 def use(names: Names) -> None:
@@ -60,19 +63,41 @@ def typed(command: str) -> str:
     return _typed or command
 
 
+def aim(target: str | None) -> None:
+    """This process is about a target, by its name, or about the project's own database."""
+    global _target  # noqa: PLW0603 - as above
+    _target = target
+
+
 def in_use() -> Names:
     """The names that messages use now."""
-    return _in_use
+    if _target is None:
+        return _in_use
+    return replace(
+        _in_use,
+        command=f"{_in_use.command} --target {shlex.quote(_target)}",
+        alembic=f"{_in_use.alembic} -x {shlex.quote(f'target={_target}')}",
+    )
+
+
+def program() -> str:
+    """The command without the target of this process, for a file that others read."""
+    return _in_use.command
 
 
 def command() -> str:
     """The command as the user types it."""
-    return _in_use.command
+    return in_use().command
+
+
+def alembic() -> str:
+    """Alembic's command, to the same database."""
+    return in_use().alembic
 
 
 def taken_back() -> str:
     """The sentence that helps where a database of a developer has revisions of another branch."""
-    return f"a development database is taken back by `{command()} db goto`"
+    return f"a development database is taken back by `{program()} db goto`"
 
 
 def arguments(revisions: Iterable[str]) -> str:

@@ -60,7 +60,8 @@ class TargetMissed(RunFailed):
             f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
             f"{', '.join(found) or 'base'}: somebody else wrote to {version_table}\n"
             f"  done: {', '.join(applied) or 'nothing'}",
-            help=f"`{names.command()} ledger` shows what was done, `alembic current` where it is",
+            help=f"`{names.command()} ledger` shows what was done, "
+            f"`{names.alembic()} current` where it is",
         )
 
 

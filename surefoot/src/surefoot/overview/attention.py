@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN
+from surefoot.errors import names
 from surefoot.ledger.table import BROKEN_OFF, steps
 from surefoot.overview.backfills import unfinished_backfills
 from surefoot.overview.model import (
@@ -60,8 +61,9 @@ def _broken_off(reading: Reading) -> Iterator[Notice]:
         ended = row.error or f"{step} failed"
         if row.outcome == "started":
             ended = f"{step} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
-        again = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
-        yield Notice("run-failed", ended, f"run `alembic {again}` again: it continues from there")
+        rest = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
+        again = f"{names.alembic()} {rest}"
+        yield Notice("run-failed", ended, f"run `{again}` again: it continues from there")
 
 
 def _ledger(checks: Iterable[IntegrityCheck], command: str) -> Iterator[Notice]:

@@ -187,7 +187,7 @@ def _not_looked_at(seen: Overview) -> Iterator[tuple[str, str]]:
 
 
 def _next(seen: Overview, word: Word, revisions: Sequence[Revision], command: str) -> str:
-    upgrade = f"alembic upgrade {names.goal(_newest(seen))}"
+    upgrade = f"{names.alembic()} upgrade {names.goal(_newest(seen))}"
     match word:
         case "empty" | "ok" if not seen.chain:
             return 'alembic revision --autogenerate -m "…"'

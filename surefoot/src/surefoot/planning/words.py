@@ -30,7 +30,7 @@ def next_command(forecast: Forecast) -> str:
         return f"{names.command()} explain {errors[0].rule}"
     pending = [each.revision for each in forecast.revisions]
     beside = set(forecast.before).difference(down for each in pending for down in each.down)
-    return f"alembic upgrade {names.goal(heads(pending) | beside)}"
+    return f"{names.alembic()} upgrade {names.goal(heads(pending) | beside)}"
 
 
 def oldest_transaction(statistics: Statistics) -> str | None:

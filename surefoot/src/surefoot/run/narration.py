@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from surefoot.errors.names import alembic
 from surefoot.errors.temporary import MET
 from surefoot.run import events
 from surefoot.run.events import Event, Listen
@@ -99,7 +100,7 @@ def _finished(event: events.Finished) -> str:
     rest = "The schema is untouched."
     if direction != "stamp":
         again, opposite = ("Undo", "downgrade") if direction == "upgrade" else ("Redo", "upgrade")
-        rest = f"{again}: alembic {opposite} {event.back}"
+        rest = f"{again}: {alembic()} {opposite} {event.back}"
         if event.back is None:
             rest = f"It was at {named(report.before)}"
     return f"OK  {len(report.steps)} {done} in {took}. {rest}"

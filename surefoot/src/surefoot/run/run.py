@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from surefoot.connect.limits import Limits
+from surefoot.errors.names import alembic, typed
 from surefoot.project import Project
 from surefoot.run.interruption import Interruption
 from surefoot.run.locks.observer import Observer
@@ -40,6 +41,11 @@ class Run:
     telemetry: Telemetry = field(init=False)
     # Those of the connection.
     settings: SessionSettings = field(init=False)
+
+    @property
+    def resume(self) -> str:
+        """The command that goes on with it."""
+        return typed(f"{alembic()} {self.command} {self.destination or ''}".rstrip())
 
     @property
     def counts_losses(self) -> bool:

@@ -11,7 +11,6 @@ from surefoot.chain.squashed import NAME, Squash, reached
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import ConnectionLost, UpgradeFailed
-from surefoot.errors.names import typed
 from surefoot.run.events import Warned
 from surefoot.run.run import Run
 from surefoot.run.upgrade.diagnosis import FAILURES
@@ -51,14 +50,13 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
         refusal = f"it does not fit the database: {describe(error)}"
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         run.interruption.check()
-        resume = typed(f"alembic {run.command} {run.destination or ''}".rstrip())
         if driver.is_closed():
             # asyncpg could not end the transaction any more, and says so instead of the reason.
             why = f"{NAME}: {describe(error.__context__ or error)}"
-            raise ConnectionLost(squash.revision, why, (), resume, "all or nothing") from error
+            raise ConnectionLost(squash.revision, why, (), run.resume, "all or nothing") from error
         why = f"{NAME}: {describe(error)}"
         failed = FAILURES.get(sqlstate(error) or "", UpgradeFailed)
-        raise failed(squash.revision, why, (), resume) from error
+        raise failed(squash.revision, why, (), run.resume) from error
     if refusal is not None:
         if refusal != NOT_EMPTY:
             recorder.listen(Warned("squash-unused", f"{NAME} is not used: {refusal}"))

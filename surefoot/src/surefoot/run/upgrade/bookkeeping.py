@@ -9,7 +9,7 @@ from surefoot import catalog
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.compat.alembic import ensure_version_table
 from surefoot.errors import DatabaseAhead, LedgerContradicted, NotAdopted
-from surefoot.errors.names import arguments, command
+from surefoot.errors.names import alembic, arguments, command
 from surefoot.ledger import appending
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_files, check_integrity
@@ -148,7 +148,7 @@ class Bookkeeping:
                     self._run.recorder.database,
                     f"of its rows {', '.join(sorted(found))} one builds on another",
                     f"`{command()} ops adopt {at} --reason …` records where the schema is, as does "
-                    f"`alembic stamp --purge {at}`",
+                    f"`{alembic()} stamp --purge {at}`",
                 )
 
     def past(self, about: PlannedRevision) -> PastRevision | None:

@@ -27,7 +27,6 @@ from surefoot.errors import (
     SurefootError,
     UpgradeFailed,
 )
-from surefoot.errors.names import typed
 from surefoot.run.run import Run
 from surefoot.run.upgrade.outcome import NOTHING
 
@@ -60,8 +59,7 @@ def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
         # The server's reason is often lost with the connection.
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
-    resume = typed(f"alembic {run.command} {run.destination or ''}".rstrip())
-    return failed(running.revision, reason, applied, resume, kept)
+    return failed(running.revision, reason, applied, run.resume, kept)
 
 
 def reason_of(error: Exception, folders: Collection[Path]) -> str:

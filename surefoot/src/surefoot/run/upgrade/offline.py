@@ -17,7 +17,7 @@ from surefoot.chain.revisions import Revision, ancestors
 from surefoot.compat.alembic import create_version_table_once
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError, UpgradeFailed
-from surefoot.errors.names import command as surefoot
+from surefoot.errors.names import program
 from surefoot.ledger.appending import append_sql
 from surefoot.ledger.digest import digest
 from surefoot.ledger.table import Entry, Ledger
@@ -183,7 +183,7 @@ class OfflineScript:
             digest=self._ledger.digest_in_force(),
             expected=literal(digest(sorted((r.id, r.sha256) for r in known))),
             shown=_shown(before),
-            command=surefoot(),
+            command=program(),
         )
         if not is_first:
             return checks
