@@ -245,7 +245,7 @@ RULES = (
         help="do it in a contract revision, after a release that expects it; before row level "
         "security is enabled, create permissive policies that let the release in",
         rewrite='op.execute("CREATE POLICY everybody ON {table:sql} USING (true)")\n'
-        'op.execute("ALTER TABLE {table:sql} ENABLE ROW LEVEL SECURITY")',
+        "# behind it the statement that enables or forces row level security, as it is",
         page="ddl-rowsecurity",
         detect=_hidden,
     ),
