@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.databases import Database, engine
+from harness.runs import Chain
 from harness.server import PG_MAJOR
 from hazards.bench import FILE, FIRST, Bench, found
 from surefoot.chain.revisions import read_revisions
@@ -17,6 +19,7 @@ from surefoot.planning.statements import planned
 from surefoot.planning.statistics import Statistics
 from surefoot.rules.findings import measured
 from surefoot.rules.unseen_lines import unmade, unseen
+from surefoot.target import Target
 from surefoot.trace.lock_modes import blocked
 
 AE, SUE = "ACCESS EXCLUSIVE", "SHARE UPDATE EXCLUSIVE"
@@ -447,6 +450,19 @@ async def test_a_wait_while_a_lock_is_held_is_found_however_it_waits(
     assert result.trace.failure is None
     found = {f.revision for f in result.findings if f.rule == "avoid-waiting-under-lock"}
     assert found == {f"{number:04}" for number in range(1, len(WAITS) + 3)}
+
+
+async def test_a_table_of_the_run_itself_is_no_lock_of_the_first_revision(
+    tmp_path: Path, empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction creates the version table and the ledger, which nobody can wait for."""
+    monkeypatch.setattr("surefoot.rules.transactions.WAIT_S", 0.1)
+    chain = Chain(tmp_path / "chain")
+    chain.add("op.execute('SELECT pg_sleep(0.1)')")
+    async with engine(empty_database.access, "migrate") as made:
+        result = await lint(Target.of(made, chain.ini), read_revisions(chain.versions), {"0001"})
+    assert result.trace.failure is None
+    assert "avoid-waiting-under-lock" not in {each.rule for each in result.findings}
 
 
 @pytest.mark.slow

@@ -43,7 +43,9 @@ def recorded(
     """
     for oid, modes in _by_relation(after, without=before).items():
         taken.setdefault(oid, set()).update(modes)
-    held, gone = _by_relation(before), first.relations.keys() - before.relations.keys()
+    # The run itself may have made its tables in this transaction.
+    held = _by_relation(before, without=first)
+    gone = first.relations.keys() - before.relations.keys()
     gone = {oid for oid in gone if first.relations[oid].kind in "rpvmf"}
     relations = {**after.relations, **before.relations}
     # PostgreSQL counts rows by transaction.
