@@ -297,14 +297,29 @@ op.execute("CREATE TABLE u ()")
 """
 
 
+OTHERS_END = """op.execute(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["lock"], ["lint"], ["squash", "0002"]], ids="-".join)
-async def test_a_server_that_ends_is_said_to_have(
-    chain: Chain, cache: Path, launcher: Launcher, words: list[str]
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        (["lock"], SERVER_ENDS),
+        (["lint"], SERVER_ENDS),
+        (["squash", "0002"], SERVER_ENDS),
+        (["lock"], OTHERS_END),
+    ],
+)
+async def test_a_server_that_ends_a_session_is_said_to_have(
+    chain: Chain, cache: Path, launcher: Launcher, words: list[str], ends: str
 ) -> None:
     """The next command has another one."""
     chain.add("op.execute('CREATE TABLE t ()')", "op.drop_table('t')")
-    chain.add(SERVER_ENDS)
+    chain.add(ends)
     done = await launcher.alembic(chain, *words, url=str(NOWHERE.url), program="surefoot")
     assert done.code == 75, done.err
     assert "ERROR [scratch-lost]" in done.err

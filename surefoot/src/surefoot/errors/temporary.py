@@ -32,12 +32,15 @@ class DatabaseUnreachable(Temporary):
 
 
 class ScratchLost(Temporary):
-    """The server of a scratch database has ended the session of a command, and takes no other."""
+    """The server of a scratch database has ended the session of a command."""
 
     address: str
     reason: str
-    says = "the scratch server at {address} has ended a session, and takes no other: {reason}"
-    helps = "run the same command again: it begins with another scratch database"
+    says = "the scratch server at {address} has ended a session: {reason}"
+    helps = (
+        "run the same command again: it begins with another scratch database; if a revision ends "
+        "the sessions of others, correct it first"
+    )
 
 
 class StatementCancelled(Temporary):

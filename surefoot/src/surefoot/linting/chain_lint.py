@@ -10,7 +10,6 @@ from surefoot.chain.revisions import up_to
 from surefoot.chain.source import codes_read_once
 from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
 from surefoot.linting.chosen_backfills import refuse_unknown
 from surefoot.linting.judging import Linted, judgement
@@ -75,7 +74,7 @@ async def lint(
         is_ready = prepare is None and zone in AS_UTC
         before = up_to(chain, chosen[0].down) if is_ready and chosen else ()
         async with scratch_database(database, project, major=major, to=before) as made:
-            with explained(made.engine.url), files_read_once(), codes_read_once():
+            with files_read_once(), codes_read_once():
                 target = Target.of(made.engine, project)
                 if prepare is not None:
                     await prepare(target)

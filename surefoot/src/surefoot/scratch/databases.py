@@ -22,9 +22,9 @@ import surefoot
 from surefoot.chain.revisions import Revision
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
-from surefoot.connect.failures import address, describe, explained
+from surefoot.connect.failures import address, describe, explained, is_lost
 from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
-from surefoot.errors import ScratchLost, ScratchRoomMissing
+from surefoot.errors import DatabaseUnreachable, ScratchLost, ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
@@ -250,7 +250,8 @@ async def _beside(
             try:
                 admin = await database.connect("migrate")
             except DATABASE_ERRORS as error:
-                raise ScratchLost(address(database.shown()), describe(error)) from error
+                reason = f"it takes no other one: {describe(error)}"
+                raise ScratchLost(address(database.shown()), reason) from error
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         for row in () if refuses else await admin.fetch(_OF_THE_SERVER):
             if row[0] not in shared:
@@ -270,6 +271,11 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
     )
     engine = replace(database, limits=limits).engine("migrate")
     try:
-        yield engine
+        with explained(engine.url):
+            yield engine
+    except DatabaseUnreachable as error:
+        if error.__cause__ is None or not is_lost(error.__cause__):
+            raise
+        raise ScratchLost(address(engine.url), error.reason) from error.__cause__
     finally:
         await engine.dispose()
