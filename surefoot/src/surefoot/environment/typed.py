@@ -42,7 +42,7 @@ def run(environment: Environment) -> None:
 
 def _run(environment: Environment, config: Config) -> None:
     with rendered(config):
-        environment = _aimed(environment)
+        environment = _aimed(environment, config)
         project = environment.project(config)
     if missing := project.lock_missing():
         from surefoot.run.events import Warned, ignore  # noqa: PLC0415 - as below
@@ -60,17 +60,19 @@ def _run(environment: Environment, config: Config) -> None:
         runner.run(environment, project)
 
 
-def _aimed(environment: Environment) -> Environment:
+def _aimed(environment: Environment, config: Config) -> Environment:
     """The environment, at the target that `alembic -x target=NAME` names.
 
     Without targets the argument is the project's own. On failure: TargetUnknown.
     """
-    target = context.get_x_argument(as_dictionary=True).get("target")
-    if target is None or environment.targets is None:
-        return environment
-    found = environment.at(str(target))
-    names.aim(str(target))
-    return found
+    target = None
+    if environment.targets is not None:
+        target = context.get_x_argument(as_dictionary=True).get("target")
+    if target is not None:
+        environment = environment.at(target)
+    if command_name(config) is not None:
+        names.aim(target)
+    return environment
 
 
 @contextmanager
