@@ -146,6 +146,16 @@ async def test_a_command_for_a_development_database_takes_none(project: Project,
     assert f"{name.split(maxsplit=1)[0]} takes no --target" in refused.err
 
 
+@pytest.mark.parametrize("typed", ["alembic -x target=us current", "surefoot status --target us"])
+async def test_an_address_that_does_not_answer_is_that_of_the_target(
+    project: Project, typed: str
+) -> None:
+    """And not the URL of the project's own database."""
+    project.us = Database("us", "postgresql://127.0.0.1:1/us")
+    refused = await project.type(typed, code=75)
+    assert "host and port in the project's targets: us right?" in refused.err
+
+
 async def test_the_lock_file_names_no_target(project: Project) -> None:
     """It is read by everybody."""
     await project.type("alembic -x target=us revision -m more")

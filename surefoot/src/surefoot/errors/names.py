@@ -73,8 +73,10 @@ def in_use() -> Names:
     """The names that messages use now."""
     if _target is None:
         return _in_use
+    its = f"{_in_use['targets']}: {_target}"
     return replace(
         _in_use,
+        settings={**_in_use.settings, "database": its, "migrate_database": its},
         command=f"{_in_use.command} --target {shlex.quote(_target)}",
         alembic=f"{_in_use.alembic} -x {shlex.quote(f'target={_target}')}",
     )
@@ -112,4 +114,4 @@ def goal(heads: Collection[str]) -> str:
 
 def setting(name: str) -> str:
     """How the project calls a setting; else where the library takes it from."""
-    return _in_use[name]
+    return in_use()[name]
