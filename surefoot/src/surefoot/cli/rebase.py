@@ -64,7 +64,7 @@ def command(onto: str | None, upstream: str | None, dry_run: bool) -> None:
     if renamed:
         ids = ", ".join(move.revision.id for move in renamed)
         output.narrate(
-            f"A development database that has {ids} of this branch: {names.command()} db goto"
+            f"A development database that has {ids} of this branch: {names.program()} db goto"
         )
     first = found.lock.parent
     written = {first, *(path.parent for path in plan.contents if first not in path.parents)}
