@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -36,6 +38,10 @@ TABLES = """
 SELECT coalesce(string_agg(relname, ' ' ORDER BY relname), '') FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic%'
 """
+LEFT = """
+SELECT count(*) FROM pg_database
+WHERE datname ~ ('^' || left(current_database(), 20) || '.*_(new|old)_[0-9a-f]{8}$')
+"""
 AT = "SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"
 SEEDS = """\
 from sqlalchemy import text
@@ -46,6 +52,32 @@ async def seed(connection):
     await connection.execute(text(insert))
 """
 FAILS = "def seed(connection):\n    raise ValueError('no shop')\n"
+# Each would have inserted a row, and has not.
+NOT_RUN = (
+    (
+        "async def insert(): ...\n\n\ndef seed(connection):\n    return insert()",
+        "TypeError: it gave one coroutine, which has not run",
+    ),
+    ("def seed(connection):\n    yield", "TypeError: it gave one generator, which has not run"),
+    ("async def seed(connection):\n    yield", "it gave one async generator, which has not run"),
+    ("import sys\n\n\nasync def seed(connection):\n    sys.exit(0)", "SystemExit: 0"),
+    ("import sys\n\n\ndef seed(connection):\n    sys.exit('no')", "SystemExit: no"),
+)
+# Its annotations are texts, which Python looks up in the module of the class.
+WITH_CLASS = """\
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Shop:
+    id: int
+
+
+def seed(connection):
+    connection.exec_driver_sql(f"INSERT INTO start VALUES ({Shop(8).id})")
+"""
 # A session that is open after the seeds, on the new database.
 STAYS = """\
 import os
@@ -344,7 +376,7 @@ async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -
     assert shown.err == "nothing was changed. Next: surefoot db reset --execute\n"
     for text, code, said in (
         (STAYS, 3, "a session is connected to it: stays (backend "),
-        (FAILS, 4, "seeds.py:2 failed: ValueError: no shop; only what it committed itself is kept"),
+        (FAILS, 4, "seeds.py:2 failed: ValueError: no shop; the database is as it was\n"),
         ("x = 1", 2, "seeds.py cannot be used: it has no function seed(connection)"),
         ("import nothing_like_that", 2, "seeds.py cannot be used: ModuleNotFoundError"),
     ):
@@ -365,8 +397,50 @@ async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -
     assert (await project.tables(), await value(url, rows)) == ("start", [7])
     await project.run("db", "seed")
     assert await value(url, rows) == [7]
-    left = f"SELECT count(*) FROM pg_database WHERE datname ~ '^{name}_(new|old)'"
-    assert await value(url, left) == 0
+    assert await value(url, LEFT) == 0
+
+
+@pytest.mark.slow
+async def test_seeds_that_have_not_run_are_no_success(project: Project) -> None:
+    await project.up()
+    seeds = project.chain.folder / "seeds.py"
+    for text, said in NOT_RUN:
+        seeds.write_text(f"{text}\n", "utf-8")
+        failed = await project.run("db", "seed", code=4)
+        assert said in failed.err
+        assert failed.err.splitlines()[0].endswith("; only what it committed itself is kept")
+    seeds.write_text(WITH_CLASS, "utf-8")
+    await project.run("db", "seed")
+    assert await value(project.database.url, "SELECT array_agg(id) FROM start") == [8]
+
+
+@pytest.mark.slow
+async def test_a_name_whose_bytes_leave_no_room_for_more_is_taken_over(project: Project) -> None:
+    first, name = project.database, project.database.name.ljust(35, "ä")
+    url = first.url.replace(first.name, quote(name))
+    await execute(first.url, f'CREATE DATABASE "{name}"')
+    project.database = replace(first, name=name, url=url)
+    await project.up()
+    await execute(url, "CREATE TABLE by_hand ()")
+    done = await project.run("db", "reset", "--execute")
+    assert done.err.endswith(f"OK  {name} is new and at head\n"), done.err
+    assert (await project.tables(), await value(url, LEFT)) == ("start", 0)
+    await execute(first.url, f'DROP DATABASE "{name}"')
+
+
+@pytest.mark.slow
+async def test_an_old_database_that_cannot_be_dropped_is_named(project: Project) -> None:
+    """As a template, which PostgreSQL does not drop."""
+    name, url = project.database.name, project.database.url
+    await project.up()
+    await execute(url, f'ALTER DATABASE "{name}" IS_TEMPLATE true')
+    done = await project.run("db", "reset", "--execute", code=4)
+    assert f"'{name}' is new and at head, and the former one is left as '{name}_old_" in done.err
+    drop = done.err.rpartition("once nothing needs it: ")[2].rstrip()
+    old = drop.split()[2].strip('"')
+    await execute(url, f'ALTER DATABASE "{old}" IS_TEMPLATE false')
+    await execute(url, drop)
+    assert await value(url, LEFT) == 0
 
 
 STOCK = (

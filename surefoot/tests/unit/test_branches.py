@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from surefoot.branches.fresh import other_than
 from surefoot.branches.renaming import renamed
 from surefoot.branches.renumbering import moves
 from surefoot.chain.conflict import conflict_line, joined, sides
@@ -192,3 +193,8 @@ def test_a_downgrade_reverts_what_it_should_and_no_more() -> None:
         ("1234", "34", None),
     ):
         assert way_back(chain, applied, reverted) == end, (applied, reverted)
+
+
+def test_the_database_that_a_reset_is_connected_to_is_another_one() -> None:
+    """A session cannot rename its own."""
+    assert (other_than("shop"), other_than("postgres")) == ("postgres", "template1")

@@ -4,11 +4,11 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 
 from surefoot.backfill.definition import MOST_BATCH_S, Backfill
 from surefoot.chain.backfills import backfill_code, backfill_paths
 from surefoot.chain.checksum import checksum
+from surefoot.chain.module import module_of
 from surefoot.errors import BackfillInvalid, BackfillUnknown, BackfillUnwritten
 from surefoot.project import Project
 from surefoot.quoting import single
@@ -34,11 +34,8 @@ def named(project: Project, name: str) -> Backfill:
 def read_backfill(path: Path) -> Backfill:
     """The backfill of a file. On failure: BackfillInvalid, BackfillUnwritten."""
     code = backfill_code(path)
-    module = ModuleType(f"backfill_{path.stem}")
-    module.__file__ = str(path)
     try:
-        # Not by an import: that may take the compiled file of another text of the same length.
-        exec(compile(code, str(path), "exec"), vars(module))  # noqa: S102 - of the project itself
+        module = module_of(f"backfill_{path.stem}", path, code)
     except (Exception, SystemExit) as error:
         reason = f"it cannot be imported: {type(error).__name__}: {error}"
         raise BackfillInvalid(str(path), reason) from error

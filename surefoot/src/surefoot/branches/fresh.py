@@ -6,22 +6,23 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from surefoot.chain.module import module_of
 from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
-from surefoot.errors import DatabaseShared, SeedsFailed, SeedsInvalid
+from surefoot.connect.failures import describe, explained
+from surefoot.errors import DatabaseShared, OldDatabaseLeft, SeedsFailed, SeedsInvalid
 from surefoot.project import Project
 from surefoot.quoting import quoted
 
 SEEDS = "seeds.py"
-# The database that every server has, to be connected to meanwhile.
-_OTHER = "postgres"
+# Its name while it runs; a package of the project may be called `seeds`.
+_MODULE = "surefoot_seeds"
+# In bytes, of which a name has 63 at most: the rest is for what makes it another one.
 _LONGEST = 40
 
 
@@ -40,23 +41,32 @@ async def fresh(database: Database, name: str, fill: Callable[[Database], Awaita
     """Make a database, let `fill` fill it, and give it the name of the old one, which is dropped.
 
     On failure: what `fill` and connecting meet, DatabaseShared where a session is connected to the
-    old one; that is as it was, and the new one is gone.
+    old one; that is as it was, and the new one is gone. OldDatabaseLeft, where the old one cannot
+    be dropped.
     """
-    made, old = (f"{name[:_LONGEST]}_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("new", "old"))
+    made, old = (_beside_name(name, kind) for kind in ("new", "old"))
     with explained(database.shown()):
-        admin = await _beside(database, _OTHER).connect("migrate")
-    try:
-        with explained(database.shown()):
-            await admin.execute(f"CREATE DATABASE {quoted(made)}")
+        admin = await _beside(database, other_than(name)).connect("migrate")
         try:
-            await fill(_beside(database, made))
-            await _take_name(admin, made, name, old)
-        except BaseException:
-            await admin.execute(f"DROP DATABASE IF EXISTS {quoted(made)} WITH (FORCE)")
-            raise
-        await admin.execute(f"DROP DATABASE {quoted(old)} WITH (FORCE)")
-    finally:
-        await admin.close()
+            await admin.execute(f"CREATE DATABASE {quoted(made)}")
+            try:
+                await fill(_beside(database, made))
+                await _take_name(admin, made, name, old)
+            except BaseException:
+                await admin.execute(f"DROP DATABASE IF EXISTS {quoted(made)} WITH (FORCE)")
+                raise
+            drop = f"DROP DATABASE {quoted(old)} WITH (FORCE)"
+            try:
+                await admin.execute(drop)
+            except asyncpg.PostgresError as error:
+                raise OldDatabaseLeft(name, old, describe(error), drop) from error
+        finally:
+            await admin.close()
+
+
+def other_than(name: str) -> str:
+    """A database that every server has: a session cannot rename its own one."""
+    return "template1" if name == "postgres" else "postgres"
 
 
 def seeds_of(project: Project) -> Path | None:
@@ -67,11 +77,8 @@ def seeds_of(project: Project) -> Path | None:
 
 def seed_of(path: Path) -> Seed:
     """The function `seed` of that file. On failure: SeedsInvalid."""
-    module = ModuleType("seeds")
-    module.__file__ = str(path)
     try:
-        code = compile(path.read_bytes(), str(path), "exec")
-        exec(code, vars(module))  # noqa: S102 - of the project itself
+        module = module_of(_MODULE, path, path.read_bytes())
     except (Exception, SystemExit) as error:
         raise SeedsInvalid(path.name, f"{type(error).__name__}: {error}") from error
     function = getattr(module, "seed", None)
@@ -80,19 +87,32 @@ def seed_of(path: Path) -> Seed:
     return Seed(path, function)
 
 
-async def sow(seed: Seed, engine: AsyncEngine) -> None:
-    """Run that function in one transaction. On failure: SeedsFailed, with its line."""
+async def sow(seed: Seed, engine: AsyncEngine, kept: str) -> None:
+    """Run that function in one transaction.
+
+    On failure: SeedsFailed, with its line, and what is kept of its work.
+    """
     try:
         async with engine.begin() as connection:
             if inspect.iscoroutinefunction(seed.function):
                 await seed.function(connection)
             else:
-                await connection.run_sync(seed.function)
-    except Exception as error:
+                _check_done(await connection.run_sync(seed.function))
+    except (Exception, SystemExit) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         frames = traceback.extract_tb(error.__traceback__)
         lines = [each.lineno for each in frames if each.filename == str(seed.path)]
-        raise SeedsFailed(f"{SEEDS}:{lines[-1]}" if lines else SEEDS, reason) from error
+        place = f"{SEEDS}:{lines[-1]}" if lines else SEEDS
+        raise SeedsFailed(place, reason, kept) from error
+
+
+def _check_done(given: object) -> None:
+    """On failure: TypeError, where the function has only made what would do its work."""
+    if inspect.iscoroutine(given):
+        given.close()
+    if inspect.isawaitable(given) or inspect.isgenerator(given) or inspect.isasyncgen(given):
+        kind = type(given).__name__.replace("_", " ")
+        raise TypeError(f"it gave one {kind}, which has not run: write `def` or `async def seed`")
 
 
 async def _take_name(admin: Any, made: str, name: str, old: str) -> None:
@@ -104,13 +124,19 @@ async def _take_name(admin: Any, made: str, name: str, old: str) -> None:
         async with admin.transaction():
             for each, new in ((name, old), (made, name)):
                 await admin.execute(f"ALTER DATABASE {quoted(each)} RENAME TO {quoted(new)}")
-    except asyncpg.ObjectInUseError:
+    except asyncpg.ObjectInUseError as error:
         query = "SELECT application_name, pid FROM pg_stat_activity WHERE datname IN ($1, $2)"
         sessions = [
             f"a session is connected to it: {application or 'without a name'} (backend {pid})"
             for application, pid in await admin.fetch(query, name, made)
         ]
-        raise DatabaseShared(name, sessions or ["a session was connected to it"]) from None
+        raise DatabaseShared(name, sessions or [error.detail or describe(error)]) from None
+
+
+def _beside_name(name: str, kind: str) -> str:
+    """A name that no database has."""
+    start = name.encode()[:_LONGEST].decode(errors="ignore")
+    return f"{start}_{kind}_{uuid.uuid4().hex[:8]}"
 
 
 def _beside(database: Database, name: str) -> Database:

@@ -59,7 +59,7 @@ def reset(execute: bool, mine: bool) -> None:
             with telling(output.narrate) as tell:
                 await commands.upgrade(target, "heads", listen=tell, signals=True)
             if seeds is not None:
-                await sow(seeds, target.engine)
+                await sow(seeds, target.engine, kept="the database is as it was")
 
         asyncio.run(fresh(own.database, own.name, lambda new: with_target(new, made)))
     rows = f", with the rows of {SEEDS}" if seeds else ""
@@ -85,8 +85,9 @@ def seed(mine: bool) -> None:
         place = project().folder.with_name(SEEDS)
         raise UsageError(f"there is no {place}", help="write `async def seed(connection)` in it")
     seeds = seed_of(path)
+    kept = "only what it committed itself is kept"
     with own_database(mine=mine) as own:
-        on_database(own.database, lambda target: sow(seeds, target.engine))
+        on_database(own.database, lambda target: sow(seeds, target.engine, kept=kept))
     output.narrate(f"OK  {own.name} has the rows of {SEEDS}")
 
 

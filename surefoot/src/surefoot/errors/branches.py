@@ -83,5 +83,17 @@ class SeedsFailed(RunFailed):
 
     place: str
     reason: str
-    says = "{place} failed: {reason}; only what it committed itself is kept"
+    kept: str
+    says = "{place} failed: {reason}; {kept}"
     helps = "correct it, then run the command again"
+
+
+class OldDatabaseLeft(RunFailed):
+    """A new development database has the name of the old one, which could not be dropped."""
+
+    database: str
+    old: str
+    reason: str
+    drop: str
+    says = "{database!r} is new and at head, and the former one is left as {old!r}: {reason}"
+    helps = "once nothing needs it: {drop}"
