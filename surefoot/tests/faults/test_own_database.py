@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -77,6 +78,14 @@ class Shop:
 
 def seed(connection):
     connection.exec_driver_sql(f"INSERT INTO start VALUES ({Shop(8).id})")
+"""
+WAITS = """\
+import asyncio
+
+
+async def seed(connection):
+    print("seeds run", flush=True)
+    await asyncio.sleep(60)
 """
 # A session that is open after the seeds, on the new database.
 STAYS = """\
@@ -412,6 +421,23 @@ async def test_seeds_that_have_not_run_are_no_success(project: Project) -> None:
     seeds.write_text(WITH_CLASS, "utf-8")
     await project.run("db", "seed")
     assert await value(project.database.url, "SELECT array_agg(id) FROM start") == [8]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_reset_that_is_told_to_end_leaves_nothing(
+    project: Project, by: signal.Signals
+) -> None:
+    await project.up()
+    (project.chain.folder / "seeds.py").write_text(WAITS, "utf-8")
+    run = await project.launcher.start(
+        project.chain, "db", "reset", "--execute", url=project.database.url, program="surefoot"
+    )
+    await run.says("seeds run")
+    run.signal(by)
+    done = await run.end()
+    assert (done.code, done.err.endswith("\nINTERRUPTED\n")) == (128 + by, True), done.err
+    assert (await project.tables(), await value(project.database.url, LEFT)) == ("start", 0)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import NoReturn
 import click
 
 from surefoot.cli import output
+from surefoot.cli.ending import as_ctrl_c
 from surefoot.cli.ini_path import DEFAULT_INI, ini_file
 from surefoot.cli.suggesting import PROGRAM, Commands
 from surefoot.errors import AnswerLost, SurefootError, names
@@ -95,8 +97,10 @@ def main(
         register()
     names.aim(None)
     names.type_(shlex.join([name, *(sys.argv[1:] if argv is None else argv)]))
+    came: list[int] = []
     try:
-        code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0
+        with as_ctrl_c() as came:
+            code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0
         gc.freeze()
         sys.exit(code)
     except SystemExit as end:
@@ -112,7 +116,7 @@ def main(
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         output.error("INTERRUPTED")
-        sys.exit(130)
+        sys.exit(128 + (came or [signal.SIGINT])[0])
     except Exception as error:
         if completes:
             sys.exit(1)  # a shell that completes a word shows no message

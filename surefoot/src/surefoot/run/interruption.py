@@ -150,6 +150,7 @@ def _handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
     """Call the handler for SIGNALS. A thread other than the main one gets no signals."""
     loop = asyncio.get_running_loop()
     numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    former = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         loop.add_signal_handler(number, handler, number)
     try:
@@ -157,3 +158,4 @@ def _handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+            signal.signal(number, former[number])
