@@ -87,6 +87,32 @@ async def test_a_pooler_that_forgets_the_settings_is_named(
 
 
 @pytest.mark.slow
+async def test_a_pooler_without_transactions_is_named(
+    slow: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """In statement mode neither a migration nor a service gets a transaction."""
+    with pooler.pooling(empty_database.url, mode="statement", **FORGETFUL) as url:
+        done = await launcher.alembic(slow, "upgrade", "head", url=url)
+    assert (done.code, done.err.splitlines()[0].partition("  ")[0]) == (
+        3,
+        "REFUSED [pooler-without-transactions]",
+    ), done.err
+    assert "pool_mode to transaction; for migrations, set the database URL that env.py" in done.err
+
+
+@pytest.mark.slow
+async def test_services_are_looked_for_by_the_direct_url(
+    slow: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """As by the other commands."""
+    env = {"SUREFOOT_TEST_MIGRATE_URL": empty_database.url}
+    with pooler.pooling(empty_database.url) as url:
+        run = await launcher.start(slow, "services", url=url, env=env, program="surefoot")
+        done = await run.end()
+    assert (done.code, done.err) == (0, "0 services are running\n")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, SLOW(FORGETFUL)], ids=["as it comes", "forgetful"])
 async def test_with_a_direct_url_it_works(
     slow: Chain,

@@ -5,8 +5,8 @@ from dataclasses import asdict
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import json_option, opened, read_on
-from surefoot.cli.targets import chosen, target_option
+from surefoot.cli.project import json_option, project, read_on, serving
+from surefoot.cli.targets import target_option
 from surefoot.ledger.services import living
 from surefoot.wording import counted
 
@@ -24,9 +24,9 @@ def command(json_: bool) -> None:
       surefoot services
       surefoot services --json --target eu
     """
-    environment, project = opened()
-    with environment.resolved_database(chosen()).available(output.narrate) as named:
-        found = read_on(named, lambda connection: living(connection, project.locked()))
+    locked = project().locked()
+    with serving() as named:
+        found = read_on(named, lambda connection: living(connection, locked))
         name = named.location().database or "(default)"
     if json_:
         services = [asdict(each) for each in found]

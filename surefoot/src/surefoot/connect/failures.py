@@ -100,6 +100,8 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
         return errors.PermissionMissing(user, database, reason)
     if state == PROTOCOL_VIOLATION and "startup parameter" in reason:
         return errors.PoolerRefused(address(url), reason)
+    if state == PROTOCOL_VIOLATION and "pooling mode" in reason:
+        return errors.PoolerWithoutTransactions(address(url), reason)
     if state == CANCELLED:
         return errors.StatementCancelled(database, reason)
     if state == LOCK_NOT_AVAILABLE:

@@ -92,11 +92,23 @@ class PoolerRefused(Refused):
     address: str
     reason: str
     says = (
-        "{address} is a pooler ({reason}): the lock that lets one migration run at a time would "
-        "stay in a session that other clients use"
+        "{address} is a pooler ({reason}), and this command needs a session of its own, which "
+        "keeps its settings and its locks"
     )
     helps = (
         "set {names[migrate_database]} to the server itself; the service stays behind the pooler"
+    )
+
+
+class PoolerWithoutTransactions(Refused):
+    """The connection goes through a pooler in statement mode."""
+
+    address: str
+    reason: str
+    says = "{address} is a pooler without transactions ({reason})"
+    helps = (
+        "for the service, set its pool_mode to transaction; for migrations, set "
+        "{names[migrate_database]} to the server itself"
     )
 
 
