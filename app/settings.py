@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     )
     migrate_database_url: SecretStr | None = Field(
         default=None,
-        description="a direct URL for migrations, where DATABASE_URL leads to a pooler",
+        description="a direct URL for migrations and their page, where DATABASE_URL is a pooler",
     )
     targets: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(targets_of)] = Field(
         default_factory=dict,

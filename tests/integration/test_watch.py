@@ -9,6 +9,7 @@ import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.db.engine import PROJECT, create_engine
 from app.settings import Settings
@@ -177,6 +178,17 @@ async def test_behind_a_pooler_it_looks_by_itself(
             await turns(client, READY)
             assert not asked(client).state.watch.announced
             assert await seen(database) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(pooler.PROGRAM is None, reason="PgBouncer is not installed")
+async def test_behind_a_pooler_its_page_is_read_by_the_direct_url(database: Database) -> None:
+    changes = {"migrate_database_url": SecretStr(database.url), "environment": "development"}
+    with pooler.pooling(database.url) as url:
+        settings = settings_of(url).model_copy(update={"worker": False, **changes})
+        async with serving(settings) as client:
+            page = (await client.get("/migrations.json")).json()
+    assert page["headline"]["state"] == "current", page["headline"]
 
 
 @pytest.mark.slow

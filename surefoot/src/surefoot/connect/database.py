@@ -43,6 +43,8 @@ _CONNECTORS = {
     "migrate": driver.connect_to_migrate,
     "backfill": driver.connect_to_fill,
 }
+# Their sessions have settings that a pooler refuses or forgets.
+_DIRECT = ("migrate", "backfill", "observe")
 # As it is given; in a Database it is a string.
 Url = Any
 # A field -> its setting.
@@ -67,7 +69,7 @@ class Database:
 
     # postgresql://user:password@host:port/database, or None for the embedded server.
     url: Url = field(default=None, repr=False)
-    # A direct URL for migrations, where `url` leads to a pooler.
+    # A direct URL for migrations, and for what looks at them, where `url` leads to a pooler.
     migrate_url: Url = field(default=None, repr=False)
     # The start of each session's application_name; role and database of an embedded server.
     name: str = "surefoot"
@@ -95,7 +97,7 @@ class Database:
 
     def location(self, role: Role = "app") -> DatabaseUrl:
         """The parsed URL for a role. On failure: DatabaseUrlMissing, DatabaseUrlInvalid."""
-        if role in ("migrate", "backfill") and self.migrate_url is not None:
+        if role in _DIRECT and self.migrate_url is not None:
             return DatabaseUrl.parse(self.migrate_url, name=setting("migrate_database"))
         if self.url is None:
             raise DatabaseUrlMissing("no embedded server was started for this command")

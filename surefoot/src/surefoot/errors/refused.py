@@ -92,7 +92,7 @@ class PoolerRefused(Refused):
     address: str
     reason: str
     says = (
-        "{address} is a pooler ({reason}), and this command needs a session of its own, which "
+        "{address} is a pooler ({reason}), and this needs a session of its own, which "
         "keeps its settings and its locks"
     )
     helps = (
