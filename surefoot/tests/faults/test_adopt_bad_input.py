@@ -19,7 +19,13 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
     "no Alembic": (
         {"alembic.ini": None},
         2,
-        "there is no alembic.ini and no migrations/alembic.ini in it, so it is no project of",
+        "there is no alembic.ini and no migrations/alembic.ini in it, and no [tool.alembic] in a "
+        "pyproject.toml, so it is no project of",
+    ),
+    "a pyproject.toml that is none": (
+        {"alembic.ini": None, "pyproject.toml": "[tool.alembic\n"},
+        2,
+        "pyproject.toml cannot be used: Expected ']'",
     ),
     "an ini file without Alembic": (
         {"alembic.ini": "[tool]\n"},

@@ -230,6 +230,14 @@ LAYOUTS = {
     "async template": Layout(template="async", is_plain=True),
     "sync template": Layout(template="generic", driver="psycopg2"),
     "pyproject template": Layout(template="pyproject_async", is_plain=True),
+    "pyproject.toml alone": Layout(
+        {
+            **by_hand(),
+            "alembic.ini": None,
+            "pyproject.toml": '[tool.alembic]\nscript_location = "migrations"\n'
+            'prepend_sys_path = ["."]\n',
+        }
+    ),
     "Flask-Migrate": Layout(
         {
             "alembic.ini": None,

@@ -10,16 +10,20 @@ from pathlib import Path
 from alembic.config import Config
 
 from surefoot.errors import ConfigurationInvalid
-from surefoot.project import alembic_config
+from surefoot.project import alembic_config, read_tool
 
 # Where it lies in a project, seen from the folder in which commands are typed; the second one is
 # Flask-Migrate's.
 _PLACES = ("alembic.ini", "migrations/alembic.ini")
+_TOML = "pyproject.toml"
 
 
 @dataclass(frozen=True)
 class IniFile:
-    """The file, and the option that it lacks: Flask-Migrate names the folder by itself."""
+    """The file, and the option that it lacks: Flask-Migrate names the folder by itself.
+
+    A project whose options are all in pyproject.toml has none, and so no text.
+    """
 
     path: Path
     text: str
@@ -28,7 +32,7 @@ class IniFile:
     @classmethod
     def read(cls, path: Path) -> IniFile:
         """On failure: ConfigurationInvalid."""
-        text = text_of(path)
+        text = text_of(path) if path.exists() else ""
         parser = configparser.RawConfigParser()
         try:
             parser.read_string(text, str(path))
@@ -53,16 +57,34 @@ class IniFile:
 
 
 def found_ini(path: Path) -> Path:
-    """The ini file that a path names or a folder has. On failure: ConfigurationInvalid."""
+    """The ini file that a path names or a folder has, or would have beside its pyproject.toml.
+
+    On failure: ConfigurationInvalid.
+    """
+    if path.name == _TOML:
+        path = path.parent
     if path.is_file():
         return path
     for each in _PLACES:
         if (path / each).is_file():
             return path / each
-    reason = f"there is no {' and no '.join(_PLACES)} in it, so it is no project of Alembic"
+    if _is_configured(path / _TOML):
+        return path / _PLACES[0]
+    reason = (
+        f"there is no {' and no '.join(_PLACES)} in it, and no [tool.alembic] in a {_TOML}, so it "
+        "is no project of Alembic"
+    )
     raise ConfigurationInvalid(
         str(path), reason if path.is_dir() else "there is no such file or folder"
     )
+
+
+def _is_configured(toml: Path) -> bool:
+    """Whether a pyproject.toml has options of Alembic. On failure: ConfigurationInvalid."""
+    try:
+        return bool(read_tool(toml, "alembic"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationInvalid(str(toml), str(error)) from None
 
 
 def text_of(path: Path) -> str:

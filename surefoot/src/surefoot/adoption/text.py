@@ -22,12 +22,20 @@ _ASKS = "; leave it out"
 
 _AFTERWARDS = """\
 OK  adopted. Commit these files, and deploy as before: alembic upgrade head
-  After `alembic revision` run `{command} lock`, or let alembic.ini do it:
+  After `alembic revision` run `{command} lock`, or let {file} do it:
+{lines}"""
+_IN_INI = """\
     [alembic]
     revision_environment = true
     [post_write_hooks]
     hooks = finish
     finish.type = surefoot"""
+_IN_TOML = """\
+    [tool.alembic]
+    revision_environment = true
+    [[tool.alembic.post_write_hooks]]
+    name = "finish"
+    type = "surefoot\""""
 
 
 def report(survey: Survey) -> str:
@@ -40,7 +48,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     chain = candidate.revisions
     newest = ", ".join(sorted(heads(chain))) or "none"
     labels = f"; branches {', '.join(candidate.labels)}" if candidate.labels else ""
-    yield f"project    {_shown(candidate.project.ini)}"
+    yield f"project    {_shown(_options(candidate.project.ini))}"
     yield f"revisions  {len(chain)} in {candidate.project.named_locations()}"
     yield f"           {'heads' if ', ' in newest else 'head'} {newest}{labels}"
     yield from _env(candidate.env)
@@ -143,9 +151,16 @@ def _changes(survey: Survey) -> Iterator[str]:
             yield f"\n{each.diff}"
 
 
-def afterwards() -> str:
-    """The next steps."""
-    return _AFTERWARDS.format(command=command())
+def afterwards(ini: Path) -> str:
+    """The next steps of a project, which may have no ini file."""
+    file = _options(ini)
+    lines = _IN_INI if file == ini else _IN_TOML
+    return _AFTERWARDS.format(command=command(), file=file.name, lines=lines)
+
+
+def _options(ini: Path) -> Path:
+    """The file that has Alembic's options."""
+    return ini if ini.exists() else ini.with_name("pyproject.toml")
 
 
 def _shown(path: Path) -> str:

@@ -65,7 +65,7 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
     for each in survey.changes:
         each.write()
         output.narrate(f"written  {os.path.relpath(each.path)}")
-    output.narrate(afterwards())
+    output.narrate(afterwards(candidate.project.ini))
 
 
 def _ini(path: Path | None) -> Path:
