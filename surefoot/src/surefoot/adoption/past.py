@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
+from surefoot.chain.coding import text_of
 from surefoot.chain.revisions import Revision
 from surefoot.errors import CommitsByItself
 from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, examine
@@ -48,7 +49,7 @@ def lapses(revisions: Sequence[Revision]) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for revision in reversed(revisions):
         assert revision.path is not None
-        source = revision.path.read_text("utf-8")
+        source = text_of(revision.path)
         unit = TracedRevision(revision.id, revision.path, revision.phase, source=source)
         found += examine(unit, _READ, _ANY_MAJOR)
     return tuple(sorted(found, key=_rank))

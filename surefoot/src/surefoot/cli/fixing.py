@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 from sqlalchemy import Connection
 
+from surefoot.chain.coding import encoded
 from surefoot.chain.lockfile import with_known, write_lock
 from surefoot.chain.revisions import Revision, ancestors
 from surefoot.chain.whole_file import write_whole
@@ -151,7 +152,8 @@ def _write(of: Project, sources: dict[Path, str]) -> None:
     locked = of.locked() if of.lock.exists() else ()
     for path, source in sources.items():
         if source:
-            write_whole(path, source.encode())
+            is_new = not path.exists()
+            write_whole(path, source.encode() if is_new else encoded(source, path.read_bytes()))
         else:
             path.unlink()
     write_lock(of.lock, with_known(of.revisions(), locked))

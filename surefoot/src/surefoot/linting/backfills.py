@@ -15,6 +15,7 @@ import asyncpg
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.trial import Trial, tried
 from surefoot.chain.backfills import backfill_paths
+from surefoot.chain.coding import text_of
 from surefoot.chain.revisions import Revision, ancestors, up_to
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError
@@ -60,7 +61,7 @@ async def with_backfills(
                 bench = await stack.enter_async_context(bench.another(fills[0].after))
             for backfill in fills:
                 path = paths[backfill.name]
-                source = path.read_text("utf-8-sig")
+                source = text_of(path)
                 code, table = oldest_code(chain, backfill), project.version_table
                 async with bench.session(backfill.after) as session:
                     await seed(session, ROWS, table, source)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from surefoot.chain.coding import text_of
 from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import sqlstate
 from surefoot.errors import Refused
@@ -110,7 +111,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
                 statements,
                 failure.code if failure else None,
                 sqlstate(failure) if failure else None,
-                path.read_text("utf-8-sig"),
+                text_of(path),
                 [each for each in told if each.statement.revision == revision.id],
                 complete=complete,
                 stopped=stopped,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from surefoot.chain.coding import text_of
 from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, ancestors
 from surefoot.chain.source import code_of
 from surefoot.errors import Refused
@@ -49,7 +50,7 @@ async def lint(
     tried_on = await server_major(scratch)
     major = major or tried_on
     folders = {path_of(each).parent for each in chosen}
-    text = "\n".join(path_of(revision).read_text("utf-8-sig") for revision in chosen)
+    text = "\n".join(text_of(path_of(revision)) for revision in chosen)
     how: dict[str, Any] = {"rows": rows, "back": back or downgrades, "zone": zone, "listen": listen}
     runs, refusal = _until_refused(chosen)
     traced = Trace((), refusal)

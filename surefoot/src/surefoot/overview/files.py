@@ -1,6 +1,7 @@
 """texts() reads the files of revisions, for people."""
 
 from collections.abc import Collection, Mapping
+from importlib.util import decode_source
 
 from surefoot.chain.revisions import Revision
 from surefoot.chain.source import source_of
@@ -20,7 +21,7 @@ def _text(build: Build, revision: Revision) -> str | None:
         try:
             code = path.read_bytes()
             if source_of(path, code).sha256 == revision.sha256:
-                return code.decode()
-        except (OSError, SurefootError, UnicodeDecodeError):
+                return decode_source(code)
+        except (OSError, SurefootError):
             continue
     return None

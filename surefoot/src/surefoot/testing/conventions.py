@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+from surefoot.chain.coding import text_of
 from surefoot.chain.numbering import is_number
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionImports, RevisionMisnamed, names
@@ -61,7 +62,7 @@ def check_name(revision: Revision) -> None:
 def check_imports(revision: Revision) -> None:
     """On failure: RevisionImports, with each line that imports code of the application."""
     path = path_of(revision)
-    source = path.read_text("utf-8")
+    source = text_of(path)
     unit = TracedRevision(revision.id, path, revision.phase, source=source)
     allowed = suppressions(source)
     if found := [
@@ -81,4 +82,4 @@ def declared_losses(revision: Revision) -> frozenset[str]:
 
 
 def _docstring(revision: Revision) -> str:
-    return ast.get_docstring(ast.parse(path_of(revision).read_text("utf-8"))) or ""
+    return ast.get_docstring(ast.parse(path_of(revision).read_bytes())) or ""

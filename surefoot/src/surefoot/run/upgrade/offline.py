@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 
+from surefoot.chain.coding import text_of
 from surefoot.chain.revisions import Revision, ancestors
 from surefoot.compat.alembic import create_version_table_once
 from surefoot.connect.limits import Limits
@@ -109,7 +110,7 @@ class OfflineScript:
     def _has_step(self, identifier: str | None) -> bool:
         """Whether the source of a revision names a step outside a transaction."""
         paths = [r.path for r in self._revisions if r.id == identifier and r.path is not None]
-        return any(name in path.read_text("utf-8") for path in paths for name in NAMES)
+        return any(name in text_of(path) for path in paths for name in NAMES)
 
     def on_version_apply(
         self, *, ctx: MigrationContext, step: MigrationInfo, heads: Collection[str], **_: Any
