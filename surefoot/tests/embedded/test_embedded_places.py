@@ -55,6 +55,16 @@ def test_a_socket_folder_that_is_open_to_others_is_refused(empty_state_dir: Path
         socket_folder.rmdir()
 
 
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    """It is no server, and none is started in its place."""
+    path = tmp_path / "state"
+    path.touch()
+    server = quick(path)
+    assert (server.status().has_supervisor, server.stop()) == (False, False)
+    with pytest.raises(ServerStartFailed, match="state cannot be made: File exists"):
+        server.start()
+
+
 @pytest.mark.slow
 def test_a_removed_state_folder_ends_its_server(state_dir: Path) -> None:
     """`rm -rf` of the folder stops it."""

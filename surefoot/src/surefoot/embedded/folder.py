@@ -33,6 +33,8 @@ from surefoot.embedded.protocol import SOCKET_NAME
 from surefoot.errors import ServerStartFailed
 
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the closing zero.
+# The second one: where a file is in the place of the folder.
+_NOT_THERE = (FileNotFoundError, NotADirectoryError)
 MAX_SOCKET_PATH_BYTES = 103
 
 
@@ -56,7 +58,7 @@ class ServerFolder:
     def is_pinned(self) -> bool:
         try:
             until = self.pinned.read_text(encoding="ascii")
-        except FileNotFoundError:
+        except _NOT_THERE:
             return False
         return not until or time.time() < float(until)
 
@@ -76,7 +78,7 @@ class ServerFolder:
         """The major version that made the data folder, if there is one."""
         try:
             return int((self.data / "PG_VERSION").read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
+        except (*_NOT_THERE, ValueError):
             return None
 
     def log_tail(self, from_byte: int = 0, lines: int = 12) -> list[str]:
@@ -85,7 +87,7 @@ class ServerFolder:
             with self.log.open("rb") as log:
                 log.seek(from_byte)
                 text = log.read().decode("utf-8", "replace")
-        except FileNotFoundError:
+        except _NOT_THERE:
             return []
         return text.splitlines()[-lines:]
 
@@ -128,7 +130,7 @@ class ServerState:
         try:
             found: Any = json.loads(folder.state.read_text(encoding="utf-8"))
             return cls(**found)
-        except (FileNotFoundError, ValueError, TypeError):
+        except (*_NOT_THERE, ValueError, TypeError):
             return None
 
     def write(self, folder: ServerFolder) -> None:
