@@ -563,6 +563,12 @@ def index_method_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def index_with_a_comment_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", *(["id"] if new else [])))
+    ddl(m, f"COMMENT ON INDEX ix IS 'of {'both' if new else 'the name'}'")
+
+
+@change
 def index_options_changed(m: MetaData, new: bool) -> None:
     things(m, Index("ix", "name", postgresql_with={"fillfactor": 50 if new else 60}))
 

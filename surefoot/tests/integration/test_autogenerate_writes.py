@@ -1019,7 +1019,7 @@ async def test_a_backfill_comes_after_the_columns_that_its_value_may_use(project
 async def test_a_backfill_comes_after_the_key_that_it_walks_by(
     project: Project, default: Any
 ) -> None:
-    """The former one with these columns goes, because it has a comment, and is built again."""
+    """The former one with these columns goes first, because the new one gets its name."""
 
     def models(*items: Any) -> MetaData:
         metadata = new_metadata()
@@ -1027,12 +1027,10 @@ async def test_a_backfill_comes_after_the_key_that_it_walks_by(
         Table("jobs", metadata, *columns, *items)
         return metadata
 
-    was = models(PrimaryKeyConstraint("a", name="old"))
-    ddl(was, "COMMENT ON CONSTRAINT old ON jobs IS 'of a'")
-    await project.create(was)
+    await project.create(models(PrimaryKeyConstraint("a", name="by_a")))
     await project.execute("INSERT INTO jobs VALUES (1, 2)")
     size = Column("size", Integer, server_default=default, nullable=default is not None)
-    wanted = models(size, PrimaryKeyConstraint("b"), UniqueConstraint("a", name="uq"))
+    wanted = models(size, PrimaryKeyConstraint("b"), UniqueConstraint("a", name="by_a"))
     texts = [path.read_text("utf-8") for path in await project.revise(wanted, "Change")]
     (built,) = (at for at, each in enumerate(texts, 1) if "unique_constraint_using_index" in each)
     (path,) = project.backfills.glob("*.py")

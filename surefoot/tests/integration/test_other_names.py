@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -17,12 +19,14 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
+    Text,
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from harness.generation import new_metadata, on_empty
+from harness.generation import ddl, new_metadata, on_empty
+from surefoot.catalog import difference
 from surefoot.catalog.kinds import Constraint
 
 Declared = Callable[[], list[Any]]
@@ -144,3 +148,121 @@ async def test_a_key_that_others_refer_to_is_exchanged_with_their_foreign_keys(
     await project.check(docs(True))
     await project.downgrade()
     assert await project.catalog() == before
+
+
+def number() -> Column[int]:
+    return Column("n", Integer, autoincrement=False)
+
+
+HELD: dict[str, tuple[Declared, Declared, str]] = {
+    "a unique key takes the foreign keys over": (
+        lambda: [PrimaryKeyConstraint("id", name="pk")],
+        lambda: [PrimaryKeyConstraint("t", "id", name="pk"), UniqueConstraint("id", name="uq")],
+        "",
+    ),
+    "a column is new, and a unique key takes the foreign keys over": (
+        lambda: [PrimaryKeyConstraint("id", name="pk")],
+        lambda: [
+            Column("new", Integer),
+            PrimaryKeyConstraint("new", "id", name="pk"),
+            UniqueConstraint("id", name="uq"),
+        ],
+        "",
+    ),
+    "comment": (
+        lambda: [PrimaryKeyConstraint("t", name="pk"), UniqueConstraint("id")],
+        lambda: [PrimaryKeyConstraint("t", "id", name="pk"), UniqueConstraint("id")],
+        "COMMENT ON CONSTRAINT pk ON docs IS 'of all'",
+    ),
+    "a column becomes nullable": (
+        lambda: [
+            number(),
+            PrimaryKeyConstraint("n", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        lambda: [
+            Column("n", Integer),
+            PrimaryKeyConstraint("t", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        "",
+    ),
+    "a column gets another type": (
+        lambda: [
+            number(),
+            PrimaryKeyConstraint("n", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        lambda: [
+            Column("n", Text),
+            PrimaryKeyConstraint("t", "n", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        "",
+    ),
+    "a column that leaves the key gets a wider type": (
+        lambda: [
+            number(),
+            PrimaryKeyConstraint("n", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        lambda: [
+            Column("n", BigInteger),
+            PrimaryKeyConstraint("t", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        "",
+    ),
+    "a generated column becomes an ordinary one": (
+        lambda: [
+            Column("n", Integer, Computed("t + 1", persisted=True)),
+            PrimaryKeyConstraint("n", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        lambda: [
+            Column("n", Integer),
+            PrimaryKeyConstraint("t", "n", name="pk"),
+            UniqueConstraint("id"),
+        ],
+        "",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", HELD)
+async def test_a_primary_key_is_held_to_its_place_until_the_new_one_is_attached(
+    connection: AsyncConnection, tmp_path: Path, case: str
+) -> None:
+    """And with it the foreign keys that stay, there and back and there again."""
+    first, second, statement = HELD[case]
+
+    def docs(declared: Declared) -> MetaData:
+        metadata = new_metadata()
+        columns = [Column(each, Integer, nullable=False) for each in ("t", "id")]
+        Table("docs", metadata, *columns, *declared())
+        own: Column[int] = Column("doc_id", ForeignKey("docs.id"))
+        Table("pages", metadata, Column("id", Integer, primary_key=True), own)
+        if statement:
+            ddl(metadata, statement)
+        return metadata
+
+    project = await on_empty(tmp_path, connection)
+    old, new = docs(first), docs(second)
+    await project.create(old)
+    before = await project.catalog()
+    written = await project.revise(new, "Change the key")
+    for path in written:
+        await project.upgrade(path.stem.partition("_")[0])
+        found = (await project.catalog()).objects.values()
+        types = [each.type for each in found if isinstance(each, Constraint)]
+        assert types.count("foreign key") == 1, project.text()
+        assert types.count("primary key") == 2, project.text()
+    await project.check(new)
+    await project.downgrade()
+    assert not [*difference(before, await project.catalog())]
+    await project.upgrade()
+    await project.check(new)
+    await project.revise(old, "Change it back")
+    await project.upgrade()
+    assert not [*difference(before, await project.catalog())]

@@ -19,6 +19,8 @@ from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.drafts import ROUNDED, UNCAST, given_up
 from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.identities import identity
+from surefoot.autogenerate.indexes import can_swap
+from surefoot.autogenerate.object_operations import create
 from surefoot.autogenerate.rendering import Call, sql
 from surefoot.autogenerate.swappable import in_two_rounds
 from surefoot.autogenerate.table_operations import (
@@ -179,6 +181,14 @@ def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
         # It keeps its values as an ordinary column; the way back drops and adds it.
         own = comparison.database.one(Column, key)
         back = [drop_column(own), *add_column(own, comparison.database)]
+        # Dropping it drops a key that is in force until its exchange.
+        keys = sorted(comparison.database.users_of(key))
+        back += [
+            made
+            for each in keys
+            if can_swap(each, comparison)
+            for made in create(each, comparison.database.objects[each])
+        ]
         yield Change(Stage.AWAY, [_freed(own)], back, "change", key)
     found, expected = comparison.pair(key)
     if not comparison.leaves_a_parent(key):

@@ -18,6 +18,7 @@ from surefoot.autogenerate.rendering import Call, Name, drop_index
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
+from surefoot.catalog.widening import is_widening
 from surefoot.quoting import in_schema, quoted, schema_of
 
 _RELATIONS = ("table", "view", "materialized view", "sequence")
@@ -108,11 +109,14 @@ def _swap_index(key: Key, comparison: Comparison) -> Iterator[Change]:
     """Build the new index under a temporary name, drop the old one, rename the new one."""
     former, made = (each.one(Index, key) for each in (comparison.database, comparison.models))
     name, there, stage = key.name, temporary_name(key.name), Stage.CREATE
+    if former.comment:
+        yield step(stage, key, former, replace(former, comment=None), "comment").at(Turn.BEFORE)
     about = f"It replaces {name}, which is used until then."
     yield built(key, replace(made, name=there), f"Build {there} on {made.table}", about)
     away = Change(stage, [drop_index(name)], [build(former)], "unbuild", key)
     yield away.at(Turn.SWAP, name, f"Drop the old {name}")
     rename = Rename("index", made.table, there, name).change(stage)
+    rename.ops += create(key, made)[1:]
     yield rename.at(Turn.KEYS, "", f"Rename {there} to {name}")
 
 
@@ -148,15 +152,13 @@ def before_and_after(key: Key, comparison: Comparison) -> tuple[Key, Key]:
 
 
 def can_swap(key: Key, comparison: Comparison) -> bool:
-    """Whether both can exist at once: the columns below them stay as they are."""
+    """Whether both can exist at once: the old one outlasts the changes of the columns below it."""
     was, becomes = before_and_after(key, comparison)
     before, after = comparison.database.objects.get(was), comparison.models.objects.get(becomes)
     uses, users = comparison.database.needs(was), comparison.database.users_of(was)
-    columns = (comparison.models.find(Column, each) for each in uses)
     if isinstance(before, Index) and isinstance(after, Index):
-        is_primary, buildable = False, index_call(before) is not None and not users
+        buildable = index_call(before) is not None and not users | (uses & comparison.diff.moved)
     elif isinstance(before, Constraint) and isinstance(after, Constraint):
-        is_primary = after.type == "primary key"
         buildable = index_of_key(before) is not None and before.type == after.type
         buildable &= not users or _takes_its_users(was, comparison)
         buildable &= was == becomes or not is_wanted(before, comparison.models)
@@ -167,11 +169,7 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
         and before.table == after.table
         and comparison.is_in_use(after.table)
         and before.definition != after.definition
-        and not (before.comment or after.comment)
-        and not uses & comparison.diff.moved
-        and not any(_goes_early(each, comparison) for each in uses)
-        # Otherwise the primary key is dropped first.
-        and not (is_primary and any(each and not each.not_null for each in columns))
+        and not any(_goes_early(each, comparison, becomes) for each in uses)
         and has_temporary_name(after.name)
     )
 
@@ -185,24 +183,49 @@ def is_wanted(item: Constraint | Index, models: Catalog) -> bool:
     return name in {*names, *map(temporary_name, names)} or bool(relations & {*models.objects})
 
 
-def _goes_early(key: Key, comparison: Comparison) -> bool:
-    """Whether what a key needs may go before it: a column goes last, but for a generated one."""
-    column = comparison.database.find(Column, key)
-    is_last = column is not None and column.generated is None
-    return key not in comparison.models.objects and not is_last
+def _goes_early(key: Key, comparison: Comparison, becomes: Key) -> bool:
+    """Whether an object that a key needs goes, or changes under it, before the key can.
+
+    A column goes last, but for a generated one. It may get another type, unless that has no order:
+    one that keeps all values has, and one of the new key.
+    """
+    diff, (before, after) = comparison.diff, comparison.sides(key)
+    if not isinstance(before, Column) or key in diff.recreated_columns:
+        return after is None or key in diff.moved
+    if not isinstance(after, Column):
+        return before.generated is not None
+    stays = key in comparison.models.needs(becomes) or is_widening(before.type, after.type)
+    return key in diff.retyped and not stays
+
+
+def taken_over(key: Key, comparison: Comparison) -> Key | None:
+    """The exchanged key whose foreign keys come to a new one: it has these columns."""
+    database, models = comparison.database, comparison.models
+    item = models.find(Constraint, key)
+    if item is None or item.type != "unique" or key in database.objects:
+        return None
+    for each in database.of_table(Constraint, item.table):
+        was = Key("constraint", f"{item.table}.{each}")
+        is_same = database.needs(was) == models.needs(key) and database.users_of(was)
+        if is_same and can_swap(was, comparison):
+            return before_and_after(was, comparison)[1]
+    return None
 
 
 def _takes_its_users(key: Key, comparison: Comparison) -> bool:
     """Whether all that needs a key are foreign keys that change with it.
 
-    Where another key has its columns, they would need that one on the way back.
+    Where a new index has its columns, they would need that one on the way back.
     """
     database, models = comparison.database, comparison.models
     users, columns = database.users_of(key), database.needs(key)
     found = [database.find(Constraint, each) for each in users]
-    own = before_and_after(key, comparison)
     return (
         all(each and refers_to(each) for each in found)
         and not users & database.users_of(*comparison.diff.moved)
-        and not any(models.needs(each) == columns for each, _ in indexed(models) if each not in own)
+        and not any(
+            models.needs(each) == columns and each not in database.objects
+            for each, index in models.each(Index)
+            if index.unique
+        )
     )

@@ -18,7 +18,7 @@ from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import domain_changes
 from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.identities import numbered
-from surefoot.autogenerate.indexes import before_and_after, can_swap, index_parts
+from surefoot.autogenerate.indexes import before_and_after, can_swap, index_parts, taken_over
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
@@ -238,19 +238,28 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
 
 def _filled(part: Change, comparison: Comparison) -> frozenset[Key]:
     """The columns that must have a value in all rows before a change."""
-    item = comparison.models.objects.get(part.key)
+    key = taken_over(part.key, comparison) or part.key
+    item = comparison.models.objects.get(key)
     if not isinstance(item, Constraint | Index) or part.stage is not Stage.CREATE:
         return frozenset()
     refuses = "NULLS NOT DISTINCT" in item.definition or "MATCH FULL" in item.definition
     is_attached = part.action == "attach" and item.definition.startswith("PRIMARY KEY")
-    return comparison.models.needs(part.key) if refuses or is_attached else frozenset()
+    return comparison.models.needs(key) if refuses or is_attached else frozenset()
 
 
-def _move_with_keys(parts: abc.Sequence[Change], comparison: Comparison) -> None:
-    """Exchanges the foreign keys that need an exchanged key in the same transaction."""
+def _move_with_keys(parts: list[Change], comparison: Comparison) -> None:
+    """Exchanges the foreign keys that need an exchanged key in the same transaction.
+
+    A new key that takes them over is attached just before the exchange: on the way back a foreign
+    key takes the first index that it finds, which has to be that of the old key.
+    """
     attached = [part for part in parts if part.action == "attach"]
     exchanged = {part.key: part for part in attached if can_swap(part.key, comparison)}
     former = {before_and_after(key, comparison)[0]: part for key, part in exchanged.items()}
+    for part in attached:
+        if (over := taken_over(part.key, comparison)) is not None:
+            parts.remove(exchanged[over])
+            parts.insert(parts.index(part) + 1, exchanged[over])
     # The exchanges by the foreign keys that leave for them, and by tables of these.
     moved: dict[Key | str | None, Change] = {}
     for part in parts:

@@ -7,7 +7,7 @@ another one on its columns: there may be no row that satisfies both.
 
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.indexes import is_wanted
+from surefoot.autogenerate.indexes import can_swap, is_wanted
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.phase import needs_its_column
@@ -19,7 +19,14 @@ _LATER = {Turn.MAIN: Turn.CONTRACT, Turn.UNINDEX: Turn.LATE_UNINDEX}
 
 
 def wait(part: Change, comparison: Comparison) -> None:
-    """Moves the drop of an object behind all changes that it does not block."""
+    """Moves the drop of an object behind all changes that it does not block.
+
+    A column of a primary key may be null when the new key is there.
+    """
+    held = (each for each in comparison.database.users_of(part.key) if can_swap(each, comparison))
+    found = (comparison.database.find(Constraint, each) for each in held)
+    if part.action == "nullable" and any(x and x.type == "primary key" for x in found):
+        part.turn = Turn.CONTRACT
     drops = part.stage is Stage.DROP and part.action in ("drop", "unbuild")
     if drops and part.turn in _LATER and _can_wait(part.key, comparison):
         part.turn = _LATER[part.turn]
