@@ -1538,6 +1538,31 @@ async def test_two_names_are_swapped(project: Project, swap: str) -> None:
 
 
 @pytest.mark.slow
+async def test_the_constraints_of_swapped_tables_swap_their_names(project: Project) -> None:
+    """Nothing is dropped or built; a name that both tables give is free by a third one."""
+
+    def models(first: str, second: str) -> MetaData:
+        metadata = new_metadata()
+        for name, kind in ((first, Integer), (second, Text)):
+            key = Column("id", BigInteger, primary_key=True, autoincrement=False)
+            own = [UniqueConstraint("code"), CheckConstraint("code <> 5", name="code")]
+            up: Column[int] = Column("up_id", ForeignKey(f"{name}.id"), index=True)
+            Table(name, metadata, key, Column("code", Integer), Column("n", kind), up, *own)
+        return metadata
+
+    await project.create(models("a", "b"))
+    before = await project.catalog()
+    project.config.cmd_opts = Namespace(x=["rename=a:b", "rename=b:a"])
+    files = await project.revise(models("b", "a"), "Swap")
+    source = "".join(path.read_text("utf-8") for path in files)
+    assert not re.search("drop_|create_|unique|primary", source)
+    await project.upgrade()
+    await project.check(models("b", "a"))
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["auto", "plain"])
 async def test_a_table_gets_the_name_of_another_one(project: Project, style: str) -> None:
     """Both tables keep their constraints, and the sequences of their keys, under former names."""

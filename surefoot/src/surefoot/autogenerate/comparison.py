@@ -217,9 +217,9 @@ class Comparison:
         return after or before
 
     def table_of(self, key: Key) -> str | None:
-        """The table of an object, also of a column that has its temporary name."""
-        of_column = key.name.rpartition(".")[0] if key.kind == "column" else None
-        return table_of(self.item(key)) or of_column
+        """The table of an object, also of one that has another name for a while."""
+        named = key.name.rpartition(".")[0] if key.kind in ("column", "constraint") else None
+        return table_of(self.item(key)) or named
 
     def rights(self, key: Key) -> Names | None:
         """The privileges on an object of the database."""

@@ -30,6 +30,7 @@ from surefoot.autogenerate.renames import (
     Rename,
     in_the_way,
     named_otherwise,
+    ordered,
     renamed,
     uninherited,
 )
@@ -118,7 +119,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         is_covered = free and not (others or comparison.at_once)
         covered = comparison if is_covered else None
         called = [*declared_changes(renames, declared, covered)]
-        for one in uninherited(more, comparison.database):
+        for one in ordered(uninherited(more, comparison.database)):
             called += one.changes(declared, covered)
         changes = sorted([*called, *others], key=lambda change: change.stage)
         doubtful = [each for each in candidates(comparison) if each not in run["denied"]]

@@ -1,7 +1,8 @@
 """Renames, and moves to another schema: declared ones, and those of constraints and indexes."""
 
 import itertools
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from alembic.operations import MigrateOperation
@@ -109,13 +110,37 @@ class Rename:
         return sql(self.statement())
 
 
+def ordered(renames: Iterable[Rename]) -> Iterator[Rename]:
+    """The renames, each after the one that frees its new name; one of a circle takes a third name.
+
+    In a schema an index, also that of a key, has a name that no other one has.
+    """
+    left = [*renames]
+    while left:
+        holders = {_in_schema(each, each.old): each for each in left}
+        path = [left[0]]
+        while (holder := holders.get(_in_schema(path[-1], path[-1].new))) and holder not in path:
+            path.append(holder)
+        if holder is None:
+            left.remove(path[-1])
+            yield path[-1]
+        else:
+            there = short_name(f"{holder.old}_former")
+            left[left.index(holder)] = replace(holder, old=there)
+            yield replace(holder, new=there)
+
+
+def _in_schema(rename: Rename, name: str) -> str:
+    return in_schema(schema_of(rename.table), own_name(name))
+
+
 def named_otherwise(comparison: Comparison) -> list[Rename]:
     """Constraints and indexes that differ by their names only; comments may differ, too.
 
     Of two that are equal nobody knows which one has the new name: they are no renames.
     """
     database, models = comparison.database, comparison.models
-    taken = {item.name for item in database.objects.values() if not isinstance(item, Column)}
+    taken = Counter(item.name for item in database.objects.values() if not isinstance(item, Column))
     found = []
     for kind, table in itertools.product(_FOLLOWING, sorted(comparison.kept_tables)):
         sides = database.of_table(kind, table), models.of_table(kind, table)
@@ -124,16 +149,18 @@ def named_otherwise(comparison: Comparison) -> list[Rename]:
             for name in side.keys() - other.keys():
                 alike.setdefault(_nameless(side[name]), ([], []))[number].append(name)
         for olds, news in alike.values():
-            if len(olds) == len(news) == 1 and news[0] not in taken:
+            if len(olds) == len(news) == 1:
                 found.append(Rename(kind.__name__.lower(), table, olds[0], news[0]))
+    # A name is free where all that have it get another one.
+    taken.subtract(each.old for each in found)
+    while blocked := [each for each in found if taken[each.new] > 0]:
+        found = [each for each in found if each not in blocked]
+        taken.update(each.old for each in blocked)
     return sorted(found, key=lambda each: each.key)
 
 
 def in_the_way(comparison: Comparison) -> list[Rename]:
-    """Constraints and indexes of a table that goes later, whose names others have by then.
-
-    In a schema an index, also that of a key, has a name that no other one has.
-    """
+    """Constraints and indexes of a table that goes later, whose names others have by then."""
     wanted = {name_of_index(each) for _, each in indexed(comparison.models)}
     taken = {name_of_index(each) for _, each in indexed(comparison.database)} | wanted
     found = []
@@ -170,9 +197,10 @@ def uninherited(renames: Collection[Rename], database: Catalog) -> Iterator[Rena
 
 def renamed(catalog: Catalog, renames: Collection[Rename]) -> Catalog:
     keys = {each.back.key: each.key for each in renames}
-    objects = dict(catalog.objects)
+    # Two may get each other's name.
+    objects = {key: each for key, each in catalog.objects.items() if key not in keys}
     for each in renames:
-        item = objects.pop(each.back.key)
+        item = catalog.objects[each.back.key]
         assert isinstance(item, _FOLLOWING)
         objects[each.key] = _called(item, each.new)
     uses = {
