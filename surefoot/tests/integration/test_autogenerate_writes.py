@@ -629,7 +629,10 @@ async def test_a_serial_becomes_a_virtual_column_and_comes_back(project: Project
 @pytest.mark.slow
 @pytest.mark.parametrize("to", ["state", "mood"])
 async def test_rows_with_a_value_that_goes_in_place_are_named(project: Project, to: str) -> None:
-    """Columns of two tables are not exchanged together, and a plain form has no backfill."""
+    """Columns of two tables are not exchanged together, and a plain form has no backfill.
+
+    The former type lacks a new value as well.
+    """
 
     def models(name: str, *values: str) -> MetaData:
         kind = Enum(*values, name=name)
@@ -640,9 +643,11 @@ async def test_rows_with_a_value_that_goes_in_place_are_named(project: Project, 
     await project.create(models("state", "a", "b"))
     if to == "mood":
         project.config.cmd_opts = Namespace(x=["style=plain"])
-    (written,) = await project.revise(models(to, "a"), "Drop b")
+    (written,) = await project.revise(models(to, "a", "c", "d"), "Drop b")
     source = " ".join(written.read_text("utf-8").split())
     assert "This fails while a row has 'b' in others.s" in source
+    assert "The downgrade fails while a row has 'c', 'd' in others.s" in source
+    assert "In the downgrade: This" not in source
     assert "Before this runs: deploy a release that works before and after the change" in source
 
 

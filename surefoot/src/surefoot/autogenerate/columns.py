@@ -227,8 +227,8 @@ def _converted(comparison: Comparison, key: Key) -> Iterator[str]:
             yield f"{told}{UNCAST.format(old, new)}: {text}."
         if loses_digits(old, new):
             yield f"{told}Of {key.name} {ROUNDED.format(new)}"
-        if gone := gone_values(comparison, old, new):
-            yield f"{told}{given_up(gone, [key.name])}"
+    gone, back = (gone_values(comparison, *each) for each in (types, types[::-1]))
+    yield from given_up(gone, back, [key.name])
 
 
 def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Column]]:

@@ -1,7 +1,7 @@
 """Draft is what a backfill has to fill, as far as the catalogs tell it."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from surefoot.catalog.kinds import Column
@@ -34,15 +34,15 @@ class Draft:
         return shown(f"{self.table}.{self.column}")
 
 
-def given_up(values: Sequence[str], columns: Sequence[str]) -> str:
-    """The demand on the rows that have values which a type is to lose; nothing without such."""
-    if not values or not columns:
-        return ""
-    those, there = ", ".join(map(literal, values)), ", ".join(columns)
-    return (
-        f"This fails while a row has {those} in {there}: let no release write that any more, and "
-        "give the existing rows another value before."
-    )
+def given_up(values: Sequence[str], back: Sequence[str], columns: Sequence[str]) -> Iterator[str]:
+    """The demands on the rows that have values which a type is to lose, there and back."""
+    for step, gone in (("This", values), ("The downgrade", back)):
+        if gone and columns:
+            those, there = ", ".join(map(literal, gone)), ", ".join(columns)
+            yield (
+                f"{step} fails while a row has {those} in {there}: let no release write that any "
+                "more, and give the existing rows another value before."
+            )
 
 
 def required(table: str, column: str, default: str | None) -> Draft:

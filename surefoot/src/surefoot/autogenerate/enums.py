@@ -68,8 +68,9 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield from swap(key, comparison)
     else:
         change = Change(Stage.ENUMS, [there], [back], "replace", key)
-        gone = [each for each in old if each not in new]
-        yield change.at(Turn.MAIN, about=given_up(gone, [each.name for each in sorted(columned)]))
+        gone, lost = ([x for x in a if x not in b] for a, b in ((old, new), (new, old)))
+        told = given_up(gone, lost, [each.name for each in sorted(columned)])
+        yield change.at(Turn.MAIN, about=" ".join(told))
 
 
 def _removal(comparison: Comparison, key: Key) -> list[MigrateOperation]:
