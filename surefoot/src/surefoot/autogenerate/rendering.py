@@ -43,11 +43,13 @@ class Note(MigrateOperation):
         return ("note", " ".join(self.lines))
 
 
-class ByHand(Note):
-    """A change that no statement makes, with the steps for a person; no revision is written."""
+class ByHand(MigrateOperation):
+    """A change that no statement makes, with the steps for a person; no revision is written.
+
+    A downgrade that would need it refuses to run.
+    """
 
     def __init__(self, change: str, *steps: str) -> None:
-        super().__init__(f"Not written: {change}.")
         self.change, self.steps = shown(change), [*map(shown, steps)]
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
@@ -173,6 +175,11 @@ def _change(context: AutogenContext, change: Change) -> list[str]:
 @renderers.dispatch_for(Note)
 def _note(_: AutogenContext, note: Note) -> list[str]:
     return [f"# {row}" for line in note.lines for row in textwrap.wrap(line, 92)]
+
+
+@renderers.dispatch_for(ByHand)
+def _refusal(_: AutogenContext, each: ByHand) -> str:
+    return f"raise NotImplementedError({f'There is no downgrade: {each.change}'!r})"
 
 
 @renderers.dispatch_for(Call)
