@@ -657,6 +657,11 @@ def primary_key_sorted_otherwise_under_another_name(m: MetaData, new: bool) -> N
 
 
 @change
+def numbered_key_becomes_a_text(m: MetaData, new: bool) -> None:
+    Table("pairs", m, Column("a", Text if new else Integer, primary_key=True))
+
+
+@change
 def primary_key_added(m: MetaData, new: bool) -> None:
     key = [PrimaryKeyConstraint("a")] if new else []
     Table("pairs", m, Column("a", Integer, nullable=False), *key)

@@ -248,7 +248,7 @@ def _apart(
     """
     owner, diff = Key("column", sequence.owned_by or ""), comparison.diff
     stays = all(owner in side.objects for side in (comparison.database, comparison.models))
-    stands = stays and owner not in diff.recreated_columns | diff.freed_columns
+    stands = stays and owner not in diff.recreated_columns | diff.freed_columns | diff.retyped
     if sequence.owned_by is None or stands:
         return None
     return replace(sequence, owned_by=None), past_rows(sequence) if stays else []
