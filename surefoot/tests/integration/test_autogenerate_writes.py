@@ -46,6 +46,8 @@ from harness.generation import Project, ddl, new_metadata, on_empty, write_value
 from harness.server import PG_MAJOR
 from surefoot.autogenerate import configure_options, constraints
 from surefoot.catalog import Key, difference
+from surefoot.catalog.kinds import Constraint
+from surefoot.chain.revisions import read_revisions
 from surefoot.differences.detection import of_metadata
 from surefoot.errors import (
     BackfillPending,
@@ -649,6 +651,38 @@ async def test_rows_with_a_value_that_goes_in_place_are_named(project: Project, 
     assert "The downgrade fails while a row has 'c', 'd' in others.s" in source
     assert "In the downgrade: This" not in source
     assert "Before this runs: deploy a release that works before and after the change" in source
+
+
+@pytest.mark.slow
+async def test_a_foreign_key_waits_for_the_filled_columns_that_it_refers_to(
+    project: Project,
+) -> None:
+    """A row with a value cannot refer to one without; the former foreign key is in force so long.
+
+    Each row is filled before the one that it refers to.
+    """
+
+    def models(new: bool) -> MetaData:
+        pair = ForeignKeyConstraint(["t", "up_id"], ["things.t", "things.id"])
+        tenant = [Column("t", Integer, nullable=False), UniqueConstraint("t", "id"), pair]
+        own = [] if new else [ForeignKey("things.id")]
+        return things(Column("up_id", BigInteger, *own), *(tenant if new else []))
+
+    await project.create(models(False))
+    made = "INSERT INTO things SELECT n, nullif(n + 1, 41) FROM generate_series(1, 40) n"
+    await project.execute(made)
+    files = await project.revise(models(True), "Add the tenant")
+    (path,) = project.backfills.glob("*.py")
+    write_value(path, "7")
+    project.lock()
+    for each in read_revisions(project.versions):
+        for name in each.requires_backfill:
+            await project.fill(name)
+        await project.upgrade(each.id)
+        found = (await project.catalog()).of_table(Constraint, "things").values()
+        assert any(one.type == "foreign key" and one.validated for one in found), project.text()
+    assert files
+    await project.check(models(True))
 
 
 @pytest.mark.slow

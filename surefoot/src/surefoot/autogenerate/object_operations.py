@@ -108,11 +108,20 @@ def refers_to(constraint: Constraint) -> str | None:
     return None if found is None else found.table
 
 
+def joined(item: SchemaObject) -> dict[Key, Key]:
+    """The columns that a foreign key refers to, by its own ones; none of any other object."""
+    if not isinstance(item, Constraint) or (found := parse_reference(item.definition)) is None:
+        return {}
+    own, referred = (
+        [Key("column", f"{table}.{each}") for each in names]
+        for table, names in ((item.table, found.columns), (found.table, found.referred))
+    )
+    return dict(zip(own, referred, strict=True))
+
+
 def referring_columns(constraint: Constraint) -> set[Key]:
     """The columns of a foreign key; none of any other constraint."""
-    found = parse_reference(constraint.definition)
-    names = () if found is None else found.columns
-    return {Key("column", f"{constraint.table}.{each}") for each in names}
+    return {*joined(constraint)}
 
 
 def past_rows(item: SchemaObject) -> list[ContinueSequence]:

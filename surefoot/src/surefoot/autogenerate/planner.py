@@ -20,6 +20,7 @@ from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.identities import numbered
 from surefoot.autogenerate.indexes import before_and_after, can_swap, index_parts, taken_over
 from surefoot.autogenerate.lock_split import split_by_locks
+from surefoot.autogenerate.object_operations import joined
 from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
 from surefoot.autogenerate.privileges import grant_again, privilege_changes
@@ -243,6 +244,9 @@ def _filled(part: Change, comparison: Comparison) -> frozenset[Key]:
     if not isinstance(item, Constraint | Index) or part.stage is not Stage.CREATE:
         return frozenset()
     refuses = "NULLS NOT DISTINCT" in item.definition or "MATCH FULL" in item.definition
+    # A row could not refer to one without a value.
+    if not refuses and (ends := joined(item)):
+        return frozenset(ends.values())
     is_attached = part.action == "attach" and item.definition.startswith("PRIMARY KEY")
     return comparison.models.needs(key) if refuses or is_attached else frozenset()
 

@@ -8,11 +8,10 @@ another one on its columns: there may be no row that satisfies both.
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import can_swap, is_wanted
-from surefoot.autogenerate.object_operations import referring_columns, refers_to
+from surefoot.autogenerate.object_operations import joined, refers_to
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.phase import needs_its_column
 from surefoot.catalog import Key
-from surefoot.catalog.definitions import parse_reference
 from surefoot.catalog.kinds import Column, Constraint, Index
 
 _LATER = {Turn.MAIN: Turn.CONTRACT, Turn.UNINDEX: Turn.LATE_UNINDEX}
@@ -75,16 +74,9 @@ def _is_contradicted(key: Key, item: Constraint | Index, comparison: Comparison)
             for each, _ in own
         )
     if kind == "foreign key":
-        assert isinstance(item, Constraint)
-        return any(
-            referring_columns(new) & referring_columns(item) and _target(new) != _target(item)
-            for _, new in own
-        )
+        # A column refers to one that differs.
+        ends = joined(item)
+        return any(ends.get(k, end) != end for _, new in own for k, end in joined(new).items())
     # A new foreign key would need the old key, and a table has one primary key.
     referred = {refers_to(new) for _, new in added}
     return item.table in referred or (kind == "primary key" and bool(own))
-
-
-def _target(item: Constraint) -> tuple[str, frozenset[str]] | None:
-    found = parse_reference(item.definition)
-    return None if found is None else (found.table, frozenset(found.referred))
