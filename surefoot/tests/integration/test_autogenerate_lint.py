@@ -15,11 +15,14 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
+    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
     Table,
+    UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -284,6 +287,37 @@ async def test_lint_allows_the_drop_of_the_index_of_a_partitioned_table(
     await project.upgrade()
     await project.revise(models(index=False), "Drop the index")
     await finds_nothing(project, scratch, begin)
+
+
+@pytest.mark.slow
+async def test_a_partitioned_table_is_changed_online_where_that_is_possible(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """A check is validated apart; the docstrings tell which of the others block writes."""
+
+    def models(*items: Any) -> MetaData:
+        metadata = new_metadata()
+        Table("jobs", metadata, Column("id", BigInteger, primary_key=True))
+        columns = [Column(each, BigInteger) for each in ("n", "job_id")]
+        key = Column("id", BigInteger, primary_key=True, autoincrement=False)
+        Table("events", metadata, key, *columns, *items, postgresql_partition_by="RANGE (id)")
+        return metadata
+
+    begin = await project.revise(models(), "Begin")
+    await project.upgrade()
+    items = (
+        CheckConstraint("n > 0", name="n"),
+        UniqueConstraint("n", "id", name="uq"),
+        ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk"),
+        Index("ix", "job_id"),
+    )
+    await project.revise(models(*items), "Add what a table can have")
+    await finds_nothing(project, scratch, begin)
+    source = " ".join(project.text().split())
+    assert "op.validate_constraint(op.f('ck_events_n'), 'events')" in source
+    assert "index of uq is built under ACCESS EXCLUSIVE on events: run it where" in source
+    assert "fk is checked while writes to events wait: run it where" in source
+    assert "ix is built while writes to events wait: run it where" in source
 
 
 @pytest.mark.slow

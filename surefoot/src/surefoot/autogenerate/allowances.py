@@ -31,6 +31,10 @@ _REASONS = {
     "avoid-changing-persistence": f"PostgreSQL rewrites the table to log it or not; {_WINDOW}",
     "avoid-exclusion-constraint": "PostgreSQL builds its index only under ACCESS EXCLUSIVE, and "
     f"cannot use an existing one; {_WINDOW}",
+    **dict.fromkeys(
+        ("require-concurrent-primary-key", "require-concurrent-unique"),
+        f"PostgreSQL makes no constraint of a partitioned table from an existing index; {_WINDOW}",
+    ),
     # Of a column, or of all columns of an enum.
     "avoid-type-change": "no second column can be filled and swapped in, so the table is "
     f"rewritten; {_WINDOW}",

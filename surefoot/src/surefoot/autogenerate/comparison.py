@@ -128,7 +128,7 @@ class Comparison:
     def is_in_use(self, table: str) -> bool:
         """Whether a table exists on both sides and can be changed online.
 
-        A partitioned table supports none of the online forms.
+        Of the online forms a partitioned table supports only a check that is added NOT VALID.
         """
         found = self.database.table(table)
         return self.is_online(table) and found is not None and found.kind == "table"

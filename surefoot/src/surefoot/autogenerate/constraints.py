@@ -26,7 +26,8 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
         return
     assert constraint is not None
     name, table, loose = constraint.name, constraint.table, replace(constraint, validated=False)
-    in_use = constraint.validated and comparison.is_in_use(table)
+    online = constraint.validated and comparison.is_online(table)
+    in_use = online and comparison.is_in_use(table)
     # A foreign key of a new or a small table to a large one locks both.
     found = comparison.database.table(table)
     between = (
@@ -35,16 +36,19 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
         and (found.kind == "table" if found else table in comparison.new_tables)
         and not comparison.is_online(table)
     )
-    provable = between or (in_use and constraint.type in ("check", "foreign key"))
+    provable = between or (online and constraint.type == "check")
+    provable |= in_use and constraint.type == "foreign key"
     if provable and change.action != "validate":
         promise = step(change.stage, key, None, loose, "promise")
         yield promise.at(Turn.KEYS if between else Turn.MAIN, "", f"Add {name}")
-    if provable or (in_use and change.action == "validate"):
+    if provable or (online and change.action == "validate"):
         yield proof(key, loose, constraint, table)
-    elif not in_use or change.action == "validate":
+    elif not online:
         yield change
-    elif constraint.type == "exclusion":
+    elif constraint.type == "exclusion" or not in_use:
         about = f"The index of {name} is built under ACCESS EXCLUSIVE on {table}: {WINDOW}"
+        if constraint.type == "foreign key":
+            about = f"{name} is checked while writes to {table} wait: {WINDOW}"
         if key in comparison.database.objects:
             yield change.at(Turn.MAIN, about=about)  # in place of the old one
         else:

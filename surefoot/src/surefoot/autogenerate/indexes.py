@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.change import WINDOW, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.naming import has_temporary_name, temporary_name
 from surefoot.autogenerate.object_operations import create, drop, index_call, refers_to, step
@@ -85,6 +85,9 @@ def index_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
             yield without.at(Turn.MAIN if is_moved else Turn.CONTRACT)
             return
     if not comparison.is_in_use(item.table) or index_call(item) is None:
+        if comparison.is_online(item.table) and not leaving:
+            told = f"{item.name} is built while writes to {item.table} wait: {WINDOW}"
+            change.about = f"{change.about} {told}".strip()
         yield change
         return
     if can_swap(key, comparison):
