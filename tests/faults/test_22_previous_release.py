@@ -47,12 +47,12 @@ def previous(tmp_path: Path) -> Path:
         pytest.skip("this is no clone, so the previous release is not here")
     tag = git("describe", "--tags", "--abbrev=0", "HEAD^").stdout.strip()
     release = tag or NAMED.read_text("utf-8").strip()
-    packed = git("archive", "--output", str(tmp_path / "tar"), release)
+    packed = git("archive", "--format=zip", "--output", str(tmp_path / "zip"), release)
     if packed.returncode:
         pytest.skip(f"the clone is shallow: it lacks {release}, the previous release")
     folder = tmp_path / "previous"
     folder.mkdir()
-    shutil.unpack_archive(tmp_path / "tar", folder, "tar")
+    shutil.unpack_archive(tmp_path / "zip", folder, "zip")
     return folder
 
 
