@@ -33,9 +33,9 @@ from surefoot.embedded.protocol import SOCKET_NAME
 from surefoot.errors import ServerStartFailed
 
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the closing zero.
+MAX_SOCKET_PATH_BYTES = 103
 # The second one: where a file is in the place of the folder.
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)
-MAX_SOCKET_PATH_BYTES = 103
 
 
 class ServerFolder:
