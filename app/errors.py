@@ -46,14 +46,10 @@ class VolumeUnknown(UsageError):
     """No volume of that name is configured or catalogued."""
 
     code = "volume-unknown"
-
-    def __init__(self, volume: str, configured: Sequence[str]) -> None:
-        self.volume = volume
-        self.configured = tuple(configured)
-        super().__init__(
-            f"there is no volume {volume!r}; configured: {', '.join(self.configured) or 'none'}",
-            help="name one of them, or add the folder to VEGAFS_VOLUMES and restart the service",
-        )
+    volume: str
+    configured: Sequence[str]
+    says = "there is no volume {volume!r}; configured: {configured:none}"
+    helps = "name one of them, or add the folder to VEGAFS_VOLUMES and restart the service"
 
 
 class PathOutsideVolumes(UsageError):
@@ -75,13 +71,10 @@ class PathNotAFolder(UsageError):
     """The path is not a folder that the service can read."""
 
     code = "path-not-a-folder"
-
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(
-            f"{path!r} is not a folder that the service can read: {reason}",
-            help="name a folder that exists where the service runs and that its user may read",
-        )
+    path: str
+    reason: str
+    says = "{path!r} is not a folder that the service can read: {reason}"
+    helps = "name a folder that exists where the service runs and that its user may read"
 
 
 class CursorInvalid(UsageError):
@@ -100,13 +93,9 @@ class BodyTooLarge(UsageError):
     """The body of the request is larger than the service reads."""
 
     code = "content-too-large"
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        super().__init__(
-            f"the body is larger than {limit_bytes} bytes, and was not read",
-            help="GET /openapi.json describes the request",
-        )
+    limit_bytes: int
+    says = "the body is larger than {limit_bytes} bytes, and was not read"
+    helps = "GET /openapi.json describes the request"
 
 
 class JobImpossible(UsageError):
@@ -128,24 +117,33 @@ class PortBusy(UsageError):
         )
 
 
+class AddressUnusable(UsageError):
+    """The service cannot listen on its address, which nobody else uses."""
+
+    code = "address-unusable"
+    host: str
+    port: int
+    reason: str
+    says = "the service cannot listen on {host} port {port}: {reason}"
+    helps = "set VEGAFS_HOST to an address of this machine, and VEGAFS_PORT to one that is allowed"
+
+
 class JobNotFound(NotFound):
     """There is no job with that id."""
 
     code = "job-not-found"
-
-    def __init__(self, job_id: int) -> None:
-        self.job_id = job_id
-        super().__init__(f"there is no job {job_id}", help="GET /api/v1/jobs lists the jobs")
+    job_id: int
+    says = "there is no job {job_id}"
+    helps = "GET /api/v1/jobs lists the jobs"
 
 
 class KeyNotFound(NotFound):
     """No API key with that name is in force."""
 
     code = "key-not-found"
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(f"no key {name!r} is in force", help="`vegafs keys list` shows the keys")
+    name: str
+    says = "no key {name!r} is in force"
+    helps = "`vegafs keys list` shows the keys"
 
 
 class JobActive(Refused):
@@ -166,26 +164,19 @@ class JobFinal(Refused):
     """The job has ended and cannot be changed."""
 
     code = "job-final"
-
-    def __init__(self, job_id: int, status: str) -> None:
-        self.job_id, self.job_status = job_id, status
-        super().__init__(
-            f"job {job_id} is {status} and cannot be cancelled",
-            help="only a job that is PENDING or RUNNING can be cancelled",
-        )
+    job_id: int
+    job_status: str
+    says = "job {job_id} is {job_status} and cannot be cancelled"
+    helps = "only a job that is PENDING or RUNNING can be cancelled"
 
 
 class KeyNameTaken(Refused):
     """An API key with that name is in force."""
 
     code = "key-name-taken"
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(
-            f"a key {name!r} is in force and cannot be shown again",
-            help=f"choose another name, or run `vegafs keys revoke {name}` first",
-        )
+    name: str
+    says = "a key {name!r} is in force and cannot be shown again"
+    helps = "choose another name, or run `vegafs keys revoke {name}` first"
 
 
 class KeyMissing(Refused):
@@ -216,23 +207,16 @@ class ScopeMissing(Refused):
     """The API key lacks a scope."""
 
     code = "scope-missing"
-
-    def __init__(self, name: str, scope: str) -> None:
-        self.name, self.scope = name, scope
-        super().__init__(
-            f"the key {name!r} does not have the scope {scope!r}",
-            help=f"`vegafs keys create NAME --scope {scope}` creates a key that has it",
-        )
+    name: str
+    scope: str
+    says = "the key {name!r} does not have the scope {scope!r}"
+    helps = "`vegafs keys create NAME --scope {scope}` creates a key that has it"
 
 
 class NotReady(Temporary):
     """The service cannot serve on its database's schema."""
 
     code = "not-ready"
-
-    def __init__(self, state: str) -> None:
-        self.state = state
-        super().__init__(
-            f"the service cannot serve on its database's schema at the moment: {state}",
-            help="send a key to GET /readyz for the reason",
-        )
+    state: str
+    says = "the service cannot serve on its database's schema at the moment: {state}"
+    helps = "send a key to GET /readyz for the reason"

@@ -12,6 +12,7 @@ the signals end the command with 143 and 130.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ from fastapi import FastAPI
 
 from app.cli import logs
 from app.db.engine import available
-from app.errors import PortBusy
+from app.errors import AddressUnusable, PortBusy
 from app.main import create_app
 from app.settings import Settings, load_settings
 from surefoot.startup import Watch
@@ -79,7 +80,7 @@ def command(migrate: bool, **log: object) -> None:
 def run(settings: Settings, *, migrate: bool, announce: Announce | None = None) -> None:
     """Serve until a signal comes; `announce` is awaited once the service is ready, or says where.
 
-    On failure: PortBusy, an error of the database or of the start-up check.
+    On failure: PortBusy, AddressUnusable, an error of the database or of the start-up check.
     """
     say = logs.set_up(settings)
 
@@ -191,7 +192,10 @@ class _Service:
 
 @contextmanager
 def _bound(settings: Settings) -> Iterator[socket.socket]:
-    """A socket bound to the service's address, not listening yet. On failure: PortBusy."""
+    """A socket bound to the service's address, not listening yet.
+
+    On failure: PortBusy, AddressUnusable.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -199,26 +203,29 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     except OSError as error:
-        raise _busy(settings.host, settings.port, error) from None
+        raise _unusable(settings.host, settings.port, error) from None
     with listener:
         try:
             listener.bind(address)
         except OSError as error:
-            raise _busy(settings.host, settings.port, error) from None
+            raise _unusable(settings.host, settings.port, error) from None
         yield listener
 
 
 def _listen(listener: socket.socket) -> None:
-    """Accept connections from now on. On failure: PortBusy."""
+    """Accept connections from now on. On failure: PortBusy, AddressUnusable."""
     try:
         listener.listen(BACKLOG)
     except OSError as error:
         host, port = listener.getsockname()[:2]
-        raise _busy(host, port, error) from None
+        raise _unusable(host, port, error) from None
 
 
-def _busy(host: str, port: int, error: OSError) -> PortBusy:
-    return PortBusy(host, port, os.strerror(error.errno) if error.errno else str(error))
+def _unusable(host: str, port: int, error: OSError) -> PortBusy | AddressUnusable:
+    # The numbers of a name that is not resolved are not the system's.
+    named = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+    kind = PortBusy if error.errno == errno.EADDRINUSE else AddressUnusable
+    return kind(host, port, named or str(error))
 
 
 def _url(listener: socket.socket) -> str:

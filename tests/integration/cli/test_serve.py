@@ -255,6 +255,22 @@ async def test_a_port_that_is_taken_is_named(database: Database) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("203.0.113.7", "Cannot assign requested address"),
+        ("no.such.host.invalid", ""),
+    ],
+)
+def test_an_address_of_another_machine_is_named(host: str, reason: str) -> None:
+    """No process uses it, and no other port would help."""
+    url = "postgresql://u:secret@127.0.0.1:1/gone"
+    done = run("vegafs", "serve", DATABASE_URL=url, VEGAFS_HOST=host, VEGAFS_PORT="8123")
+    said = f"ERROR [address-unusable]  the service cannot listen on {host} port 8123: {reason}"
+    assert (done.code, done.err.startswith(said), "Unknown error" in done.err) == (2, True, False)
+    assert "help: set VEGAFS_HOST to an address of this machine" in done.err
+
+
 async def test_stopped_before_it_serves_it_says_so(
     empty_database: Database,
 ) -> None:
