@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,6 +23,17 @@ PACKAGES = ("app", "surefoot")
 REQUESTS = "uvicorn.access"
 _REQUEST = ("client", "method", "path", "http_version", "status")
 _ANNOUNCEMENTS = "vegafs"
+
+
+class TextLines(logging.Formatter):
+    """A message as text, in which the words of others begin no line of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        shown = copy(record)
+        if isinstance(record.args, tuple):
+            told = output.in_line
+            shown.args = tuple(told(a) if isinstance(a, str) else a for a in record.args)
+        return super().format(shown)
 
 
 class JsonLines(logging.Formatter):
@@ -48,7 +60,7 @@ class JsonLines(logging.Formatter):
 def set_up(settings: Settings) -> Callable[[str], None]:
     """Log as the settings want; the function that announces what the command does."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s"))
+    handler.setFormatter(TextLines("%(asctime)s  %(message)s"))
     if settings.log_format == "json":
         handler.setFormatter(JsonLines())
     level = logging.getLevelName(settings.log_level.upper())

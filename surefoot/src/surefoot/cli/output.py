@@ -53,6 +53,11 @@ def as_line(fields: Mapping[str, Any]) -> str:
     return in_json(json.dumps(disclosed_in(fields), ensure_ascii=False, default=_plain))
 
 
+def in_line(text: str) -> str:
+    """A text of others as a part of one line, as everybody may read it."""
+    return disclosed(text).replace("\n", "\\n")
+
+
 def event_name(event: object) -> str:
     """`revision_done` for RevisionDone."""
     return re.sub(r"\B(?=[A-Z])", "_", type(event).__name__).lower()
