@@ -363,7 +363,9 @@ async def test_copies_outlast_a_worktree(project: Project, tmp_path: Path) -> No
     project.git("worktree", "add", "-qb", "other", str(folder))
     of = surefoot.project.Project.read(folder / "alembic.ini")
     taken = newest(of, of.revisions(), None)
-    place = keep(of, taken)
+    # Folders may have files of one name.
+    twin = {folder / "more" / "0002_rank.py": b"# Another.\n"}
+    place = keep(of, replace(taken, files={**taken.files, **twin}))
     edited = next(iter(taken.files))
     edited.write_bytes(edited.read_bytes() + b"\n# By hand.\n")
     with pytest.raises(UsageError, match=r"0002_rank\.py was changed meanwhile"):
@@ -372,6 +374,7 @@ async def test_copies_outlast_a_worktree(project: Project, tmp_path: Path) -> No
     project.git("worktree", "remove", "--force", str(folder))
     kept = (place / "0002_rank.py").read_text("utf-8")
     assert kept == project.repository.read("0002_rank.py")
+    assert (place / "0002_rank-2.py").read_text("utf-8") == "# Another.\n"
 
 
 @pytest.mark.slow

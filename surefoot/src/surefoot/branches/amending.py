@@ -4,6 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import count
 from pathlib import Path
 
 from surefoot.chain.backfills import backfill_paths
@@ -69,8 +70,14 @@ def keep(project: Project, taken: Taken) -> Path:
     place = folder / git(folder, "rev-parse", "--git-common-dir").strip() / "surefoot" / at
     place.mkdir(parents=True, exist_ok=True)
     for path, code in taken.files.items():
-        (place / path.name).write_bytes(code)
+        _free(place / path.name).write_bytes(code)
     return place
+
+
+def _free(path: Path) -> Path:
+    """The path, with a number where it is taken: two folders may have files of one name."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return path if not path.exists() else next(each for each in numbered if not each.exists())
 
 
 def remove(project: Project, taken: Taken) -> None:
