@@ -154,6 +154,39 @@ def number() -> Column[int]:
     return Column("n", Integer, autoincrement=False)
 
 
+@pytest.mark.slow
+async def test_a_foreign_key_is_exchanged_for_one_of_its_name_in_one_revision(
+    connection: AsyncConnection, tmp_path: Path
+) -> None:
+    """Also where indexes are built on its table meanwhile; that of a new table has an own one."""
+
+    def docs(*, new: bool) -> MetaData:
+        metadata = models([])
+        items: list[Any] = [ForeignKey("kinds.code")] if new else []
+        up: Column[int] = Column("up_id", ForeignKey("a.id", ondelete="CASCADE" if new else None))
+        columns = Column("id", Integer, primary_key=True), Column("kind", Text, *items, index=new)
+        Table("docs", metadata, *columns, up)
+        if new:
+            Table("kinds", metadata, Column("code", Text, primary_key=True))
+        return metadata
+
+    project = await on_empty(tmp_path, connection)
+    await project.create(docs(new=False))
+    before = await project.catalog()
+    for path in await project.revise(docs(new=True), "Cascade"):
+        await project.upgrade(path.stem.partition("_")[0])
+        found = (await project.catalog()).of_table(Constraint, "docs")
+        assert "fk_docs_up_id_a" in found, project.text()
+    source = " ".join(project.text().split())
+    assert (
+        "kinds is new: give it the rows that docs refers to, or fk_docs_kind_kinds fails" in source
+    )
+    assert "One transaction holds several locks" not in source
+    await project.check(docs(new=True))
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
 HELD: dict[str, tuple[Declared, Declared, str]] = {
     "a unique key takes the foreign keys over": (
         lambda: [PrimaryKeyConstraint("id", name="pk")],

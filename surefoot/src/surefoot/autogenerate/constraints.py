@@ -11,7 +11,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
 from surefoot.autogenerate.naming import short_name
-from surefoot.autogenerate.object_operations import proof, refers_to, step
+from surefoot.autogenerate.object_operations import proof, referring_columns, refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
@@ -38,9 +38,10 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
     )
     provable = between or (online and constraint.type == "check")
     provable |= in_use and constraint.type == "foreign key"
+    change.about = told = _unfilled(constraint, comparison)
     if provable and change.action != "validate":
         promise = step(change.stage, key, None, loose, "promise")
-        yield promise.at(Turn.KEYS if between else Turn.MAIN, "", f"Add {name}")
+        yield promise.at(Turn.KEYS if between else Turn.MAIN, "", f"Add {name}", told)
     if provable or (online and change.action == "validate"):
         yield proof(key, loose, constraint, table)
     elif not online:
@@ -55,6 +56,16 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
             yield change.at(Turn.REWRITE, key.name, f"Add {name}", about)
     else:
         yield from _key(change, constraint, comparison)
+
+
+def _unfilled(constraint: Constraint, comparison: Comparison) -> str:
+    """The warning for a foreign key of existing columns to a new table."""
+    table = refers_to(constraint)
+    known = referring_columns(constraint) <= {*comparison.database.objects}
+    if table not in comparison.new_tables or not known:
+        return ""
+    told = f"{table} is new: give it the rows that {constraint.table} refers to"
+    return f"{told}, or {constraint.name} fails."
 
 
 def _without(found: Constraint | None) -> str:

@@ -26,7 +26,7 @@ from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
 from surefoot.autogenerate.privileges import grant_again, privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
-from surefoot.autogenerate.waiting import wait
+from surefoot.autogenerate.waiting import wait, wait_for_successors
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint, Index, Sequence, TableObject
 from surefoot.quoting import quoted, shown
@@ -98,6 +98,7 @@ def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[Revision
     _move_before_needs(parts, comparison)
     _move_last(parts)
     _move_after_needs(parts, comparison)
+    wait_for_successors(parts, comparison)
     _move_with_keys(parts, comparison)
     parts.sort(key=lambda part: _place(part, comparison))
     grouped = [

@@ -31,6 +31,21 @@ def wait(part: Change, comparison: Comparison) -> None:
         part.turn = _LATER[part.turn]
 
 
+def wait_for_successors(parts: list[Change], comparison: Comparison) -> None:
+    """Drops a foreign key just before another one of its name is added, if it can wait."""
+    database, diff = comparison.database, comparison.diff
+    added = {part.key: part for part in parts if part.action == "promise"}
+    for part in [*parts]:
+        item, new = database.find(Constraint, part.key), added.get(part.key)
+        if part.stage is not Stage.DROP or new is None or not (item and refers_to(item)):
+            continue
+        goes = database.needs(part.key) & (diff.removed | diff.recreated)
+        if not goes and part.key not in database.users_of(*diff.moved):
+            part.turn, part.group = new.turn, new.group
+            parts.remove(part)
+            parts.insert(parts.index(new), part)
+
+
 def _can_wait(key: Key, comparison: Comparison) -> bool:
     database, models, diff = comparison.database, comparison.models, comparison.diff
     if key in models.objects or key in database.users_of(*diff.moved):
