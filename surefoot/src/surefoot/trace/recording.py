@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from surefoot.trace.effects import Effect, effects
-from surefoot.trace.lock_modes import MODES, strongest
+from surefoot.trace.lock_modes import EXCLUSIVE, MODES, strongest
 from surefoot.trace.provisions import changed_provisions
 from surefoot.trace.running_revision import RunningRevision
 from surefoot.trace.schema_objects import Activity, Constraint, Named, Relation
@@ -43,8 +43,9 @@ def recorded(
     """
     for oid, modes in _by_relation(after, without=before).items():
         taken.setdefault(oid, set()).update(modes)
-    # The run itself may have made its tables in this transaction.
-    held = _by_relation(before, without=first)
+    # The run itself may have made its tables in this transaction: nobody waits for these.
+    made = {oid for oid, mode in first.locks if MODES[mode] == EXCLUSIVE}
+    held = {oid: modes for oid, modes in _by_relation(before).items() if oid not in made}
     gone = first.relations.keys() - before.relations.keys()
     gone = {oid for oid in gone if first.relations[oid].kind in "rpvmf"}
     relations = {**after.relations, **before.relations}
