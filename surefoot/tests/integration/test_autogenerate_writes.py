@@ -415,6 +415,41 @@ async def test_a_grant_option_comes_without_a_revoke(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", " WITH GRANT OPTION"),
+        (" WITH GRANT OPTION", ""),
+        (None, ""),
+        ("", None),
+    ],
+)
+async def test_a_column_gets_another_type_and_other_privileges(
+    project: Project, before: str | None, after: str | None
+) -> None:
+    """The second column has those that it is to have."""
+    role = f"{project.connection.engine.url.database}_reader"
+    await project.execute(f"CREATE ROLE {role}")
+
+    def models(type_: Any, option: str | None) -> MetaData:
+        metadata = things(Column("n", type_))
+        if option is not None:
+            ddl(metadata, f"GRANT UPDATE (n) ON things TO {role}{option}")
+        return metadata
+
+    await project.create(models(Integer, before))
+    was = await project.catalog()
+    await project.revise(models(Text, after), "Let it be a text")
+    assert "n_new" in project.text()
+    project.lock()
+    await project.upgrade()
+    await project.check(models(Text, after))
+    await project.downgrade()
+    assert await project.catalog() == was
+    await project.execute(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.slow
 async def test_a_table_leaves_its_parent_in_a_contract_revision(project: Project) -> None:
     """The running release reads its rows by the parent; it reads more by one that is new."""
 

@@ -137,9 +137,10 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
 
 
 def _rights(key: Key, column: Column, comparison: Comparison) -> Iterator[MigrateOperation]:
-    """The rights on a column, for another one in its place."""
+    """The rights on a column, for another one in its place; a change of them comes before."""
     bare = replace(column, privileges=None)
-    yield from map(sql, rights(key, bare, replace(bare, privileges=comparison.rights(key))))
+    _, given = comparison.privileges.get(key, (None, comparison.rights(key)))
+    yield from map(sql, rights(key, bare, replace(bare, privileges=given)))
 
 
 def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
