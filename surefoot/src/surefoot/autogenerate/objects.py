@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.domains import by_hand
 from surefoot.autogenerate.object_operations import past_rows, proof, step
@@ -248,7 +249,10 @@ def _apart(
     """
     owner, diff = Key("column", sequence.owned_by or ""), comparison.diff
     stays = all(owner in side.objects for side in (comparison.database, comparison.models))
-    stands = stays and owner not in diff.recreated_columns | diff.freed_columns | diff.retyped
+    types = (each.type for each in comparison.sides(owner) if isinstance(each, Column))
+    numbers = all(each in HIGHEST for each in types)
+    stands = stays and owner not in diff.recreated_columns | diff.freed_columns
+    stands &= numbers or owner not in diff.retyped
     if sequence.owned_by is None or stands:
         return None
     return replace(sequence, owned_by=None), past_rows(sequence) if stays else []
