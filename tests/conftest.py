@@ -19,6 +19,7 @@ from harness.fixtures import (
     pytest_runtest_makereport,
     server,
 )
+from surefoot.errors import names
 from tests.support import project
 from tests.support.sessions import connection, session, sessions, shared_connection, shared_engine
 
@@ -46,6 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     fixtures.pytest_unconfigure()
     project.end_forks()
+
+
+@pytest.fixture(autouse=True)
+def _own_database() -> None:
+    """A command whose line was parsed in this process may have named a target."""
+    names.aim(None)
 
 
 @pytest.fixture(scope="session")

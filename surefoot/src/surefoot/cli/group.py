@@ -74,7 +74,8 @@ def surefoot(context: click.Context, config: Path) -> None:
       surefoot verify            all checks of the database
 
     Exit codes, of `alembic` too: 0 success; 1 a check said no; 2 usage; 3 refused, and nothing was
-    changed; 4 stopped part-way; 75 a retry is safe; 130, 143 interrupted.
+    changed; 4 stopped part-way; 75 a retry is safe; 129, 130, 143
+    interrupted.
 
     Migrations are plain Alembic: `alembic upgrade head`.
     """

@@ -18,7 +18,7 @@ _CHOSEN = "surefoot.target"
 
 
 def _choose(context: click.Context, _: click.Parameter, target: str | None) -> None:
-    if target is not None:
+    if target is not None and not context.resilient_parsing:  # a shell completes a word
         context.meta[_CHOSEN] = target
         names.aim(target)
 
