@@ -82,7 +82,7 @@ def test_a_plan_says_what_would_be_locked_and_writes_nothing(
         "  CREATE INDEX CONCURRENTLY ix_jobs_attempts ON jobs (attempts)\n"
         "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither reads nor "
         "writes\n\n"
-        "0 errors, 0 warnings. Next: alembic upgrade head\n",
+        "0 errors, 0 warnings. Next: alembic -x target=eu upgrade head\n",
     )
     assert written(database) == before
 
