@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import surefoot
@@ -24,7 +25,7 @@ from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
 from surefoot.connect.failures import address, describe, explained, is_lost
 from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
-from surefoot.errors import DatabaseUnreachable, ScratchLost, ScratchRoomMissing
+from surefoot.errors import ScratchLost, ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
@@ -272,10 +273,11 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
     engine = replace(database, limits=limits).engine("migrate")
     try:
         with explained(engine.url):
-            yield engine
-    except DatabaseUnreachable as error:
-        if error.__cause__ is None or not is_lost(error.__cause__):
-            raise
-        raise ScratchLost(address(engine.url), error.reason) from error.__cause__
+            try:
+                yield engine
+            except DBAPIError as error:
+                if not is_lost(error):
+                    raise
+                raise ScratchLost(address(engine.url), describe(error)) from error
     finally:
         await engine.dispose()
