@@ -150,10 +150,15 @@ async def _schema(of: Project, database: Database, revision: str, major: int | N
 def _write(of: Project, sources: dict[Path, str]) -> None:
     """Write the files, remove those without a text, and list them in revisions.lock."""
     locked = of.locked() if of.lock.exists() else ()
-    for path, source in sources.items():
-        if source:
-            is_new = not path.exists()
-            write_whole(path, source.encode() if is_new else encoded(source, path.read_bytes()))
+    # All of them first: a coding may lack a character.
+    contents = {
+        path: encoded(source, path.read_bytes() if path.exists() else b"")
+        for path, source in sources.items()
+        if source
+    }
+    for path in sources:
+        if path in contents:
+            write_whole(path, contents[path])
         else:
             path.unlink()
     write_lock(of.lock, with_known(of.revisions(), locked))
