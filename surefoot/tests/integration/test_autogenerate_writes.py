@@ -1620,6 +1620,42 @@ async def test_two_names_are_swapped(project: Project, swap: str) -> None:
     assert await project.catalog() == before
 
 
+MOVING_ON = {
+    "in the order that works": ["b:c", "a:b"],
+    "in the other order": ["a:b", "b:c"],
+    "in a circle": ["a:b", "b:c", "c:a"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["tables", "columns"])
+@pytest.mark.parametrize("renames", MOVING_ON.values(), ids=MOVING_ON)
+async def test_a_name_moves_on(project: Project, renames: list[str], kind: str) -> None:
+    """In whichever order they are declared, each name is free before it is given."""
+
+    def models(*names: str) -> MetaData:
+        kinds = (Integer, Text, Numeric)
+        if kind == "columns":
+            return things(*(Column(name, each) for name, each in zip(names, kinds, strict=False)))
+        metadata = new_metadata()
+        for name, each in zip(names, kinds, strict=False):
+            Table(name, metadata, Column("id", BigInteger), Column("n", each))
+        return metadata
+
+    ends = dict(each.split(":") for each in renames)
+    former, wanted = models(*sorted(ends)), models(*(ends[each] for each in sorted(ends)))
+    await project.create(former)
+    before = await project.catalog()
+    of = "things." if kind == "columns" else ""
+    declared = [f"rename={of}{old}:{of}{new}" for old, new in (e.split(":") for e in renames)]
+    project.config.cmd_opts = Namespace(x=declared)
+    await project.revise(wanted, "Move on")
+    await project.upgrade()
+    await project.check(wanted)
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
 @pytest.mark.slow
 async def test_the_constraints_of_swapped_tables_swap_their_names(project: Project) -> None:
     """Nothing is dropped or built; a name that both tables give is free by a third one."""

@@ -29,6 +29,8 @@ _FORM = (
 )
 # The classes of SQLSTATEs for what does not exist or exists already.
 _REFUSED = ("42P", "427", "428", "3F")
+# Those of a table and of a column whose name is taken.
+_TAKEN = ("42P07", "42701")
 # Those whose name is no table's of the default one.
 _SCHEMAS = text("""
 SELECT nspname::text FROM pg_namespace
@@ -77,34 +79,35 @@ def carry_out(connection: Connection, arguments: Iterable[str]) -> list[Rename]:
     """Rename what is declared, in the savepoint of the caller. On failure: UsageError."""
     default = connection.dialect.default_schema_name or "public"
     schemas = connection.scalars(_SCHEMAS, {"default": default}).all()
-    renames = [*_in_steps(parse_renames(arguments, default, schemas))]
-    for each in renames:
-        _carry_out(connection, each)
-    return renames
+    left, done = parse_renames(arguments, default, schemas), []
+    while left:
+        # In their order, but for one whose new name another one has to free.
+        waits = {each for each in left if each.name in {_ends(other)[0] for other in left}}
+        ready = (each for each in left if _carry_out(connection, each, may_wait=each in waits))
+        if (rename := next(ready, None)) is not None:
+            left.remove(rename)
+        else:
+            last, there = left[0], short_name(f"{left[0].old}_former")
+            rename, left[0] = replace(last, new=there), replace(last, old=there)
+            _carry_out(connection, rename)
+        done.append(rename)
+    return done
 
 
-def _carry_out(connection: Connection, rename: Rename) -> None:
+def _carry_out(connection: Connection, rename: Rename, *, may_wait: bool = False) -> bool:
+    """Whether it is done; where it may wait, an object that has the new name is no failure."""
     try:
-        connection.exec_driver_sql(rename.statement())
+        with connection.begin_nested():
+            connection.exec_driver_sql(rename.statement())
     except DBAPIError as error:
-        if not (sqlstate(error) or "").startswith(_REFUSED):
+        state = sqlstate(error) or ""
+        if may_wait and state in _TAKEN:
+            return False
+        if not state.startswith(_REFUSED):
             raise
         said = f"{rename.back.name} cannot become {rename.name}: {describe(error)}"
         raise UsageError(shown(said), help=_FORM) from None
-
-
-def _in_steps(renames: Sequence[Rename]) -> Iterator[Rename]:
-    """The renames, with a third name between two that are each other's way back."""
-    left = [*renames]
-    while left:
-        first = left.pop(0)
-        back = next((each for each in left if _ends(each) == _ends(first)[::-1]), None)
-        if back is None:
-            yield first
-        else:
-            left.remove(back)
-            there = short_name(f"{first.old}_former")
-            yield from (replace(first, new=there), back, replace(first, old=there))
+    return True
 
 
 def _ends(rename: Rename) -> tuple[str, str]:
