@@ -156,7 +156,7 @@ RULES = (
         consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
         "writes block",
         help="build a unique index concurrently, and add the constraint USING INDEX in the next "
-        "revision",
+        "revision; for a partitioned table both for each partition, and then add it to the table",
         rewrite='op.create_index_concurrently("{name}", "{table}", [{columns}], '
         "unique=True{schema})\n"
         "# the next revision\n"
@@ -171,7 +171,8 @@ RULES = (
         title="A primary key that builds its index",
         consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
         "writes block",
-        help="build a unique index concurrently, and add the key USING INDEX in the next revision",
+        help="build a unique index concurrently, and add the key USING INDEX in the next revision; "
+        "for a partitioned table both for each partition, and then add it to the table",
         rewrite='op.create_index_concurrently("{name}", "{table}", [{columns}], '
         "unique=True{schema})\n"
         "# the next revision\n"

@@ -98,9 +98,9 @@ class _Comparison:
                 if self.after.relations[oid].kind in "vm":
                     yield self.on(oid, "view_extended", new.name)
                 else:
-                    its_type = self.after.types.get(new.type_oid)
-                    domain = its_type is not None and its_type.kind == "d"
-                    yield self.on(oid, "column_added", new.name, **new._asdict(), domain=domain)
+                    its = self.after.types.get(new.type_oid)
+                    facts = {**new._asdict(), "domain": its is not None and its.kind == "d"}
+                    yield self.on(oid, "column_added", new.name, **facts)
             else:
                 if new.name != old.name:
                     users = self.users(oid, old)
@@ -116,7 +116,7 @@ class _Comparison:
     def constraints(self) -> Iterator[Effect]:
         states = (self.before.constraints, self.after.constraints)
         remade = _exchanged(*states, self.when_retyped)
-        for oid, new, old in pairs(self.before.constraints, self.after.constraints):
+        for oid, new, old in pairs(*states):
             if oid in remade:
                 if old is None:
                     yield self.on_constraint("remade", new)
@@ -134,7 +134,7 @@ class _Comparison:
                     "added",
                     new,
                     referenced_fresh=new.references not in self.known,
-                    used_index=new.index in self.before.indexes,
+                    used_index=self.was_built(new.index),
                     indexed=self.leads_an_index(new.relation, new.columns),
                     inherited=bool(new.parent),
                 )
@@ -144,6 +144,11 @@ class _Comparison:
                 yield self.on_constraint("unenforced", new)
             elif new.name != old.name:
                 yield self.on_constraint("renamed", old, to=new.name)
+
+    def was_built(self, index: int) -> bool:
+        """Whether an index was there before, or each of those in partitions that it consists of."""
+        parts = [oid for oid in self.after.indexes if index in self.after.relations[oid].parents]
+        return index in self.before.indexes or (bool(parts) and all(map(self.was_built, parts)))
 
     def indexes(self) -> Iterator[Effect]:
         names = {**self.after.relations, **self.before.relations}
@@ -253,7 +258,7 @@ class _Comparison:
     def are_required(self, relation: int, columns: tuple[int, ...]) -> bool:
         """Whether each of the columns is NOT NULL."""
         found = [self.after.columns.get((relation, number)) for number in columns]
-        return all(each is not None and each.required for each in found)
+        return all(each and each.required for each in found)
 
     def unsupported(self, relation: int, columns: tuple[int, ...]) -> Mapping[str, tuple[str, ...]]:
         """Foreign keys that such an index served and no other one does, by the table they name."""
@@ -267,11 +272,9 @@ class _Comparison:
 
     def leads_an_index(self, relation: int, columns: tuple[int, ...]) -> bool:
         """Whether a valid, non-partial index begins with the columns, in any order."""
-        return any(
-            set(index.columns[: len(columns)]) == set(columns)
-            for index in self.after.indexes.values()
-            if index.relation == relation and index.valid and not index.partial
-        )
+        its = (each for each in self.after.indexes.values() if each.relation == relation)
+        begun = (each.columns[: len(columns)] for each in its if each.valid and not each.partial)
+        return any(set(each) == set(columns) for each in begun)
 
 
 def _columns(snapshot: Snapshot, oid: int) -> frozenset[str]:
