@@ -104,6 +104,30 @@ async def test_it_runs_as_it_was_written(past: Past, watcher: asyncpg.Connection
     assert (await ledger(watcher))[0] == "started"
 
 
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+async def test_the_first_of_a_chain_runs_as_it_was_written(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    tmp_path: Path,
+    way: str,
+) -> None:
+    """On an empty database its statements are sent one by one, as it leaves its transaction."""
+    ends = once(tmp_path, ENDS["an error"])
+    first = chain.add(f"{TABLE}\n{FIRST}\n{way}\n{SECOND}\n{ends}")
+    chain.add("op.execute('CREATE TABLE last (id int)')")
+    chain.lock(baseline=[first])
+    failed, done = [
+        await launcher.alembic(chain, "upgrade", "head", url=empty_database.url) for _ in range(2)
+    ]
+    assert failed.code == 4
+    assert "changes at its beginning" in failed.err
+    assert done.code == 0, done.err
+    assert {"a", "b", "last", "t"} <= {*await names(watcher)}
+
+
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 async def test_it_goes_on_where_it_was_left(

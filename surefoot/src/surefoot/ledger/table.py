@@ -231,6 +231,11 @@ def was_used(rows: Iterable[Row]) -> bool:
     return any(row.outcome in TELLING for row in rows)
 
 
+def has_begun(rows: Iterable[Row]) -> bool:
+    """Whether the ledger tells of a revision that has left its transaction, done or not."""
+    return any(row.outcome == "started" for row in rows)
+
+
 def steps(rows: Iterable[Row]) -> Sequence[Row]:
     """The rows of runs of Alembic, without those about backfills."""
     return [row for row in rows if row.outcome != BACKFILL]

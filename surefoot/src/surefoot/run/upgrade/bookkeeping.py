@@ -14,7 +14,7 @@ from surefoot.ledger import appending
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_files, check_integrity
 from surefoot.ledger.position import position
-from surefoot.ledger.table import Entry, Ledger, Row, applied, was_used
+from surefoot.ledger.table import Entry, Ledger, Row, applied, has_begun, was_used
 from surefoot.run.events import Warned
 from surefoot.run.guards.admission import Session
 from surefoot.run.report import PlannedRevision
@@ -104,7 +104,7 @@ class Bookkeeping:
             if (
                 self._run.command == "upgrade"
                 and session.is_inhabited
-                and not (found or self._was_used)
+                and not (found or self._was_used or has_begun(rows))
             ):
                 database, table = self._run.recorder.database, self._version_table.name
                 raise NotAdopted(database, table, "an empty version table")
