@@ -21,8 +21,8 @@ from surefoot.compat.asyncpg import (
     MigratingConnection,
     UnpreparedStatement,
     is_of_client,
-    observe,
 )
+from surefoot.compat.observed import observe
 from surefoot.compat.statements import unsent
 from surefoot.connect.database import Role
 from surefoot.run.question import ask

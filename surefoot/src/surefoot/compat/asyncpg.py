@@ -7,9 +7,6 @@ Connection._check_open  raises InterfaceError on a closed connection.
 Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed; for it every later one is a
                        savepoint in that. Nothing public makes it forget.
 Connection._transport  the socket, whose keep-alive no argument of `connect` sets.
-Connection._protocol   sends every message. The public `add_query_logger` hears of a statement after
-                       it has run, of COPY and cursors not at all; a trace looks before, too.
-introspection          asyncpg's own queries about types, which it sends for any statement.
 PreparedStatement      UnpreparedStatement has the methods that SQLAlchemy calls on a prepared one
                        without parameters and rows, CopiedText those for one row with one text.
 DataError              Raised by asyncpg itself, it has no severity.
@@ -23,12 +20,11 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
-from asyncpg import introspection
 from asyncpg.transaction import Transaction
 from asyncpg.types import Attribute, Type
 
@@ -217,84 +213,3 @@ def is_of_client(error: BaseException | None) -> bool:
     if isinstance(error, asyncpg.DataError):
         return "severity" not in vars(error)  # which the server gives
     return isinstance(error, asyncpg.InterfaceError) and str(error).startswith("the server expects")
-
-
-# Calls the function that sends a message, and returns its result. It is given the SQL, and the
-# parameters of each time that the message runs it: of none, where it only parses.
-Around = Callable[[str, Callable[[], Awaitable[Any]], Sequence[Sequence[Any]]], Awaitable[Any]]
-_INTROSPECTION = {introspection.INTRO_LOOKUP_TYPES, introspection.INTRO_LOOKUP_TYPES_13}
-# Around that query asyncpg switches jit off, and on again.
-_JIT = re.compile(
-    r"\s*SELECT\s+(?:current_setting\('jit'\) AS cur,\s+set_config\('jit', 'off', false\) AS new"
-    r"|set_config\('jit', \$1, false\))\s*"
-)
-
-
-def observe(connection: asyncpg.Connection[asyncpg.Record], around: Around) -> Callable[[], None]:
-    """Call `around` for each message that runs SQL, until the result is called."""
-    of: Any = connection
-    protocol = of._protocol
-    of._protocol = observed = ObservedProtocol(protocol, around)
-
-    def end() -> None:
-        if of._protocol is observed:  # it has none after it was closed
-            of._protocol = protocol
-
-    return end
-
-
-class ObservedProtocol:
-    """Stands in for asyncpg's protocol: raw cursors, COPY and driver connections end here."""
-
-    def __init__(self, protocol: Any, around: Around) -> None:
-        self._protocol, self._around = protocol, around
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._protocol, name)
-
-    async def query(self, query: str, timeout: Any) -> Any:
-        """One or several statements, as text."""
-        return await self._run(query, lambda: self._protocol.query(query, timeout))
-
-    async def prepare(self, name: Any, query: str, *more: Any, **options: Any) -> Any:
-        """Parse a statement, and lock what it names."""
-        return await self._run(
-            query, lambda: self._protocol.prepare(name, query, *more, **options), []
-        )
-
-    async def bind_execute(self, state: Any, args: Any, *more: Any, **options: Any) -> Any:
-        """Run a prepared statement."""
-        return await self._run(
-            state.query, lambda: self._protocol.bind_execute(state, args, *more, **options), [args]
-        )
-
-    async def bind_execute_many(self, state: Any, args: Any, *more: Any, **options: Any) -> Any:
-        """Run it for each of many parameters."""
-        args = list(args)
-        return await self._run(
-            state.query,
-            lambda: self._protocol.bind_execute_many(state, args, *more, **options),
-            args,
-        )
-
-    async def execute(self, state: Any, *more: Any, **options: Any) -> Any:
-        """Fetch rows of a cursor."""
-        return await self._run(state.query, lambda: self._protocol.execute(state, *more, **options))
-
-    async def copy_in(self, statement: str, *more: Any) -> Any:
-        """COPY FROM STDIN, of a table or of records."""
-        return await self._run(statement, lambda: self._protocol.copy_in(statement, *more))
-
-    async def copy_out(self, statement: str, *more: Any) -> Any:
-        """COPY TO STDOUT."""
-        return await self._run(statement, lambda: self._protocol.copy_out(statement, *more))
-
-    async def _run(
-        self,
-        query: str,
-        send: Callable[[], Awaitable[Any]],
-        times: Sequence[Sequence[Any]] = ((),),
-    ) -> Any:
-        if query in _INTROSPECTION or _JIT.fullmatch(query):
-            return await send()
-        return await self._around(query, send, times)

@@ -19,7 +19,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from surefoot.compat.asyncpg import control_word, is_of_client, observe
+from surefoot.compat.asyncpg import control_word, is_of_client
+from surefoot.compat.observed import observe
 from surefoot.connect import sender
 from surefoot.connect.driver import TRIAL
 from surefoot.trace.executed_lines import ExecutedLines
