@@ -1,5 +1,6 @@
 """On an empty database revisions share a transaction, and fail as if each had its own."""
 
+import json
 import signal
 from collections.abc import Sequence
 
@@ -77,8 +78,11 @@ async def test_an_empty_database_gets_all_in_one_transaction(
     assert {(row["statements"], row["attempts"], row["direction"]) for row in rows} == {
         (1, 1, "upgrade")
     }
-    times = [time for row in rows for time in (row["started_at"], row["finished_at"])]
-    assert times == sorted(times)
+    started, finished = ([row[f"{each}_at"] for row in rows] for each in ("started", "finished"))
+    assert (started, finished) == (sorted(started), sorted(finished))
+    assert all(a <= b for a, b in zip(started, finished, strict=True))
+    sent = [json.loads(row["details"])["sent"] for row in rows]
+    assert all(each["duration_s"] >= 0 for (each,) in sent)
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == chain.ids[-1]
     assert (
         await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname LIKE 'surefoot%'") == 0
@@ -402,6 +406,168 @@ async def test_killed_in_the_middle_it_leaves_nothing(
     assert (left.heads, left.ledger) == ((), ())
     assert await watcher.fetchval("SELECT to_regclass('a') IS NULL")
     path = chain.path("0003")
+    path.write_text(path.read_text("utf-8").replace("(60)", "(0)"), "utf-8")
+    chain.lock()
+    assert await upgraded(chain, empty_database) == chain.ids
+
+
+def slow(seconds: float) -> str:
+    """A revision whose last statement is put off, and takes so long."""
+    return f"""
+op.execute('CREATE TABLE slow (id int)')
+op.execute('INSERT INTO slow VALUES (1)')
+op.execute('CREATE FUNCTION wait(int) RETURNS int IMMUTABLE LANGUAGE plpgsql '
+           "AS 'BEGIN PERFORM pg_sleep({seconds}); RETURN $1; END'")
+op.execute('CREATE INDEX ON slow (wait(id))')
+"""
+
+
+FAILS = {
+    "first": "op.execute('ALTER TABLE missing ADD COLUMN a int')",
+    "behind others": "op.execute('CREATE TABLE x (id int)')\n"
+    "op.execute('ALTER TABLE missing ADD COLUMN a int')\n"
+    "op.execute('CREATE TABLE y (id int)')",
+    "caught": "import contextlib\nfrom sqlalchemy.exc import DBAPIError\n"
+    "op.execute('ALTER TABLE missing ADD COLUMN a int')\n"
+    "with contextlib.suppress(DBAPIError):\n    op.execute('SELECT 1')",
+}
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("place", [1, 3, 26, 40])
+@pytest.mark.parametrize("fails", FAILS.values(), ids=FAILS)
+async def test_ddl_that_fails_is_named(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    place: int,
+    fails: str,
+) -> None:
+    """With its revision and its line, however many are sent behind it."""
+    tables(chain, *(f"a{number}" for number in range(1, place)))
+    chain.add(fails)
+    tables(chain, *(f"b{number}" for number in range(40)))
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    failed, before = chain.ids[place - 1], chain.ids[: place - 1]
+    line = chain.path(failed).read_text("utf-8").partition("missing")[0].count("\n") + 1
+    assert result.code == 4, result.err
+    assert f'{chain.path(failed).name}:{line}: relation "missing" does not exist' in result.err
+    assert f"  done: {', '.join(before) or 'nothing'}\n" in result.err
+    assert (await state_of(empty_database)).heads == tuple(before[-1:])
+
+
+@pytest.mark.slow
+async def test_a_savepoint_may_hold_ddl_that_fails(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The revision sees the error where it happens, and what it goes on with is kept."""
+    tables(chain, "a")
+    chain.add(
+        "from sqlalchemy.exc import DBAPIError\n"
+        "for name in ('a', 'b', 'a', 'c'):\n"
+        "    inner = op.get_bind().begin_nested()\n"
+        "    try:\n"
+        "        op.execute(f'CREATE TABLE {name} (id int)')\n"
+        "    except DBAPIError:\n"
+        "        inner.rollback()\n"
+        "    else:\n"
+        "        inner.commit()"
+    )
+    tables(chain, "d")
+    assert await upgraded(chain, empty_database) == chain.ids
+    found = await watcher.fetchval(
+        "SELECT string_agg(relname, '' ORDER BY relname) FROM pg_class WHERE relname ~ '^.$'"
+    )
+    assert found == "abcd"
+
+
+@pytest.mark.slow
+async def test_statements_of_every_kind_keep_their_order(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """DDL beside rows, queries, COPY and the driver itself."""
+    tables(chain, "a")
+    chain.add(
+        "from sqlalchemy.util import await_only\n"
+        "driver = op.get_bind().connection.driver_connection\n"
+        "for number in range(60):\n"
+        "    op.execute(f'ALTER TABLE a ADD COLUMN c{number} int')\n"
+        "    if number % 7 == 1:\n"
+        "        op.execute(f'INSERT INTO a (c{number}) VALUES ({number})')\n"
+        "    if number % 7 == 2:\n"
+        "        found = op.get_bind().exec_driver_sql(f'SELECT count(c{number - 1}) FROM a')\n"
+        "        assert found.scalar() == 1\n"
+        "    if number % 7 == 3:\n"
+        "        await_only(driver.execute(f'ALTER TABLE a RENAME c{number} TO d{number}'))\n"
+        "    if number % 7 == 4:\n"
+        "        rows = [(number,)]\n"
+        "        name = f'c{number}'\n"
+        "        await_only(driver.copy_records_to_table('a', records=rows, columns=[name]))\n"
+        "    if number % 7 == 5:\n"
+        "        op.bulk_insert(sa.table('a', sa.column(f'c{number}')), [{f'c{number}': 5}])"
+    )
+    tables(chain, "b")
+    await upgraded(chain, empty_database)
+    count = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'a'::regclass AND attname ~ $1"
+    assert [await watcher.fetchval(count, f"^{kind}[0-9]") for kind in "cd"] == [51, 9]
+    assert await watcher.fetchval("SELECT count(*) FROM a") == 9 + 8 + 8
+
+
+@pytest.mark.slow
+async def test_the_time_of_ddl_is_that_of_its_revision(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The ledger has it, though the revisions behind it are sent before its answer."""
+    tables(chain, "a")
+    chain.add(slow(1))
+    tables(chain, *(f"b{number}" for number in range(60)))
+    await upgraded(chain, empty_database)
+    rows = await watcher.fetch(
+        "SELECT revision, details, extract(epoch FROM finished_at - started_at) AS took "
+        "FROM alembic_version_ledger WHERE outcome = 'applied' ORDER BY id"
+    )
+    found = {row["revision"]: row for row in rows}
+    second = found[chain.ids[1]]
+    assert second["took"] >= 1
+    assert json.loads(second["details"])["sent"][-1]["duration_s"] >= 1
+    assert found[chain.ids[0]]["took"] < 1
+    assert found[chain.ids[-1]]["took"] < 1
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, "terminate", "cancel"])
+async def test_stopped_while_ddl_is_under_way(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    stop: signal.Signals | str,
+) -> None:
+    """Nothing is kept, and the next run begins again."""
+    tables(chain, "a")
+    chain.add(slow(60))
+    tables(chain, *(f"b{number}" for number in range(60)))
+    run = await launcher.start(chain, "upgrade", "head", url=empty_database.url)
+    of_run = (
+        "FROM pg_stat_activity WHERE query LIKE '%wait(id)%' AND wait_event = 'PgSleep' "
+        "AND datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await wait_until(watcher, f"SELECT count(*) = 1 {of_run}")
+    if isinstance(stop, signal.Signals):
+        run.signal(stop)
+    else:
+        await watcher.execute(f"SELECT pg_{stop}_backend(pid) {of_run}")
+    result = await run.end()
+    expected = {signal.SIGINT: 130, signal.SIGTERM: 143, "terminate": 75, "cancel": 4}
+    assert result.code == expected[stop], result.err
+    assert stop != "cancel" or "or of one that was sent together with it" in result.err, result.err
+    assert "  done: nothing\n" in result.err or isinstance(stop, signal.Signals), result.err
+    await gone(empty_database)
+    left = await state_of(empty_database)
+    assert left.heads == ()
+    assert await watcher.fetchval("SELECT to_regclass('a') IS NULL")
+    path = chain.path(chain.ids[1])
     path.write_text(path.read_text("utf-8").replace("(60)", "(0)"), "utf-8")
     chain.lock()
     assert await upgraded(chain, empty_database) == chain.ids

@@ -20,7 +20,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -114,6 +114,8 @@ class MigratingConnection(Connection):
     _begin = ""
     # Statements that are sent with the COMMIT.
     due = ""
+    # Keeps back a statement that returns no rows, where it may be sent later; whether it does.
+    puts_off: Callable[[str], Awaitable[bool]] | None = None
 
     @contextmanager
     def joining_begin(self) -> Iterator[None]:
@@ -144,7 +146,7 @@ class MigratingConnection(Connection):
         for statement in first:
             await self.execute(statement)
         if _RETURNS_NOTHING.fullmatch(query):
-            return UnpreparedStatement(self, query)
+            return Postponable(self, query) if self.puts_off else UnpreparedStatement(self, query)
         return await super().prepare(query, **options)
 
 
@@ -175,6 +177,15 @@ class UnpreparedStatement:
     def get_statusmsg(self) -> str:
         """The command tag of the server: `UPDATE 1`."""
         return self._status
+
+
+class Postponable(UnpreparedStatement):
+    """Stands in for a statement that may be sent later, and then has no command tag."""
+
+    async def fetch(self) -> Sequence[Any]:
+        """Run it, or put it off."""
+        connection: Any = self._connection
+        return [] if await connection.puts_off(self._query) else await super().fetch()
 
 
 class CopiedText(UnpreparedStatement):

@@ -65,14 +65,14 @@ _OFFLINE_ACTOR = """jsonb_build_object('database_user', session_user, 'os_user',
     'application', current_setting('application_name'))"""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Timed:
     """A row about a revision that has not committed by itself."""
 
     entry: Entry
-    # Seconds since 1970, by the server's clock, as SQL.
+    # Seconds since 1970, by the server's clock, as SQL. The end is known before it is written.
     started_s: str
-    finished_s: str
+    finished_s: str = ""
 
 
 def append(connection: Connection, ledger: Ledger, entry: Entry) -> None:

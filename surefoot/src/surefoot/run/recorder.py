@@ -1,7 +1,7 @@
 """Recorder follows a run: it reports each step to a listener and makes the Report."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.chain.way_back import BASE, way_back
@@ -19,8 +19,8 @@ class Recorder:
         self.listen = listen
         self.plan: tuple[PlannedRevision, ...] = ()
         self.steps: list[AppliedRevision] = []
-        # Those that have run, in a transaction that is still open.
-        self._uncommitted: list[tuple[PlannedRevision, AppliedRevision]] = []
+        # Those that have run, in a transaction that is still open, and how long that took.
+        self._uncommitted: list[tuple[PlannedRevision, list[float]]] = []
         self.running: PlannedRevision | None = None
         self.before: tuple[str, ...] = ()
         self.after: tuple[str, ...] = ()
@@ -60,18 +60,26 @@ class Recorder:
         number = len(self.steps) + len(self._uncommitted) + 1
         self.listen(events.RevisionStarted(planned, number, max(number, len(self.plan))))
 
-    def done(self) -> None:
-        """The running revision has run; `committed` follows."""
+    def done(self, when_answered: Callable[[Callable[[float], None]], None]) -> None:
+        """The running revision has run; `committed` follows.
+
+        `when_answered` calls a function with the time when all that it has sent is done.
+        """
         if self.running is None:
             raise RuntimeError("no revision is running")
         planned, self.running = self.running, None
-        duration_s = time.monotonic() - self._step_started_s
-        done = AppliedRevision(planned.revision, planned.title, planned.direction, duration_s)
-        self._uncommitted.append((planned, done))
+        started_s, times = self._step_started_s, [0.0]
+        self._uncommitted.append((planned, times))
+
+        def answered(at_s: float) -> None:
+            times[0] = at_s - started_s
+
+        when_answered(answered)
 
     def committed(self) -> None:
         """All revisions that have run are committed."""
-        for planned, done in self._uncommitted:
+        for planned, (duration_s,) in self._uncommitted:
+            done = AppliedRevision(planned.revision, planned.title, planned.direction, duration_s)
             self.steps.append(done)
             self.after = planned.after
             self.listen(events.RevisionDone(done, len(self.steps), len(self.plan)))

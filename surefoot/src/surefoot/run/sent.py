@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 from surefoot.ledger.details import MOST
@@ -20,7 +21,7 @@ class Sent:
         self.count = 0
         self._first: list[dict[str, Any]] = []
         self._more_s = 0.0
-        # The one that has no answer yet.
+        # The one that was begun last.
         self._sql: str | None = None
         self._since_s = 0.0
 
@@ -28,17 +29,27 @@ class Sent:
         """A statement is about to be sent."""
         self._sql, self._since_s = sql, time.monotonic()
 
-    def ends(self) -> None:
-        """It has succeeded. One that was not begun was done by an attempt before, and counts."""
+    def ends(self, when_answered: Callable[[Callable[[float], None]], None]) -> None:
+        """It is sent, or will be; `when_answered` calls a function with the time of its answer.
+
+        One that was not begun was done by an attempt before, and counts.
+        """
         self.count += 1
-        sql, self._sql = self._sql, None
+        sql, self._sql, since_s = self._sql, None, self._since_s
         if sql is None:
             return
-        took_s = time.monotonic() - self._since_s
-        if len(self._first) < MOST:
-            self._first.append({"sql": shape(sql, LENGTH), "duration_s": round(took_s, 4)})
-        else:
-            self._more_s += took_s
+        kept: dict[str, Any] | None
+        kept = {"sql": shape(sql, LENGTH)} if len(self._first) < MOST else None
+        if kept is not None:
+            self._first.append(kept)
+
+        def answered(at_s: float) -> None:
+            if kept is not None:
+                kept["duration_s"] = round(at_s - since_s, 4)
+            else:
+                self._more_s += at_s - since_s
+
+        when_answered(answered)
 
     def only_step(self) -> None:
         """They were those of one step, and statements of the run beside it."""

@@ -68,15 +68,14 @@ class Closing:
             entries = self._bookkeeping.entries_of_stamp(heads)
         else:
             entries = [self._bookkeeping.entry(revision, direction, "applied")]
-        moves = self._table.changes(about.before, about.after)
         if not entries and not self._calls_back:
             self._move(about)
-        self._complete(about, revision, entries, () if self._calls_back else moves)
+        self._complete(about, revision, entries, moves=not self._calls_back)
 
     def write_stamp(self, about: PlannedRevision) -> None:
         """Correct the ledger where the version table needs no step."""
         entries = self._bookkeeping.entries_of_stamp(about.after)
-        self._complete(about, about.revision, entries, ())
+        self._complete(about, about.revision, entries, moves=False)
 
     def leave(self, running: PlannedRevision) -> None:
         """The running revision leaves its transaction: what ran in it before is to commit."""
@@ -105,12 +104,14 @@ class Closing:
         about: PlannedRevision,
         revision: str,
         entries: Sequence[Entry],
-        moves: Sequence[str],
+        *,
+        moves: bool,
     ) -> None:
         def rows(identity: str | None) -> Sequence[str]:
             if identity is None or not self._stretch.may_have(about):
-                ledger = self._bookkeeping.ledger
-                return statements(self._connection, ledger, entries, identity, moves)
+                ledger, table = self._bookkeeping.ledger, self._table
+                changes = table.changes(about.before, about.after) if moves else ()
+                return statements(self._connection, ledger, entries, identity, changes)
             self._stretch.add(entries)
             if self._stretch.goes_on_with(self._following.get(about.revision)):
                 return ()
@@ -119,10 +120,10 @@ class Closing:
         self._transaction.complete(revision, self._keeps_data, rows)
 
     def _rows_of_stretch(self, after: Sequence[str], identity: str) -> Sequence[str]:
+        ends = self._stretch.end()
         moves = self._table.changes(self._stretch.before, after)
         ledger, rows = self._bookkeeping.ledger, self._stretch.rows
-        written = statements_together(self._connection, ledger, rows, identity, moves)
-        return self._stretch.ended_by(written)
+        return *ends, *statements_together(self._connection, ledger, rows, identity, moves)
 
     def _keeps_data(self, identity: str | None) -> bool:
         about = self._recorder.running

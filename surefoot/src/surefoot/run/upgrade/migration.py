@@ -108,19 +108,20 @@ class Migration:
             if begin(run, self.revisions, self._stretch):
                 self._retries.look(lambda: self._bookkeeping.open(self.revisions, session))
             self._stretch.allow(session, (each.id for each in self.revisions if each.past))
-            try:
-                with self._transaction.observed():
-                    self._retries.revisions(attempt)
-            except Exception as error:
-                meant = diagnose(error, run, self._transaction.kept(lost=is_lost(error)))
-                if meant is None:
-                    raise
-                if not isinstance(meant, Refused):
-                    # While this run has the mutex: the ledger has one writer.
-                    self._record_failure(meant)
-                if meant is error:
-                    raise
-                raise meant from error
+            with self._stretch.batches():
+                try:
+                    with self._transaction.observed():
+                        self._retries.revisions(attempt)
+                except Exception as error:
+                    meant = diagnose(error, run, self._transaction.kept(lost=is_lost(error)))
+                    if meant is None:
+                        raise
+                    if not isinstance(meant, Refused):
+                        # While this run has the mutex: the ledger has one writer.
+                        self._record_failure(meant)
+                    if meant is error:
+                        raise
+                    raise meant from error
             self._retries.look(self._arrived)
             self._measure()
 
@@ -246,7 +247,7 @@ class Migration:
         if about is not None and self._stretch.may_have(about) and not lasts:
             self._connection.commit()
         self._run.observer.statement_ends()
-        self._recorder.done()
+        self._recorder.done(self._stretch.batching.when_answered)
         if not lasts:
             self._stretch.committed(self._recorder)
         self._transaction.begin()

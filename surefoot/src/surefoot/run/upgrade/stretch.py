@@ -8,11 +8,13 @@ then also ends after the time that they may wait for a lock, and in production t
 
 A revision that fails behind others may fail for their sake: a value of an enum cannot be used in
 the transaction that adds it. All is rolled back, and runs again with a transaction that begins
-there. Only then does its failure count.
+there. Only then does its failure count. DDL of the first transaction is sent in batches; where one
+of these fails, all runs again without.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from surefoot.connect import sender
@@ -26,6 +28,7 @@ from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.session_settings import READ, SessionSettings
+from surefoot.run.upgrade.batching import Batching
 
 # Until the rows of the revisions are written, a commit fails: these two are not unique.
 _TABLE = "surefoot_unfinished"
@@ -40,9 +43,9 @@ SELECT pg_current_xact_id()::text || ' ' || extract(epoch FROM clock_timestamp()
 _LOCKS = "SELECT count(*)::text FROM pg_locks WHERE pid = pg_backend_pid()"
 # The part of the server's locks that one transaction may hold: others need some, too.
 _SHARE = 0.25
-# Counting them reads all of them, so it comes seldom: after so many revisions, and after so many
-# while it holds less than half of that.
-_COUNT_EVERY, _COUNT_FEW_EVERY = 10, 50
+# Counting them reads all of them, so it comes seldom: after so many revisions, and while it holds
+# less than half of that, when as many again have run, but after so many at the latest.
+_COUNT_EVERY, _COUNT_FEW_EVERY = 10, 200
 
 
 class SettingsLeft(Exception):
@@ -66,6 +69,7 @@ class Stretch:
         self._is_told = False
         # Those that need a transaction of their own, or to begin one.
         self._apart: set[str] = set()
+        self.batching = Batching(run, self.may_have)
         self.clear()
 
     def clear(self) -> None:
@@ -83,6 +87,15 @@ class Stretch:
         self._is_on &= session.may_share and may_be_shared(self._connection)
         self._most_locks = session.lock_slots * _SHARE
         self._apart.update(apart)
+
+    @contextmanager
+    def batches(self) -> Iterator[None]:
+        """For the block, send DDL of the first transaction in batches."""
+        if self.is_of_nobody:
+            with self.batching.on():
+                yield
+        else:
+            yield
 
     def may_have(self, about: PlannedRevision) -> bool:
         """Whether the revision may be in a transaction with others."""
@@ -109,7 +122,7 @@ class Stretch:
         if count >= self._count_at:
             self._locks = int(str(ask(self._connection, _LOCKS)))
             are_few = self._locks * 2 < self._most_locks
-            self._count_at = count + (_COUNT_FEW_EVERY if are_few else _COUNT_EVERY)
+            self._count_at += min(count, _COUNT_FEW_EVERY) if are_few else _COUNT_EVERY
         self._started_s = time.monotonic()
         return self.identity
 
@@ -123,9 +136,17 @@ class Stretch:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """The running revision has run, with these rows."""
-        times = (f"{at_s + self._ahead_s:.6f}" for at_s in (self._started_s, time.monotonic()))
-        started, finished = times
-        self.rows += (Timed(entry, started, finished) for entry in entries)
+        rows = [Timed(entry, self._at(self._started_s)) for entry in entries]
+        self.rows += rows
+
+        def finish(at_s: float) -> None:
+            for row in rows:
+                row.finished_s = self._at(at_s)
+
+        self.batching.when_answered(finish)
+
+    def _at(self, at_s: float) -> str:
+        return f"{at_s + self._ahead_s:.6f}"
 
     def goes_on_with(self, following: PlannedRevision | None) -> bool:
         """Whether the next revision is to be in it, too."""
@@ -139,20 +160,22 @@ class Stretch:
         )
         return self.lasts
 
-    def ended_by(self, written: Sequence[str]) -> Sequence[str]:
-        """The statements that end it, of which some write its rows.
+    def end(self) -> Sequence[str]:
+        """Wait until its statements are done; the statements that end it, beside its rows.
 
         On failure: SettingsLeft.
         """
-        if len(self.rows) > 1:
+        if len(self.rows) > 1 or self.batching.is_waiting:
             found = SessionSettings.of(ask(self._connection, READ))
-            if found.but("lock_timeout") != self._run.settings.but("lock_timeout"):
+            differs = found.but("lock_timeout") != self._run.settings.but("lock_timeout")
+            if len(self.rows) > 1 and differs:
                 raise SettingsLeft
-        return (_FINISHED, *written)
+        return (_FINISHED,)
 
     def committed(self, recorder: Recorder) -> None:
         """It has ended, and the recorder tells of its revisions."""
         self._is_first = False
+        self.batching.stop()
         self.clear()
         recorder.committed()
 
@@ -162,10 +185,14 @@ class Stretch:
         if asks and running is not None:
             self._apart.add(running.revision)
             return True
-        if not self.rows or isinstance(error, Interrupted) or is_lost(error):
+        is_in_batch = self.batching.has_failed
+        if not (self.rows or is_in_batch) or isinstance(error, Interrupted) or is_lost(error):
             return False
         if sqlstate(error) == CANCELLED and not self._run.observer.has_ended_wait:
             return False  # somebody wants it to end
+        if is_in_batch:
+            self.batching.stop()
+            return True
         done = [row.entry.revision for row in self.rows]
         if running is None or running.revision in done:
             self._apart.update(done)  # it failed at its commit, and nobody knows for which

@@ -115,12 +115,12 @@ class RevisionTransaction:
         return self._past is not None and self._past.left
 
     def _is_left(self) -> bool:
-        """Whether the server is in no transaction, by its last answer."""
+        """Whether the server is in no transaction, by its last answer; once closed, it has none."""
         driver: Any = self._connection.connection.driver_connection
-        if self._identity is None or self.outside or self._rolled_back or driver is None:
+        is_over = self.outside or self._rolled_back or self._stretch.batching.is_waiting
+        if self._identity is None or is_over or driver is None:
             return False
-        # A connection that was closed has no last answer.
-        self.is_left = self.is_left or (not driver.is_closed() and not driver.is_in_transaction())
+        self.is_left |= not (driver.is_in_transaction() or driver.is_closed())
         return self.is_left
 
     def complete(
@@ -253,7 +253,7 @@ class RevisionTransaction:
         if self._own:
             return
         self._run.observer.statement_ends()
-        self._recorder.sent.ends()
+        self._recorder.sent.ends(self._stretch.batching.when_answered)
         running = self._recorder.running
         if self._past is not None:
             if self._past.ended(cursor.rowcount):
