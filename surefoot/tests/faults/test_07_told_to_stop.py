@@ -16,7 +16,14 @@ from surefoot.run.locks import mutex
 from surefoot.target import Target
 
 CANCELLED_WITHIN_S = 1.0
-SIGNALS = [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+UNDER_NOHUP = pytest.mark.skipif(
+    signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, reason="nohup leaves SIGHUP ignored"
+)
+SIGNALS = [
+    (signal.SIGTERM, 143),
+    pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+    pytest.param(signal.SIGHUP, 129, marks=[pytest.mark.slow, UNDER_NOHUP]),
+]
 SLEEPS = (
     "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() "
     "AND query LIKE 'SELECT pg_sleep(60)%' AND state = 'active'"

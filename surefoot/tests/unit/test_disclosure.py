@@ -23,6 +23,8 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
         ("host=h password=s3cr3t user=me", "host=h password=*** user=me"),
         ("PGPASSWORD='a b' pg_dump", "PGPASSWORD=*** pg_dump"),
         ("ALTER ROLE me PASSWORD 'it''s' LOGIN", "ALTER ROLE me PASSWORD '***' LOGIN"),
+        ("API_TOKEN: DB_SECRET = x1", "API_TOKEN: DB_SECRET = ***"),
+        ("pa\u017f\u017fword=x1, to\u212aen=x2", "pa\u017f\u017fword=***, to\u212aen=***"),
         ("password authentication failed", "password authentication failed"),
         ("https://host/path is at http://other", "https://host/path is at http://other"),
     ],

@@ -1,7 +1,6 @@
 """`surefoot backfill`: change the rows of large tables beside the service."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -27,10 +26,10 @@ from surefoot.errors import Interrupted
 from surefoot.errors.names import command as program
 from surefoot.ledger.writer import who
 from surefoot.project import Project
+from surefoot.run.interruption import stop_signals
 from surefoot.wording import counted
 
 T = TypeVar("T")
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 _TELL = text.Narration(output.narrate)
@@ -118,8 +117,9 @@ def run(
       surefoot backfill run jobs_priority --execute --workers 4 --max-rows-per-second 5000
 
     Exit codes: 0 complete, or cancelled meanwhile; 2 usage; 3 refused, and nothing was changed; 4
-    rows failed, or its SQL cannot work; 75 a retry is safe; 130, 143 interrupted. The same command
-    goes on after each. Of a dry run: 0 it can run; 1 each batch would read all of a large table.
+    rows failed, or its SQL cannot work; 75 a retry is safe; 129, 130, 143 interrupted. The same
+    command goes on after each. Of a dry run: 0 it can run; 1 each batch would read all of a large
+    table.
     """
     if not execute:
         _forecast(name, json_=json_, dry_run=True)
@@ -281,14 +281,15 @@ async def _until_signal(
         else:
             output.narrate("  the batches at hand end; a second signal breaks them off")
 
-    for each in _SIGNALS:
+    signals = stop_signals()
+    for each in signals:
         loop.add_signal_handler(each, ask, each)
     try:
         return await task, got[0] if got else None
     except asyncio.CancelledError:
         raise Interrupted(got[0] if got else None, None) from None
     finally:
-        for each in _SIGNALS:
+        for each in signals:
             loop.remove_signal_handler(each)
 
 

@@ -28,7 +28,7 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None) -> No
       surefoot downgrade base --json --target eu
 
     Exit codes: 0 reverted; 2 usage; 3 refused, and nothing was changed; 4 stopped part-way; 75 a
-    retry is safe; 130, 143 interrupted.
+    retry is safe; 129, 130, 143 interrupted.
     """
     with output.error_as_line(json_):
         if execute and not reason:

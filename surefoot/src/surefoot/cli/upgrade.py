@@ -51,7 +51,7 @@ def command(
       surefoot upgrade 0012 --execute --reason "jobs.rank is unused since 0009"
 
     Exit codes: 0 applied, or nothing was pending; 2 usage; 3 refused, and nothing was changed; 4
-    stopped part-way; 75 a retry is safe; 130, 143 interrupted.
+    stopped part-way; 75 a retry is safe; 129, 130, 143 interrupted.
     """
     with output.error_as_line(json_):
         if execute and not reason:

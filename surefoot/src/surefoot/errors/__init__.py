@@ -5,7 +5,7 @@
     |- CheckFailed   exit 1   a check found a problem
     |- Refused       exit 3   a guard refused; nothing was changed
     |- RunFailed     exit 4   stopped part-way; the message says what was applied
-    '- Temporary     exit 75  a retry is safe (Interrupted: 130 or 143)
+    '- Temporary     exit 75  a retry is safe (Interrupted: 129, 130 or 143)
 
 Data is in attributes and the wording is in the class, so that a caller, a log and a person read the
 same fact. No message holds a password: messages name a database and its address, never a URL as it

@@ -50,9 +50,9 @@ async def upgrade(
 
     `reason` lets it lose data in production and break running services; the ledger keeps it.
     `services_wait_s` overrides the limit of that name. `listen` is called with each event of the
-    run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM and
-    SIGINT stop the run in order. Without `measure` the ledger does not get the fingerprint of the
-    schema, which a scratch database does without. Without `together` each revision commits by
+    run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM, SIGINT
+    and SIGHUP stop the run in order. Without `measure` the ledger does not get the fingerprint of
+    the schema, which a scratch database does without. Without `together` each revision commits by
     itself, also on an empty database. Without `squash` that one runs the revisions, too, where the
     project has a squash of them; it also does without `together`.
 

@@ -1,6 +1,6 @@
 """Interruption stops a run in order: its statement in the server, its waits, its commits.
 
-    SIGTERM, SIGINT, task.cancel() -> request() -> pg_cancel_backend + wake-up -> Interrupted
+    a signal, task.cancel() -> request() -> pg_cancel_backend + wake-up -> Interrupted
 
 The running statement fails in the server. So the revision is rolled back, the mutex is released and
 the outcome is recorded on a connection that still works. Cancelling the coroutine itself would
@@ -25,7 +25,15 @@ from surefoot.run.second_connection import SecondConnection
 AGAIN_S = 0.25
 # The network of a server that does not answer for so long is taken for dead.
 PATIENCE_S = 3.0
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """The signals that stop a run: SIGTERM, SIGINT, and SIGHUP where the process hears it.
+
+    It does not where it was started under nohup.
+    """
+    of_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT, *((signal.SIGHUP,) if of_terminal else ()))
 
 
 class Interruption:
@@ -119,12 +127,12 @@ class Interruption:
             await asyncio.sleep(AGAIN_S)
 
     def on_signals(self) -> AbstractContextManager[None]:
-        """SIGTERM and SIGINT request a stop during the block, in a loop that the run started."""
+        """Signals request a stop during the block, in a loop that the run started."""
         return _handled(self.request)
 
     @contextmanager
     def cancelling(self) -> Iterator[None]:
-        """SIGTERM and SIGINT cancel the task, for a command that only looks.
+        """Signals cancel the task, for a command that only looks.
 
         On failure: Interrupted.
         """
@@ -147,9 +155,9 @@ class Interruption:
 
 @contextmanager
 def _handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """Call the handler for SIGNALS. A thread other than the main one gets no signals."""
+    """Call the handler for `stop_signals`. A thread other than the main one gets none."""
     loop = asyncio.get_running_loop()
-    numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    numbers = stop_signals() if threading.current_thread() is threading.main_thread() else ()
     former = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         loop.add_signal_handler(number, handler, number)
