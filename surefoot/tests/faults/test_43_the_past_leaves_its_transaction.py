@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 
 from harness.databases import Database
 from harness.runs import Chain, Launcher, Result
+from harness.states import wait_until
 
 TABLE = "op.execute('CREATE TABLE t (id int)')"
 FIRST, SECOND = "op.execute('CREATE TABLE a (id int)')", "op.execute('CREATE TABLE b (id int)')"
@@ -26,6 +28,13 @@ WAYS = {
     "an isolation level": f"op.get_bind().commit()\n{AUTOCOMMIT}\n{INDEX}",
     "a rollback of nothing": "op.get_bind().commit()\nop.get_bind().rollback()",
 }
+OTHER = (
+    "op.get_bind().commit()\n"
+    "autocommit = {{'isolation_level': 'AUTOCOMMIT'}}\n"
+    "with op.get_bind().engine.connect().execution_options(**autocommit) as other:\n"
+    "    other.exec_driver_sql({})"
+)
+BESIDE = OTHER.format("'CREATE INDEX CONCURRENTLY a_id ON a (id)'")
 # The ways to end half-way, once.
 ENDS = {
     "an error": "op.execute('SELECT 1/0')",
@@ -102,6 +111,37 @@ async def test_it_runs_as_it_was_written(past: Past, watcher: asyncpg.Connection
     assert ("a_id" in found) == ("a_id" in way)
     assert (await ledger(watcher))[-1] == "applied"
     assert (await ledger(watcher))[0] == "started"
+
+
+async def test_a_second_connection_behind_a_commit(
+    past: Past, watcher: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """It works beside the run, which cannot go on after a failure: its changes are not known."""
+    past.add(f"{FIRST}\n{BESIDE}\n{SECOND}\n{once(tmp_path, ENDS['an error'])}")
+    failed, refused = [await past.run() for _ in range(2)]
+    assert "kept of 0002: not known: it has opened a second connection" in failed.err
+    assert "REFUSED [partly-applied]" in refused.err
+    assert await names(watcher) == ["a", "a_id", "t"]
+    await watcher.execute("DROP TABLE a, t, alembic_version, alembic_version_ledger")
+    done = await past.run()
+    assert done.code == 0, done.err
+    assert await names(watcher) == ["a", "a_id", "b", "t"]
+    rows = await ledger(watcher)
+    assert (rows[0], rows[-1]) == ("started", "applied")
+
+
+async def test_a_signal_ends_the_statement_of_a_second_connection(
+    past: Past, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """As it ends one of the run's own."""
+    past.add(OTHER.format("'SELECT pg_sleep(60)'"))
+    run = await launcher.start(past.chain, "upgrade", "head", url=empty_database.url)
+    sleeps = "SELECT count(*) = {} FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+    await wait_until(watcher, sleeps.format(1))
+    run.signal(signal.SIGTERM)
+    await wait_until(watcher, sleeps.format(0), timeout_s=2)
+    result = await run.end(timeout_s=5)
+    assert (result.code, "interrupted; done: 0001" in result.err) == (143, True), result.err
 
 
 @pytest.mark.sample(3)
@@ -321,7 +361,7 @@ async def test_a_kill_outside_of_a_transaction_is_not_known(
 async def test_nothing_of_it_may_be_out_of_sight(
     past: Past, watcher: asyncpg.Connection, body: str, code: str
 ) -> None:
-    """A prepared transaction and a second connection are refused as after the baseline."""
+    """A prepared transaction, and a second connection beside an open one, are refused."""
     past.chain.lock(baseline=["0001"])
     assert (await past.run()).code == 0
     past.add(f"{FIRST}\n{body}")

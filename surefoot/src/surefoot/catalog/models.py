@@ -24,7 +24,7 @@ from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
 from surefoot.catalog.shadows import away, create_empty
 from surefoot.catalog.shared_types import existing_types
-from surefoot.errors import UsageError
+from surefoot.errors import ModelsNotCreatable
 from surefoot.quoting import in_schema, quoted
 
 # Objects of the real schema, members of extensions apart, that an object in the shadow needs.
@@ -76,7 +76,7 @@ def models_catalog(
     of another schema than `schema` are not created; a foreign key to one locks it briefly. A name
     that no model gives is no difference: it is that of the object of `database` that is the same.
 
-    On failure: PermissionMissing where the role may not create a schema; UsageError with
+    On failure: PermissionMissing where the role may not create a schema; ModelsNotCreatable with
     PostgreSQL's message where the models cannot be created.
     """
     with connection.begin_nested() as savepoint:
@@ -131,7 +131,8 @@ def _attempt(
 ) -> Collection[Key]:
     """Create the models behind what they were given; or undo it, and say what else they need.
 
-    On failure: UsageError where only the database has what they need, and it is no part of them.
+    On failure: ModelsNotCreatable where only the database has what they need, and it is no part of
+    them.
     """
     (extensions, lent), (shadow, schema, *beside) = given, schemas
     real = {schema: None, **{away(each): each for each in beside}}
@@ -153,7 +154,7 @@ def _attempt(
         refused = [found for found, key in needed.items() if key is None or key in lent]
         if refused:
             # Its absence from the models would be a difference that nobody can make.
-            raise UsageError(
+            raise ModelsNotCreatable(
                 f"the models need objects that only the database has: {', '.join(refused)}",
                 help="declare them in the models: metadata.create_all() must create them",
             )
@@ -177,7 +178,7 @@ def _with_extensions(
     extensions, _ = given
     try:
         return _attempt(connection, metadata, given, schemas, database)
-    except UsageError as error:
+    except ModelsNotCreatable as error:
         name = missing_extension(connection, error.message)
         if name is None or name in extensions:
             raise
@@ -236,14 +237,14 @@ def _create(
 
 @contextmanager
 def _refused() -> Iterator[None]:
-    """A refusal of PostgreSQL in the block is an error of the models. On failure: UsageError."""
+    """A refusal of PostgreSQL in the block is ModelsNotCreatable."""
     try:
         yield
     except DBAPIError as error:
         cause = getattr(error.orig, "__cause__", None) or error.orig
         # The text of asyncpg's error: SQLAlchemy's adds the class, the statement and parameters.
         reason = str(cause.args[0]) if cause is not None and cause.args else str(error)
-        raise UsageError(
+        raise ModelsNotCreatable(
             f"the models cannot be created in an empty schema: {reason}",
             help="correct the models; they must include all objects that they need",
         ) from error

@@ -26,6 +26,8 @@ from surefoot.differences.model import Drift
 from surefoot.errors import (
     CheckFailed,
     DatabaseDrifted,
+    ModelsNotCreatable,
+    ModelsNotImportable,
     Refused,
     RevisionsBroken,
     RunFailed,
@@ -38,7 +40,10 @@ from surefoot.project import Project
 from surefoot.startup import check as startup
 from surefoot.wording import counted
 
-_SAYS_NO = (CheckFailed, Refused, RevisionsBroken, RunFailed)
+_SAYS_NO = (
+    *(CheckFailed, Refused, RevisionsBroken, RunFailed),
+    *(ModelsNotCreatable, ModelsNotImportable),
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from surefoot.errors import names
 from surefoot.errors.disclosure import disclosed, disclosed_in
-from surefoot.wording import duration
+from surefoot.wording import duration, in_order
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -22,8 +22,8 @@ else:  # typing has it from Python 3.11 on, and only a type checker uses it
 class _Wording(string.Formatter):
     """Fills a template with the attributes of an error, and with `names`.
 
-    `{a_list:none}` is its items or `none`, `{a_list!l:- }` a line for each, after a dash,
-    `{a_list!w}` the items as arguments of a command, and `{seconds!d}` a duration in words.
+    `{a_list:none}` is its items, of many the ends, or `none`; `{a_list!l:- }` a line for each,
+    after a dash; `{a_list!w}` the items as arguments of a command; `{seconds!d}` a duration.
     """
 
     def __init__(self, error: SurefootError) -> None:
@@ -45,7 +45,7 @@ class _Wording(string.Formatter):
         if isinstance(value, list):
             return "".join(f"\n{format_spec}{line}" for line in value)
         if isinstance(value, (tuple, dict)):
-            return ", ".join(value) or format_spec
+            return in_order(tuple(value), format_spec)
         return str(format(value, format_spec))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from surefoot.errors import names
 from surefoot.errors.base import SurefootError
 from surefoot.errors.refused import Refused
-from surefoot.wording import counted
+from surefoot.wording import counted, in_order
 
 
 class RunFailed(SurefootError):
@@ -37,7 +37,7 @@ class RefusedPartWay(RunFailed):
         # The code of the guard's error.
         self.refusal = refusal.code
         super().__init__(
-            f"{refusal.message} ({refusal.code})\n  done: {', '.join(self.applied) or 'nothing'}\n"
+            f"{refusal.message} ({refusal.code})\n  done: {in_order(self.applied)}\n"
             f"  kept of {revision}: {kept}",
             help=refusal.help,
         )
@@ -59,7 +59,7 @@ class TargetMissed(RunFailed):
         super().__init__(
             f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
             f"{', '.join(found) or 'base'}: somebody else wrote to {version_table}\n"
-            f"  done: {', '.join(applied) or 'nothing'}",
+            f"  done: {in_order(self.applied)}",
             help=f"`{names.command()} ledger` shows what was done, "
             f"`{names.alembic()} current` where it is",
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from surefoot.errors.base import SurefootError
-from surefoot.wording import counted, duration
+from surefoot.wording import counted, duration, in_order
 
 # How another session ended an attempt, and how that is said.
 Cause = Literal["lock timeout", "deadlock", "conflict"]
@@ -143,6 +143,6 @@ class Interrupted(Temporary):
             super().__init__("interrupted")
             return
         super().__init__(
-            f"interrupted; done: {', '.join(self.applied) or 'nothing'}",
+            f"interrupted; done: {in_order(self.applied)}",
             help="the same command goes on from there",
         )

@@ -180,6 +180,10 @@ class ModelsNotImportable(UsageError):
     helps = "activate the virtual environment and install the project: pip install -e ."
 
 
+class ModelsNotCreatable(UsageError):
+    """PostgreSQL refuses to create the models, or they leave out objects that they need."""
+
+
 class ServerBinariesMissing(UsageError):
     """No PostgreSQL programs were found for the embedded server."""
 

@@ -49,8 +49,9 @@ class Interruption:
         self._canceller: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.pid: int | None = None
-        # Ends the connection without asking the server.
-        self._abort: Callable[[], None] = lambda: None
+        # The connection of the run, where it is the library's; those that a revision has opened.
+        self._own: Any = None
+        self._opened: list[Any] = []
         self.signal: signal.Signals | None = None
 
     @property
@@ -96,8 +97,7 @@ class Interruption:
             raise
         finally:
             self._connecting = None
-        driver: Any = connection.connection.driver_connection
-        self._abort = driver.terminate
+        self._own = connection.connection.driver_connection
         try:
             yield connection
         finally:
@@ -110,19 +110,29 @@ class Interruption:
         if self._canceller is not None:
             await self._second.end(self._canceller)
 
+    def watch(self, connection: Connection) -> None:
+        """A connection that a revision has opened is to end, too."""
+        self._opened.append(connection.connection.driver_connection)
+
     def _end_in_time(self) -> None:
         """End the connection where the run still waits for the server after PATIENCE_S."""
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(PATIENCE_S, lambda: self._abort())  # noqa: PLW0108 - known later
+        self._timer = loop.call_later(PATIENCE_S, self._abort)
+
+    def _abort(self) -> None:
+        """End the connections without asking the server."""
+        for driver in filter(None, (self._own, *self._opened)):
+            driver.terminate()
 
     async def _cancel(self) -> None:
         """Cancel the backend's statement again and again: one may come between two statements."""
         while not self._heard:
             if self.pid is not None:
+                pids = {self.pid, *(d.get_server_pid() for d in self._opened if not d.is_closed())}
                 with contextlib.suppress(*DATABASE_ERRORS):
                     async with self._second.opened() as connection:
-                        if not self._heard:
-                            query = f"SELECT pg_cancel_backend({self.pid})"
+                        for pid in () if self._heard else pids:
+                            query = f"SELECT pg_cancel_backend({pid})"
                             await greenlet_spawn(connection.exec_driver_sql, query)
             await asyncio.sleep(AGAIN_S)
 

@@ -14,6 +14,8 @@ Outcome = Literal["committed", "aborted", "unknown"]
 # The part of a revision that is kept, in words for an error.
 NOTHING = "nothing"
 EVERYTHING = "all of it: its commit was done when the connection was lost"
+# Who wants the run to end has not the time of another connection to a dead network.
+_IN_TIME_S = 1.0
 _STATUS = "SELECT pg_xact_status({}::xid8)"
 _PREPARED = """
 SELECT gid FROM pg_prepared_xacts
@@ -26,18 +28,19 @@ def outcome(
     identity: str,
     *,
     lost: bool,
-    within_s: float | None,
+    in_time: bool,
 ) -> Outcome:
     """The outcome of the transaction with that id; one that was prepared is rolled back.
 
-    A connection that was lost is replaced by another one, which has `within_s` to answer.
+    A connection that was lost is replaced by another one, which has a second to answer where the
+    run is to end `in_time`.
     """
     number = literal(identity)
     try:
         if lost:
             query = _STATUS.format(number)
             another = greenlet_spawn(_asked_on_another, connection.engine, query)
-            status = await_only(asyncio.wait_for(another, within_s))
+            status = await_only(asyncio.wait_for(another, _IN_TIME_S if in_time else None))
         else:
             status = ask(connection, _STATUS.format(number))
             query = _PREPARED.format(number)

@@ -78,6 +78,8 @@ class PastRevision:
         self.left = False
         # Whether it was in no transaction after its last statement.
         self.was_outside = False
+        # Whether it has opened a second connection, of which nothing is known.
+        self._has_connected = False
         # The change that was sent; those that have run, in this attempt.
         self._pending, self._done, self._digest = "", 0, hashlib.sha256()
         # The numbers of rows of those that have run, each with how often it comes.
@@ -166,8 +168,23 @@ class PastRevision:
             return
         if self.resumed:
             self._connection.exec_driver_sql("SET default_transaction_read_only = off")
-        if self._done > self._kept or not self._known:
+        if self._done > self._kept or not self._known or self._has_connected:
             self._tell(self._digest.hexdigest()[:32] if self._is_repeatable else _UNKNOWN)
+
+    def connects(self) -> bool:
+        """It opens a second connection: False where its transaction is open, which might block it.
+
+        On failure: PartlyApplied, where changes of an attempt before it are still to come.
+        """
+        driver: Any = self._connection.connection.driver_connection
+        if driver.is_in_transaction():
+            return False
+        if self.replays:
+            raise PartlyApplied(self._revision, self._kept)
+        self._has_connected, self._is_repeatable = True, False
+        self.leaves()
+        self._connection.commit()
+        return True
 
     def undone(self) -> None:
         """Changes that have run were rolled back; those that run next are no sequel of them."""
@@ -198,6 +215,8 @@ class PastRevision:
 
     def kept(self, *, lost: bool) -> str:
         """The part that is kept, in words for an error; `lost`: the connection."""
+        if self._has_connected:
+            return "not known: it has opened a second connection"
         if self._sure:
             return f"{counted(self._sure, 'change')} at its beginning, and perhaps the next"
         return "not known: its commit was under way" if lost and self._told[0] else NOTHING

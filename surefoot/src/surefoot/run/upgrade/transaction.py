@@ -35,8 +35,6 @@ from surefoot.run.upgrade.past import PastRevision, end_autocommit
 from surefoot.run.upgrade.stretch import Stretch
 
 _ID = "SELECT pg_current_xact_id()::text"
-# The time for a server to answer about a transaction, where the run is to end.
-ANSWER_S = 1.0
 
 
 class RevisionTransaction:
@@ -101,10 +99,9 @@ class RevisionTransaction:
         # The server knows; a connection that was lost is missed where the commit was under way.
         if not lost:
             self.roll_back()
-        # Who wants the run to end has not the time of another connection to a dead network.
-        within_s = ANSWER_S if self._run.interruption.requested else None
+        in_time = self._run.interruption.requested
         with self.unobserved():
-            ended = outcome(self._connection, self._identity, lost=lost, within_s=within_s)
+            ended = outcome(self._connection, self._identity, lost=lost, in_time=in_time)
         if ended == "committed" and self.is_complete:
             self._recorder.committed()
         return in_words(ended, self.is_complete, self.is_left and not self._left_at_once)
@@ -274,8 +271,11 @@ class RevisionTransaction:
         """Another connection of the engine; the observer's are in a task of their own."""
         running = self._recorder.running
         if running is not None and not self._own and asyncio.current_task() is self._task:
-            connection.close()
-            raise ConnectsByItself(running.revision)
+            with self.unobserved():
+                if self._past is None or not self._past.connects():
+                    connection.close()
+                    raise ConnectsByItself(running.revision)
+            self._run.interruption.watch(connection)
 
     def _commits(self, connection: Connection) -> None:
         running = self._recorder.running

@@ -1,0 +1,54 @@
+"""`surefoot verify` tells all answers, also where one check cannot be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.databases import Database
+from harness.runs import Chain, Launcher
+
+# PostgreSQL has one index of a name in a schema.
+TWICE = """\
+from sqlalchemy import Column, Integer, MetaData, Table, UniqueConstraint
+models = MetaData()
+for name in ("a", "b"):
+    Table(name, models, Column("id", Integer), UniqueConstraint("id", name="same"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("models", "before", "code", "reason"),
+    [
+        ("'nowhere:metadata'", "", "models-not-importable", "No module named 'nowhere'"),
+        ("models", TWICE, "models-not-creatable", 'relation "same" already exists'),
+    ],
+)
+async def test_models_that_cannot_be_used_do_not_hide_the_other_answers(
+    tmp_path: Path,
+    launcher: Launcher,
+    database: Database,
+    models: str,
+    before: str,
+    code: str,
+    reason: str,
+) -> None:
+    """The models are compared in the last check alone."""
+    sample = Chain(tmp_path / "sample", of_project=True)
+    env = sample.folder / "alembic" / "env.py"
+    written = env.read_text("utf-8")
+    assert '"sample.models:metadata"' in written
+    env.write_text(before + written.replace('"sample.models:metadata"', models), "utf-8")
+    done = await launcher.surefoot(sample, "verify", url=database.url)
+    assert done.code == 1, done.err
+    said = done.out.splitlines()
+    assert said[0] == f"FAILED  {database.name}: 1 of 4 checks failed"
+    assert [line.split()[:2] for line in said[1:5]] == [
+        ["yes", "files"],
+        ["yes", "ledger"],
+        ["yes", "startup"],
+        ["no", "drift"],
+    ]
+    assert f"[{code}]" in said[4]
+    assert reason in said[4]
