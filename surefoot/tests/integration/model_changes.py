@@ -1357,3 +1357,37 @@ def key_extended_as_a_table_that_refers_goes(m: MetaData, new: bool) -> None:
     if not new:
         Table("users", m, Column("id", Integer, primary_key=True), Column("a", Integer))
         ddl(m, "ALTER TABLE users ADD CONSTRAINT users_a FOREIGN KEY (a) REFERENCES pairs (a)")
+
+
+def referring(m: MetaData, kind: Any) -> None:
+    """Two keys of one type, one of which refers to itself, too."""
+    Table(
+        "kinds", m, Column("code", kind, primary_key=True), Column("up", ForeignKey("kinds.code"))
+    )
+    Table(
+        "files", m, Column("id", Integer, primary_key=True), Column("of", ForeignKey("kinds.code"))
+    )
+
+
+@change
+def both_ends_of_a_foreign_key_become_an_enum(m: MetaData, new: bool) -> None:
+    referring(m, Enum("a", "b", name="code") if new else String(50))
+
+
+@change
+def both_ends_of_a_foreign_key_become_numbers(m: MetaData, new: bool) -> None:
+    referring(m, Numeric(12, 2) if new else Text)
+
+
+@change
+def enum_of_both_ends_of_a_foreign_key_changed(m: MetaData, new: bool) -> None:
+    referring(m, Enum("a", "c", name="code") if new else Enum("a", "b", "c", name="code"))
+
+
+@change
+def both_ends_of_a_composite_foreign_key_changed(m: MetaData, new: bool) -> None:
+    kinds = (UUID, Integer) if new else (Text, BigInteger)
+    Table("pairs", m, *(Column(n, k, primary_key=True) for n, k in zip("ab", kinds, strict=True)))
+    columns: list[Any] = [Column(n, k) for n, k in zip("xy", kinds, strict=True)]
+    key = ForeignKeyConstraint(["x", "y"], ["pairs.a", "pairs.b"])
+    Table("users", m, Column("id", Integer, primary_key=True), *columns, key)

@@ -1,13 +1,10 @@
 """Drops, creates and changes all objects but tables and columns.
 
-ObjectDiff sorts them into added, removed, recreated and changed in place. A change spreads to
-dependent objects: the views on a column whose type changes, the views on those, the functions that
-take an enum whose values change. PostgreSQL refuses to change an object under them, and CASCADE
-would drop them without creating them again.
+ObjectDiff sorts them into added, removed, recreated and changed in place.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage
@@ -16,6 +13,7 @@ from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is
 from surefoot.autogenerate.domains import by_hand
 from surefoot.autogenerate.object_operations import past_rows, proof, step
 from surefoot.autogenerate.rendering import Call, ContinueSequence, Name, Note, sql
+from surefoot.autogenerate.spreading import HAVE_ROWS, ROUTINES, VIEWS, spread
 from surefoot.autogenerate.swappable import is_swappable_enum, swappable
 from surefoot.autogenerate.table_operations import serials
 from surefoot.catalog import Catalog, Key, statements
@@ -25,7 +23,6 @@ from surefoot.catalog.kinds import (
     Attributes,
     Column,
     Constraint,
-    Index,
     Routine,
     Sequence,
     Trigger,
@@ -33,14 +30,9 @@ from surefoot.catalog.kinds import (
     table_of,
 )
 from surefoot.catalog.order import in_order
-from surefoot.catalog.widening import needs_no_rewrite
 
-VIEWS = ("view", "materialized view")
-ROUTINES = ("function", "procedure", "aggregate")
-_REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy", "domain", "type")
 # Created after tables and dropped before them; the other kinds are the other way round.
 AFTER_TABLES = tuple(KINDS)[tuple(KINDS).index("table") + 1 :]
-_HAVE_ROWS = ("table", "column")
 # Attributes that have steps of their own.
 _ASIDE: Attributes = frozenset({"comment", "validated", "valid", "index validity"})
 
@@ -54,7 +46,7 @@ def with_diff(comparison: Comparison) -> Comparison:
             continue
         if key in comparison.database.objects and key in expected and key.kind == "column":
             _generated(diff, key, *comparison.pair(key))
-        if key.kind in _HAVE_ROWS or _comes_along(comparison, key):
+        if key.kind in HAVE_ROWS or _comes_along(comparison, key):
             continue
         if key not in found:
             diff.added.add(key)
@@ -73,7 +65,7 @@ def with_diff(comparison: Comparison) -> Comparison:
                 is_swapped = is_swappable_enum(comparison, key)
                 (diff.swapped if is_swapped else diff.replaced).add(key)
                 diff.in_place -= diff.swapped
-    _spread(comparison, diff)
+    spread(comparison, diff)
     diff.beside = swappable(comparison, diff.retyped)
     again = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
     again |= diff.recreated_columns | diff.freed_columns
@@ -117,55 +109,6 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
         return False
     # The way back drops the view, which needs a view without dependent objects.
     return bool(comparison.users_of(key)) or after[: len(before)] != before
-
-
-def _spread(comparison: Comparison, diff: ObjectDiff) -> None:
-    """Add the objects that must be recreated because an object below them changes."""
-    uses, kept = comparison.database.uses, comparison.models.objects
-    diff.retyped = {
-        key
-        for key, _ in comparison.database.each(Column)
-        if key in kept and changed(comparison, key) & {"type", "collation"}
-    }
-    altered = diff.retyped | {
-        key for key in uses if key.kind == "column" and uses[key] & diff.replaced
-    }
-    # Nothing is dropped with CASCADE: users of a dropped object are recreated without it.
-    leaving = {key for key in comparison.database.objects if key not in kept}
-    before = -1
-    while before != len(gone := diff.recreated | diff.recreated_columns | diff.freed_columns):
-        before = len(gone)
-        for user, used in uses.items():
-            if user not in kept or user in gone:
-                continue
-            touched, under = used & (altered | diff.replaced), used & (gone | leaving)
-            item = kept[user]
-            if isinstance(item, Column):
-                if (touched or under) and item.generated is not None:
-                    diff.recreated_columns.add(user)
-            elif user.kind not in _HAVE_ROWS and (
-                under
-                or (touched and user.kind in _REFUSED)
-                or _is_read_again(comparison, user, used & diff.retyped)
-            ):
-                diff.recreated.add(user)
-    diff.in_place -= diff.recreated
-
-
-def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) -> bool:
-    """Whether PostgreSQL would scan the table for this object although it rewrites no row.
-
-    It validates a check again under a new type, and rebuilds an index for a new collation. A
-    rewrite does both by itself.
-    """
-    catalogs = comparison.database, comparison.models
-    pairs = [tuple(catalog.one(Column, each) for catalog in catalogs) for each in columns]
-    if not pairs or not all(needs_no_rewrite(old.type, new.type) for old, new in pairs):
-        return False
-    item = comparison.database.objects[user]
-    if isinstance(item, Constraint) and item.type == "check":
-        return True
-    return isinstance(item, Index) and any(old.collation != new.collation for old, new in pairs)
 
 
 def object_changes(comparison: Comparison) -> list[Change]:

@@ -13,7 +13,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import before_and_after, can_swap
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import referring_columns
-from surefoot.autogenerate.objects import ROUTINES, VIEWS
+from surefoot.autogenerate.spreading import ROUTINES, VIEWS
 from surefoot.autogenerate.swappable import is_in_step
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Routine, Sequence, Table

@@ -9,8 +9,8 @@ from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import can_swap, is_wanted
 from surefoot.autogenerate.object_operations import joined, refers_to
-from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.phase import needs_its_column
+from surefoot.autogenerate.spreading import ROUTINES, VIEWS
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 

@@ -6,6 +6,8 @@ _MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? ti
 _INTEGERS = ("smallint", "integer", "bigint")
 _FLOATS = ("real", "double precision")
 _TIMES = ("timestamp", "time", "interval")
+# Types with operators between them.
+_COMPARED = (_INTEGERS, _FLOATS, ("character varying", "text"))
 # Types that keep less of a value than another one, to which PostgreSQL assigns it.
 _COARSER = {
     "numeric": (*_INTEGERS, *_FLOATS),
@@ -35,6 +37,16 @@ def needs_no_rewrite(old: str, new: str) -> bool:
     if before[1] == "character":  # PostgreSQL pads each value
         return old == new
     return after[2] is None or (before[2] is not None and int(before[2]) <= int(after[2]))
+
+
+def may_refer(one: str, other: str) -> bool:
+    """Whether a column of one type can refer to one of the other; False also where it is not known.
+
+    PostgreSQL needs an operator between them in the index of the key.
+    """
+    found = {each: _MODIFIER.match(each) for each in (one, other)}
+    bases = {match[1] + (match[4] or "") if match else each for each, match in found.items()}
+    return len(bases) == 1 or any(bases <= {*family} for family in _COMPARED)
 
 
 def depends_on_zone(old: str, new: str) -> bool:
