@@ -114,6 +114,18 @@ async def test_the_plain_style_is_one_revision(project: Project) -> None:
 
 
 @pytest.mark.slow
+async def test_many_revisions_name_the_other_style(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who catches up with the models may want one."""
+    await project.create(before())
+    written = await project.revise(after(), "Change all")
+    hint = "; -x style=plain writes what fits one transaction into one\n"
+    assert f"OK  {len(written)} revisions{hint}" in capsys.readouterr().err
+    assert len(written) > 10
+
+
+@pytest.mark.slow
 async def test_a_value_that_must_be_committed_stays_apart(project: Project) -> None:
     """A default may use it in the next revision."""
     await project.create(models("things", more=lambda: [Column("s", Enum("A", name="s"))]))

@@ -154,6 +154,12 @@ URLS = {
         "",
         "str(settings.url)",
     ),
+    "of an f-string in lines": (
+        "url = (\n    f\"p://{os.environ['A']}\"\n    f\"@{os.environ['B']!s:>{width}}{{}}\"\n)\n"
+        + connected("create_engine(url)"),
+        "width = 9\n",
+        '"p://{}@{!s:>{}}{{}}".format(os.environ["A"], os.environ["B"], width)',
+    ),
     "of an option with another prefix": (
         "section = config.get_section(config.config_ini_section)\nassert section is not None\n"
         "section['shop.url'] = settings.url\n"
@@ -333,6 +339,7 @@ def test_what_is_not_understood_is_named_with_its_place(statement: str, where: s
 PATHS = {
     "'SET search_path TO shop, public'": '"-csearch_path=shop,public"',
     "text(f'set search_path = \"{tenant()}\";')": "f'-csearch_path=\"{tenant()}\"'",
+    "text(f\"SET search_path TO {os.environ['S']}\")": '"-csearch_path={}".format(os.environ["S"])',
     "'SET LOCAL search_path TO %s' % tenant()": 'f"-csearch_path={tenant()}"',
     "'SET search_path TO %s, public' % (name,)": 'f"-csearch_path={settings.schema},public"',
     "'SET search_path TO {}'.format(name)": 'f"-csearch_path={settings.schema}"',

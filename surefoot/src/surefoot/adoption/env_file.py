@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,5 +65,36 @@ class EnvFile:
         found = ast.get_source_segment(self.text, node)
         if found and "\n" not in found:
             return found
-        made = ast.unparse(node)
+        made = ast.unparse(_Portable().visit(copy.deepcopy(node)))
         return made if '"' in made else made.replace("'", '"')
+
+
+class _Portable(ast.NodeTransformer):
+    """Writes an f-string with strings in its expressions as `format`.
+
+    From Python 3.12 on `ast.unparse` gives both the same quotes, which no older Python reads.
+    """
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        self.generic_visit(node)
+        given = [each for each in node.values if isinstance(each, ast.FormattedValue)]
+        inner = (part for each in given for part in ast.walk(each.value))
+        if not any(
+            isinstance(part, ast.Constant) and isinstance(part.value, str) for part in inner
+        ):
+            return node
+        values: list[ast.expr] = []
+        text = "".join(_formatted(each, values) for each in node.values)
+        return ast.Call(ast.Attribute(ast.Constant(text), "format"), values, [])
+
+
+def _formatted(part: ast.expr, values: list[ast.expr]) -> str:
+    """A part of an f-string as `format` has it; its values are appended in their order."""
+    if not isinstance(part, ast.FormattedValue):
+        text = str(part.value) if isinstance(part, ast.Constant) else ""
+        return text.replace("{", "{{").replace("}", "}}")
+    values.append(part.value)
+    conversion = "" if part.conversion == -1 else f"!{chr(part.conversion)}"
+    spec = part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else ()
+    detail = "".join(_formatted(each, values) for each in spec)
+    return f"{{{conversion}{detail and f':{detail}'}}}"

@@ -1,5 +1,6 @@
 """Writes planned revisions: Alembic's scripts with their texts, and the files of backfills."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -20,9 +21,12 @@ from surefoot.autogenerate.style import said
 from surefoot.chain.numbering import is_number, next_number
 from surefoot.project import Project
 from surefoot.quoting import shown
+from surefoot.wording import counted
 
 # Of the script that Alembic made: the first revision stands where it stood.
 _OF_FIRST = ("head", "splice", "branch_label", "depends_on")
+# More revisions than a person expects of one change.
+_MANY = 10
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 
 
@@ -71,6 +75,9 @@ def written(
     ask([*about_tables(lost, place), *(each.question() for each in doubtful)])
     if project:
         ask(backfills.write(placed.values(), project.lock))
+    if len(made) > _MANY:
+        told = "-x style=plain writes what fits one transaction into one"
+        sys.stderr.write(f"OK  {counted(len(made), 'revision')}; {told}\n")
     return made
 
 
