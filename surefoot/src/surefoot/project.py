@@ -22,6 +22,7 @@ from surefoot.chain.squashed import NAME as SQUASHED
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
 from surefoot.errors.names import command
 from surefoot.version_table import VersionTable
+from surefoot.wording import raised
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -184,7 +185,7 @@ class Project:
         except ImportError as error:
             raise ModelsNotImportable(str(error)) from error
         except Exception as error:
-            raise ModelsNotImportable(f"{type(error).__name__}: {error}") from error
+            raise ModelsNotImportable(raised(error)) from error
 
 
 def alembic_config(ini: Path | str, **options: Any) -> Config:

@@ -86,6 +86,11 @@ def in_order(names: Sequence[str], empty: str = "nothing") -> str:
     return f"{names[0]}, {names[1]}, …, {names[-2]}, {names[-1]} ({len(names):,} in all)"
 
 
+def raised(error: BaseException) -> str:
+    """An exception in one line, by its class and its text: `ValueError: no such key`."""
+    return ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
+
+
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name that is most like a misspelt one; None where no one is near.
 

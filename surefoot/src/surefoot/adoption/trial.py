@@ -23,6 +23,7 @@ from surefoot.run.events import Listen
 from surefoot.scratch import scratch
 from surefoot.target import Target
 from surefoot.trace.fingerprints import fingerprinted
+from surefoot.wording import raised
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,7 @@ class Trial:
             raise
         except Exception as error:
             # The project's own function, which may need a setting that is missing here.
-            said = f"{type(error).__name__}: {error}"
-            raise ConfigurationInvalid("Environment(database=…)", said) from error
+            raise ConfigurationInvalid("Environment(database=…)", raised(error)) from error
         if found.is_named:
             found.location("migrate")
         return found if found.migrate_url is None else found.at(found.migrate_url)

@@ -12,6 +12,7 @@ from surefoot.chain.module import module_of
 from surefoot.errors import BackfillInvalid, BackfillUnknown, BackfillUnwritten
 from surefoot.project import Project
 from surefoot.quoting import single
+from surefoot.wording import raised
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # The first word of a batch; it is a part of a statement.
@@ -37,7 +38,7 @@ def read_backfill(path: Path) -> Backfill:
     try:
         module = module_of(f"backfill_{path.stem}", path, code)
     except (Exception, SystemExit) as error:
-        reason = f"it cannot be imported: {type(error).__name__}: {error}"
+        reason = f"it cannot be imported: {raised(error)}"
         raise BackfillInvalid(str(path), reason) from error
     classes = [
         each

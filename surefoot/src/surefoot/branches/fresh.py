@@ -18,6 +18,7 @@ from surefoot.connect.failures import describe, explained
 from surefoot.errors import DatabaseShared, OldDatabaseLeft, SeedsFailed, SeedsInvalid
 from surefoot.project import Project
 from surefoot.quoting import quoted
+from surefoot.wording import raised
 
 SEEDS = "seeds.py"
 # Its name while it runs; a package of the project may be called `seeds`.
@@ -80,7 +81,7 @@ def seed_of(path: Path) -> Seed:
     try:
         module = module_of(_MODULE, path, path.read_bytes())
     except (Exception, SystemExit) as error:
-        raise SeedsInvalid(path.name, f"{type(error).__name__}: {error}") from error
+        raise SeedsInvalid(path.name, raised(error)) from error
     function = getattr(module, "seed", None)
     if not callable(function):
         raise SeedsInvalid(path.name, "it has no function seed(connection)")
@@ -99,11 +100,10 @@ async def sow(seed: Seed, engine: AsyncEngine, kept: str) -> None:
             else:
                 _check_done(await connection.run_sync(seed.function))
     except (Exception, SystemExit) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         frames = traceback.extract_tb(error.__traceback__)
         lines = [each.lineno for each in frames if each.filename == str(seed.path)]
         place = f"{SEEDS}:{lines[-1]}" if lines else SEEDS
-        raise SeedsFailed(place, reason, kept) from error
+        raise SeedsFailed(place, raised(error), kept) from error
 
 
 def _check_done(given: object) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from surefoot.chain.checksum import checksum
 from surefoot.chain.module_names import module_names
 from surefoot.errors import RevisionsBroken, RunsNothing
+from surefoot.wording import raised
 
 FUNCTIONS = ("upgrade", "downgrade")
 # Alembic leaves them alone: a package's own file, and the lock file of an editor.
@@ -134,7 +135,7 @@ def executed(path: Path) -> Mapping[str, object]:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise RevisionsBroken(
-            f"{path.name} cannot be imported: {type(error).__name__}: {error}", help="correct it"
+            f"{path.name} cannot be imported: {raised(error)}", help="correct it"
         ) from error
     return vars(module)
 

@@ -37,6 +37,7 @@ from surefoot.errors.disclosure import disclosed
 from surefoot.errors.names import command
 from surefoot.terminal.kind import emphasized
 from surefoot.terminal.streams import lost_answer, outlast
+from surefoot.wording import raised
 
 if TYPE_CHECKING:
     from surefoot.run.events import Event
@@ -129,7 +130,7 @@ def understood(error: BaseException, folders: Collection[Path] = ()) -> Surefoot
     if is_empty_name(error):
         return RevisionUnknown("an empty name is no revision")
     if folders and (file := _imported_from(error, folders)):
-        return RevisionsBroken(f"{file} cannot be imported: {_words(error)}", help="correct it")
+        return RevisionsBroken(f"{file} cannot be imported: {raised(error)}", help="correct it")
     return None
 
 
@@ -137,11 +138,7 @@ def unforeseen(error: BaseException) -> SurefootError:
     """The error for an exception that nobody foresaw: a sentence, as for all others."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.relpath(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
-    return Unforeseen(_words(error), place)
-
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Unforeseen(raised(error), place)
 
 
 def _imported_from(error: BaseException, folders: Collection[Path]) -> str | None:

@@ -29,6 +29,7 @@ from surefoot.errors import (
 from surefoot.errors.names import setting
 from surefoot.project import DEFAULT_INI, Project, alembic_config, imported, module_paths
 from surefoot.version_table import VersionTable
+from surefoot.wording import raised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,9 +220,7 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
         except SurefootError:
             raise
         except (Exception, SystemExit) as error:
-            raise ConfigurationInvalid(
-                where, " ".join(f"{type(error).__name__}: {error}".split())
-            ) from error
+            raise ConfigurationInvalid(where, raised(error)) from error
     if not found:
         raise EnvironmentMissing(str(Path(script.dir) / "env.py"))
     return found[-1], found[-1].project(config)
