@@ -91,7 +91,7 @@ async def test_behind_one_that_failed_nothing_runs(connection: Any, behind: int)
     """Neither a savepoint nor another attempt brings the transaction back; a ROLLBACK does."""
     await connection.execute("SAVEPOINT s")
     batches = Batches(connection)
-    await batches.put_off("ALTER TABLE missing ADD COLUMN a int")
+    await batches.put_off("ALTER TABLE missing ADD COLUMN a int", "its")
     if behind:
         await batches.put_off("CREATE TABLE also (id int)")
     with contextlib.suppress(asyncpg.UndefinedTableError):
@@ -102,7 +102,7 @@ async def test_behind_one_that_failed_nothing_runs(connection: Any, behind: int)
             await connection.execute(again)
     with pytest.raises(asyncpg.UndefinedTableError):
         await batches.put_off("CREATE TABLE u (id int)")
-    assert batches.has_failed
+    assert batches.failed[0] == "its"
     assert not batches.is_waiting
     await connection.execute("ROLLBACK;")
     assert await connection.fetchval("SELECT to_regclass('t') IS NULL")

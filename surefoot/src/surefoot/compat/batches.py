@@ -44,9 +44,10 @@ def may_wait(statement: str) -> bool:
 
 @dataclass
 class _Batch:
-    """The statements of one message, and who waits for its answer."""
+    """The statements of one message, who sends each, and who waits for its answer."""
 
     statements: list[str] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
     waiting: list[WhenAnswered] = field(default_factory=list)
     answer: asyncio.Future[Any] | None = None
 
@@ -61,13 +62,15 @@ class Batches:
         self._sent, self._next = _Batch(), _Batch()
         # The error of the one that failed, until a ROLLBACK.
         self._error: Exception | None = None
-        self.has_failed = False
+        # Who has sent the statements of the batch that has failed.
+        self.failed: Sequence[str] = ()
 
-    async def put_off(self, statement: str) -> None:
+    async def put_off(self, statement: str, sender: str = "") -> None:
         """Send it later, with others. On failure: the error of one before it."""
         if self._error is not None:
             raise self._error
         self._next.statements.append(statement)
+        self._next.senders.append(sender)
         if len(self._next.statements) >= SIZE:
             await self._send()
 
@@ -104,9 +107,6 @@ class Batches:
             return
         try:
             await answer
-        except asyncpg.QueryCanceledError as error:
-            which = "in a statement of this revision, or of one that was sent together with it"
-            raise self._failed(type(error)(f"{error}, {which}")) from None
         except Exception as error:
             raise self._failed(error) from None
         except BaseException:
@@ -117,7 +117,7 @@ class Batches:
             function(now_s)
 
     def _failed(self, error: Exception) -> Exception:
-        self._error, self._next, self.has_failed = error, _Batch(), True
+        self._error, self._next, self.failed = error, _Batch(), self._sent.senders
         return error
 
     async def _around(

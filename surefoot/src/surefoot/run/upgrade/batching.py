@@ -5,7 +5,7 @@ batch has failed is not known, so the revisions run again without.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,9 +41,9 @@ class Batching:
         self._is_on = False
 
     @property
-    def has_failed(self) -> bool:
-        """Whether one of a batch has failed, and `stop` was not called since."""
-        return self._is_on and self._batches is not None and self._batches.has_failed
+    def failed(self) -> Sequence[str]:
+        """The revisions of the batch that has failed, if `stop` was not called since."""
+        return self._batches.failed if self._is_on and self._batches is not None else ()
 
     @property
     def is_waiting(self) -> bool:
@@ -64,5 +64,5 @@ class Batching:
         # Beyond so many the ledger adds up their times, which are not known yet.
         may = sender.revision() is not None and count < MOST and may_wait(statement)
         if may:
-            await self._batches.put_off(statement)
+            await self._batches.put_off(statement, running.revision)
         return may

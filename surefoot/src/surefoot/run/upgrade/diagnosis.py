@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from alembic.util.exc import CommandError
@@ -38,10 +38,13 @@ FAILURES = {
 }
 
 
-def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
+def diagnose(
+    error: Exception, run: Run, kept: str, together: Sequence[str] = ()
+) -> SurefootError | None:
     """The error that names the revision, the place in its file and what was applied.
 
-    None where no revision was running. `kept` says which part of the revision is kept.
+    None where no revision was running. `kept` says which part of the revision is kept, `together`
+    of which revisions the statements were that were sent together, where one of them failed.
     """
     applied = [step.revision for step in run.recorder.steps]
     if isinstance(error, Interrupted):
@@ -54,12 +57,20 @@ def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
     if isinstance(error, SurefootError):
         return error
     reason, state = reason_of(error, run.project.locations), sqlstate(error)
+    if set(together) - {running.revision}:
+        reason = f"{reason}, in a statement of {among(together)}"
     failed: type[ConnectionLost | UpgradeFailed] = FAILURES.get(state or "", UpgradeFailed)
     if is_lost(error):
         # The server's reason is often lost with the connection.
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
     return failed(running.revision, reason, applied, run.resume, kept)
+
+
+def among(revisions: Sequence[str]) -> str:
+    """The first and the last of revisions, for one of which an error is."""
+    first, last = revisions[0], revisions[-1]
+    return first if first == last else f"{first} to {last}"
 
 
 def reason_of(error: Exception, folders: Collection[Path]) -> str:

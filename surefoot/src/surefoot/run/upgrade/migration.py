@@ -113,7 +113,9 @@ class Migration:
                     with self._transaction.observed():
                         self._retries.revisions(attempt)
                 except Exception as error:
-                    meant = diagnose(error, run, self._transaction.kept(lost=is_lost(error)))
+                    failed = self._stretch.batching.failed
+                    kept = self._transaction.kept(lost=is_lost(error))
+                    meant = diagnose(error, run, kept, failed)
                     if meant is None:
                         raise
                     if not isinstance(meant, Refused):

@@ -185,7 +185,7 @@ class Stretch:
         if asks and running is not None:
             self._apart.add(running.revision)
             return True
-        is_in_batch = self.batching.has_failed
+        is_in_batch = bool(self.batching.failed)
         if not (self.rows or is_in_batch) or isinstance(error, Interrupted) or is_lost(error):
             return False
         if sqlstate(error) == CANCELLED and not self._run.observer.has_ended_wait:
