@@ -536,6 +536,25 @@ async def test_the_time_of_ddl_is_that_of_its_revision(
     assert found[chain.ids[-1]]["took"] < 1
 
 
+@pytest.mark.slow
+async def test_a_slow_program_puts_off_nothing(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The server is idle for as long as one revision is slow, and each has its own time."""
+    for number in range(6):
+        chain.add(f"import time\ntime.sleep(0.4)\nop.execute('CREATE TABLE t{number} (id int)')")
+    tables(chain, "a")
+    env = {"SUREFOOT_TEST_IDLE_IN_TRANSACTION_TIMEOUT_S": "1"}
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url, env=env)
+    assert result.code == 0, result.err
+    rows = await watcher.fetch(
+        "SELECT details, extract(epoch FROM finished_at - started_at) AS took "
+        "FROM alembic_version_ledger WHERE outcome = 'applied' ORDER BY id"
+    )
+    assert [0.4 <= row["took"] < 0.8 for row in rows] == [True] * 6 + [False]
+    assert all(json.loads(row["details"])["sent"][0]["duration_s"] < 0.4 for row in rows)
+
+
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, "terminate", "cancel"])
 async def test_stopped_while_ddl_is_under_way(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from harness.databases import Database
 from surefoot.compat.asyncpg import MigratingConnection
-from surefoot.compat.batches import SIZE, Batches, may_wait
+from surefoot.compat.batches import QUIET_S, SIZE, Batches, may_wait
 
 Message = Callable[[Any], Awaitable[Any]]
 
@@ -83,6 +84,23 @@ async def test_who_waits_for_an_answer_hears_of_it(connection: Any) -> None:
     assert heard == ["nothing", "first"]
     await connection.execute("SELECT 1")
     assert heard == ["nothing", "first", "second"]
+    batches.end()
+
+
+async def test_a_pause_of_the_program_is_no_time_of_the_server(connection: Any) -> None:
+    """Whoever waits hears when it would have been done, had it been sent at once."""
+    heard: list[float] = []
+    batches = Batches(connection)
+    for number in range(2):
+        await batches.put_off(f"ALTER TABLE t ADD COLUMN a_{number} int")
+        batches.when_answered(heard.append)
+        await asyncio.sleep(QUIET_S)
+    paused_s, quiet = time.monotonic(), [batches.is_quiet]
+    await connection.execute("SELECT 1")
+    assert [*quiet, batches.is_quiet] == [True, False]
+    assert heard == sorted(heard)
+    assert heard[0] < paused_s - QUIET_S
+    assert heard[1] < paused_s
     batches.end()
 
 

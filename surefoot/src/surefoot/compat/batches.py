@@ -27,6 +27,9 @@ from surefoot.compat.observed import observe
 
 # So many statements are in a message. Their transaction is open all the time.
 SIZE = 25
+# After so long without a message a statement is not put off: the program is slow, not the server,
+# which may end a session that is idle; signals and answers wait for the program, too.
+QUIET_S = 0.25
 # DDL of one statement, whose end does not depend on what follows, and which counts no rows.
 _MAY_WAIT = re.compile(
     r"\s*(?:ALTER|COMMENT|CREATE|DROP)\s(?!.*\bAS\b)"
@@ -50,6 +53,9 @@ class _Batch:
     senders: list[str] = field(default_factory=list)
     waiting: list[WhenAnswered] = field(default_factory=list)
     answer: asyncio.Future[Any] | None = None
+    # When it was sent, and when the server had answered all before it.
+    sent_s: float = 0.0
+    free_s: float = 0.0
 
 
 class Batches:
@@ -64,6 +70,8 @@ class Batches:
         self._error: Exception | None = None
         # Who has sent the statements of the batch that has failed.
         self.failed: Sequence[str] = ()
+        # When the last message was sent, and when the last answer was seen.
+        self._message_s = self._answer_s = time.monotonic()
 
     async def put_off(self, statement: str, sender: str = "") -> None:
         """Send it later, with others. On failure: the error of one before it."""
@@ -79,13 +87,26 @@ class Batches:
         """Whether some have no answer."""
         return bool(self._next.statements) or self._sent.answer is not None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the server has got no message for QUIET_S."""
+        return time.monotonic() - self._message_s > QUIET_S
+
     def when_answered(self, function: WhenAnswered) -> None:
-        """Call it when all that was put off until now is done; at once, where nothing is."""
-        if self.is_waiting:
-            batch = self._next if self._next.statements else self._sent
-            batch.waiting.append(function)
-        else:
-            function(time.monotonic())
+        """Call it when all that was put off until now is done; at once, where nothing is.
+
+        The time is that of the answer, without the time for which the server had nothing to do.
+        """
+        now_s = time.monotonic()
+        if not self.is_waiting:
+            function(now_s)
+            return
+        batch = self._next if self._next.statements else self._sent
+
+        def answered(at_s: float) -> None:
+            function(at_s - max(batch.sent_s - max(now_s, batch.free_s), 0.0))
+
+        batch.waiting.append(answered)
 
     def end(self) -> None:
         """Nothing is put off any more."""
@@ -94,6 +115,8 @@ class Batches:
     async def _send(self) -> None:
         await self._answered()
         self._sent, self._next = self._next, _Batch()
+        self._sent.free_s, self._sent.sent_s = self._answer_s, time.monotonic()
+        self._message_s = self._sent.sent_s
         message = ";\n".join(self._sent.statements)
         self._sent.answer = asyncio.ensure_future(self._protocol.query(message, None))
         # Where nobody comes back to it, asyncio does not complain.
@@ -112,9 +135,9 @@ class Batches:
         except BaseException:
             self._failed(asyncpg.InterfaceError("the program was cancelled"))
             raise
-        now_s = time.monotonic()
+        self._answer_s = time.monotonic()
         for function in self._sent.waiting:
-            function(now_s)
+            function(self._answer_s)
 
     def _failed(self, error: Exception) -> Exception:
         self._error, self._next, self.failed = error, _Batch(), self._sent.senders
@@ -135,4 +158,7 @@ class Batches:
             if self._next.statements:
                 await self._send()
             await self._answered()
-        return await send()
+        try:
+            return await send()
+        finally:
+            self._message_s = self._answer_s = time.monotonic()

@@ -62,7 +62,8 @@ class Batching:
         if self._batches is None or running is None or not (self._is_on and self._shares(running)):
             return False
         # Beyond so many the ledger adds up their times, which are not known yet.
-        may = sender.revision() is not None and count < MOST and may_wait(statement)
+        is_first = count < MOST and sender.revision() is not None
+        may = is_first and not self._batches.is_quiet and may_wait(statement)
         if may:
             await self._batches.put_off(statement, running.revision)
         return may
