@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from harness.databases import Database, engine, occupy
+from harness.databases import Database, connect, engine, occupy
+from harness.private import PrivateServer
 from harness.runs import Chain, Launcher
 from harness.states import gone, state_of, wait_until
 from surefoot.connect.limits import Limits
@@ -362,6 +363,24 @@ async def test_it_ends_before_it_has_too_many_locks(
         tables(chain, *(f"{name}{number}" for number in range(10)))
     await upgraded(chain, empty_database)
     assert len(await together(watcher)) > 1
+
+
+@pytest.mark.slow
+async def test_large_revisions_behind_small_ones_do_not_take_all_locks(
+    chain: Chain, launcher: Launcher, private_server: PrivateServer
+) -> None:
+    """They are counted by what the revisions send."""
+    url = private_server(max_connections="20").url("postgres")
+    tables(chain, *(f"a{number}" for number in range(60)))
+    for each in range(30):
+        chain.add(f"for n in range(20):\n    op.execute(f'CREATE TABLE b{each}_{{n}} (id int)')")
+    result = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert result.code == 0, result.err
+    watcher = await connect(url, "watcher")
+    first, *_ = await together(watcher)
+    await watcher.close()
+    # A quarter of 64 * 20, with two for a table, and those of one more revision.
+    assert 60 + (first - 60) * 20 <= 200
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ SELECT pg_current_xact_id()::text || ' ' || extract(epoch FROM clock_timestamp()
 _LOCKS = "SELECT count(*)::text FROM pg_locks WHERE pid = pg_backend_pid()"
 # The part of the server's locks that one transaction may hold: others need some, too.
 _SHARE = 0.25
-# Counting them reads all of them, so it comes seldom: after so many revisions, and while it holds
+# Counting them reads all of them, so it comes seldom: after so many statements, and while it holds
 # less than half of that, when as many again have run, but after so many at the latest.
 _COUNT_EVERY, _COUNT_FEW_EVERY = 10, 200
 
@@ -80,7 +80,7 @@ class Stretch:
         self.identity = ""
         # Whether it stays open behind the revision that has run.
         self.lasts = False
-        self._locks, self._count_at = 0, _COUNT_EVERY
+        self._locks, self._statements, self._count_at = 0, 0, _COUNT_EVERY
 
     def allow(self, session: Session, apart: Iterable[str]) -> None:
         """Allow it where the session does; the revisions `apart` have their own transactions."""
@@ -118,11 +118,11 @@ class Stretch:
 
     def go_on(self) -> str:
         """Begin the next revision, whose settings seem to be those before the last; the id."""
-        count = len(self.rows)
+        count = self._statements
         if count >= self._count_at:
             self._locks = int(str(ask(self._connection, _LOCKS)))
             are_few = self._locks * 2 < self._most_locks
-            self._count_at += min(count, _COUNT_FEW_EVERY) if are_few else _COUNT_EVERY
+            self._count_at = count + (min(count, _COUNT_FEW_EVERY) if are_few else _COUNT_EVERY)
         self._started_s = time.monotonic()
         return self.identity
 
@@ -138,6 +138,7 @@ class Stretch:
         """The running revision has run, with these rows."""
         rows = [Timed(entry, self._at(self._started_s)) for entry in entries]
         self.rows += rows
+        self._statements += sum(row.entry.statements for row in rows)
 
         def finish(at_s: float) -> None:
             for row in rows:
