@@ -534,6 +534,37 @@ async def test_statements_of_every_kind_keep_their_order(
     assert await watcher.fetchval("SELECT count(*) FROM a") == 9 + 8 + 8
 
 
+AUDIT = (
+    "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE WARNING 'ran %', current_query(); END $$",
+    "CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION note()",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["somebody", "a revision"])
+async def test_an_event_trigger_sees_each_statement(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection, by: str
+) -> None:
+    """Its function may write the text of the message into a table of its own."""
+    tables(chain, "a")
+    if by == "somebody":
+        await watcher.execute(";".join(AUDIT))
+    else:
+        chain.add("\n".join(f"op.execute({each!r})" for each in AUDIT))
+    chain.add(
+        "told = []\n"
+        "driver = op.get_bind().connection.driver_connection\n"
+        "driver.add_log_listener(lambda _, message: told.append(message.message))\n"
+        "for name in 'bcd':\n"
+        "    op.execute(f'CREATE TABLE {name} (id int)')\n"
+        "op.execute('SELECT 1')\n"
+        "assert told == [f'ran CREATE TABLE {name} (id int)' for name in 'bcd'], told"
+    )
+    await upgraded(chain, empty_database)
+    assert await together(watcher) == [len(chain.ids)]
+
+
 @pytest.mark.slow
 async def test_the_time_of_ddl_is_that_of_its_revision(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection

@@ -192,6 +192,10 @@ ALONE = [
     "COMMENT ON TABLE t IS $$a$$",
     "CREATE TABLE a (id int); COMMIT",
     'CREATE TABLE "open (id int)',
+    "CREATE TABLE a (id int)\0",
+    "COMMENT ON TABLE t IS 'a\0'",
+    "ALTER TABLE t ADD COLUMN a timestamptz DEFAULT statement_timestamp()",
+    "ALTER TABLE t ADD COLUMN a text DEFAULT Current_Query()",
 ]
 TOGETHER = [
     "CREATE TABLE t (id int DEFAULT 1 - 1, n text DEFAULT 'it''s; fine')",
@@ -205,7 +209,7 @@ TOGETHER = [
 
 @pytest.mark.parametrize("statement", ALONE)
 def test_what_could_reach_the_next_one_is_alone(statement: str) -> None:
-    """An open quote or comment, a second statement, rows that are counted."""
+    """An open quote or comment, a second statement, counted rows, a look at the message."""
     assert not may_wait(statement)
 
 

@@ -30,10 +30,11 @@ SIZE = 25
 # After so long without a message a statement is not put off: the program is slow, not the server,
 # which may end a session that is idle; signals and answers wait for the program, too.
 QUIET_S = 0.25
-# DDL of one statement, whose end does not depend on what follows, and which counts no rows.
+# DDL of one statement, whose end does not depend on what follows, and which counts no rows. Two
+# functions tell of the message in which they are called. NUL ends a message.
 _MAY_WAIT = re.compile(
-    r"\s*(?:ALTER|COMMENT|CREATE|DROP)\s(?!.*\bAS\b)"
-    r"[^'\"$;\\/-]*(?:(?:'[^'\\]*'|\"[^\"]*\"|/(?!\*)|-(?!-))[^'\"$;\\/-]*)*",
+    r"\s*(?:ALTER|COMMENT|CREATE|DROP)\s(?!.*\b(?:AS|current_query|statement_timestamp)\b)"
+    r"[^'\"$;\\/\0-]*(?:(?:'[^'\\\0]*'|\"[^\"\0]*\"|/(?!\*)|-(?!-))[^'\"$;\\/\0-]*)*",
     re.IGNORECASE | re.DOTALL,
 )
 # A function that is given the time of an answer, by the clock of `time.monotonic`.

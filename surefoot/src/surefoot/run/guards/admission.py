@@ -32,6 +32,7 @@ SELECT pg_backend_pid(),
        current_setting('max_locks_per_transaction')::int
        * (current_setting('max_connections')::int
           + current_setting('max_prepared_transactions')::int),
+       EXISTS (SELECT FROM pg_event_trigger WHERE evtevent <> 'login' AND evtenabled <> 'D'),
        ({READ})
 """  # noqa: S608 - constants
 
@@ -49,6 +50,8 @@ class Session:
     may_share: bool
     # The least number of locks that the server has room for.
     lock_slots: int
+    # Whether functions of event triggers are called, which may ask for the text of a message.
+    has_event_triggers: bool
 
 
 def admit(run: Run) -> Session:
@@ -59,7 +62,7 @@ def admit(run: Run) -> Session:
     connection, database = run.connection, run.recorder.database
     table = run.project.version_table
     found = connection.exec_driver_sql(_SESSION, (table.quoted, list(table.relations)))
-    pid, timeout_s, standby, read_only, versioned, inhabited, shares, slots, settings = found.one()
+    pid, timeout_s, standby, read_only, versioned, inhabited, *more, settings = found.one()
     run.settings = SessionSettings.of(settings)
     connection.rollback()
     driver: Any = connection.connection.driver_connection
@@ -76,4 +79,4 @@ def admit(run: Run) -> Session:
         raise LockTimeoutMissing(database)
     if inhabited and not versioned and run.command == "upgrade":
         raise NotAdopted(database, table.name)
-    return Session(pid, timeout_s, inhabited, shares, slots)
+    return Session(pid, timeout_s, inhabited, *more)

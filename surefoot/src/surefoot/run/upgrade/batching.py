@@ -23,7 +23,7 @@ class Batching:
         """`shares` says whether a revision is in a transaction with others."""
         self._connection, self._recorder, self._shares = run.connection, run.recorder, shares
         self._batches: Batches | None = None
-        self._is_on = False
+        self._is_on, self._is_each_sent = False, False
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -37,8 +37,12 @@ class Batching:
             self._batches.end()
 
     def stop(self) -> None:
-        """Put off no further ones."""
+        """Put off no further ones. Those that were are done, or rolled back."""
         self._is_on = False
+
+    def send_each(self) -> None:
+        """Put off no further ones, because a function may ask for the text of its message."""
+        self._is_each_sent = True
 
     @property
     def failed(self) -> Sequence[str]:
@@ -62,7 +66,7 @@ class Batching:
         if self._batches is None or running is None or not (self._is_on and self._shares(running)):
             return False
         # Beyond so many the ledger adds up their times, which are not known yet.
-        is_first = count < MOST and sender.revision() is not None
+        is_first = count < MOST and sender.revision() is not None and not self._is_each_sent
         may = is_first and not self._batches.is_quiet and may_wait(statement)
         if may:
             await self._batches.put_off(statement, running.revision)

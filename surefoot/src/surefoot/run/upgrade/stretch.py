@@ -12,6 +12,7 @@ there. Only then does its failure count. DDL of the first transaction is sent in
 of these fails, all runs again without.
 """
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ _SHARE = 0.25
 # Counting them reads all of them, so it comes seldom: after so many statements, and while it holds
 # less than half of that, when as many again have run, but after so many at the latest.
 _COUNT_EVERY, _COUNT_FEW_EVERY = 10, 200
+_EVENT_TRIGGER = re.compile(r"event\s+trigger")
 
 
 class SettingsLeft(Exception):
@@ -87,6 +89,8 @@ class Stretch:
         self._is_on &= session.may_share and may_be_shared(self._connection)
         self._most_locks = session.lock_slots * _SHARE
         self._apart.update(apart)
+        if session.has_event_triggers:
+            self.batching.send_each()
 
     @contextmanager
     def batches(self) -> Iterator[None]:
@@ -128,7 +132,10 @@ class Stretch:
 
     def check(self, statement: str) -> None:
         """On failure: PlaceAsked, where a revision asks for rows that are not written yet."""
-        if self._place not in (text := statement.lower()) or sender.revision() is None:
+        text = statement.lower()
+        if _EVENT_TRIGGER.search(text):
+            self.batching.send_each()
+        if self._place not in text or sender.revision() is None:
             return
         self._is_told |= "create" in text
         if self.rows:
