@@ -76,6 +76,11 @@ def is_lost(error: BaseException) -> bool:
     )
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether statement_timeout has ended a statement, of a server that speaks English."""
+    return sqlstate(error) == CANCELLED and "statement timeout" in describe(error)
+
+
 def explain(error: BaseException, url: URL) -> SurefootError | None:
     """The error of ours that says what the driver's means; None for an error of no driver."""
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without

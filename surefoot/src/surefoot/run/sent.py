@@ -21,6 +21,7 @@ class Sent:
         self.count = 0
         self._first: list[dict[str, Any]] = []
         self._more_s = 0.0
+        self._answered = 0
         # The one that was begun last.
         self._sql: str | None = None
         self._since_s = 0.0
@@ -37,6 +38,7 @@ class Sent:
         self.count += 1
         sql, self._sql, since_s = self._sql, None, self._since_s
         if sql is None:
+            self._answered += 1
             return
         kept: dict[str, Any] | None
         kept = {"sql": shape(sql, LENGTH)} if len(self._first) < MOST else None
@@ -44,12 +46,18 @@ class Sent:
             self._first.append(kept)
 
         def answered(at_s: float) -> None:
+            self._answered += 1
             if kept is not None:
                 kept["duration_s"] = round(at_s - since_s, 4)
             else:
                 self._more_s += at_s - since_s
 
         when_answered(answered)
+
+    def only_answered(self) -> None:
+        """They have failed: the server has not run those that have no answer."""
+        self._first = [each for each in self._first if "duration_s" in each]
+        self.count = self._answered
 
     def only_step(self) -> None:
         """They were those of one step, and statements of the run beside it."""

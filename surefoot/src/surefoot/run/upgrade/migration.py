@@ -145,6 +145,7 @@ class Migration:
                 self._transaction.roll_back()
                 if self._ctx is not None:
                     self._bookkeeping.prepare(self._ctx)
+                self._recorder.sent.only_answered()
                 with self._transaction.unobserved():
                     self._bookkeeping.append(
                         running.revision, running.direction, "failed", error=error.message

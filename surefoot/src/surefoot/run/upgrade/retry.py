@@ -86,12 +86,15 @@ class Retries:
             except Exception as error:
                 refusal = self._closing.refusal(error)
                 is_left, running = self._transaction.is_left, self._recorder.running
-                if is_left or not self._stretch.splits_at(refusal or error, running):
+                splits = not is_left and self._stretch.splits_at(refusal or error, running)
+                if splits:
+                    self._transaction.roll_back()
+                    self._run.interruption.check()
+                # SQLAlchemy would connect again, to a session that does not hold the mutex.
+                if not splits or self._run.connection.invalidated:
                     if refusal is None:
                         raise
                     raise refusal from None
-            self._transaction.roll_back()
-            self._run.interruption.check()
 
     def step(
         self, revision: str, lock_class: LockClass, part: Callable[[Connection], None]
@@ -131,7 +134,7 @@ class Retries:
                 cause, blockers = self._cause(error), self._run.observer.blockers
                 clean_up()
                 self._run.interruption.check()
-                if cause is None:
+                if cause is None or self._run.connection.invalidated:
                     raise
                 self._unit = unit()
                 if self._unit != waiting_for:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from surefoot.connect import sender
-from surefoot.connect.failures import CANCELLED, is_lost, sqlstate
+from surefoot.connect.failures import CANCELLED, is_lost, is_timeout, sqlstate
 from surefoot.errors import Interrupted
 from surefoot.ledger.appending import Timed
 from surefoot.ledger.table import Entry
@@ -193,14 +193,13 @@ class Stretch:
         if asks and running is not None:
             self._apart.add(running.revision)
             return True
-        is_in_batch = bool(self.batching.failed)
-        if not (self.rows or is_in_batch) or isinstance(error, Interrupted) or is_lost(error):
+        if isinstance(error, Interrupted):
             return False
-        if sqlstate(error) == CANCELLED and not self._run.observer.has_ended_wait:
-            return False  # somebody wants it to end
-        if is_in_batch:
+        if self._is_in_batch(error):
             self.batching.stop()
             return True
+        if not self.rows or is_lost(error) or self._is_stopped(error):
+            return False
         done = [row.entry.revision for row in self.rows]
         if running is None or running.revision in done:
             self._apart.update(done)  # it failed at its commit, and nobody knows for which
@@ -208,6 +207,21 @@ class Stretch:
             # The one before it may have left its transaction in an error.
             self._apart.update((done[-1], running.revision))
         return True
+
+    def _is_in_batch(self, error: Exception) -> bool:
+        """Whether a statement of a batch may have failed, and would fail by itself.
+
+        One that has no answer may have failed before an error of the program.
+        """
+        if is_lost(error):
+            return False
+        if self.batching.failed:
+            return is_timeout(error) or not self._is_stopped(error)
+        return self.batching.is_waiting and not self.rows
+
+    def _is_stopped(self, error: Exception) -> bool:
+        """Whether somebody wants the statement to end."""
+        return sqlstate(error) == CANCELLED and not self._run.observer.has_ended_wait
 
     def _is_in_the_way(self, error: Exception) -> bool:
         """Whether the rows of `_UNFINISHED` have failed, and not a commit that they are to stop.
