@@ -16,7 +16,7 @@ from harness.states import gone, state_of, wait_until
 from surefoot.connect.limits import Limits
 from surefoot.ledger.table import Ledger
 from surefoot.run.commands import upgrade
-from surefoot.run.events import Event, RevisionDone
+from surefoot.run.events import Event, RevisionDone, StatementRunning
 from surefoot.target import Target
 
 ENUM = """
@@ -627,6 +627,22 @@ async def test_the_time_of_ddl_is_that_of_its_revision(
     assert json.loads(second["details"])["sent"][-1]["duration_s"] >= 1
     assert found[chain.ids[0]]["took"] < 1
     assert found[chain.ids[-1]]["took"] < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behind", [0, 3, 20])
+async def test_ddl_that_takes_long_is_told(
+    chain: Chain, empty_database: Database, behind: int
+) -> None:
+    """Also where the run itself waits for its answer, to count locks or to end the transaction."""
+    chain.add(slow(1))
+    tables(chain, *(f"b{number}" for number in range(behind)))
+    told: list[Event] = []
+    async with engine(empty_database.access, "migrate") as made:
+        await upgrade(Target.of(made, chain.ini, Limits(warn_after_s=0.3)), listen=told.append)
+    running = [each for each in told if isinstance(each, StatementRunning)]
+    assert running
+    assert running[0].progress is not None
 
 
 @pytest.mark.slow

@@ -124,7 +124,7 @@ class Stretch:
         """Begin the next revision, whose settings seem to be those before the last; the id."""
         count = self._statements
         if count >= self._count_at:
-            self._locks = int(str(ask(self._connection, _LOCKS)))
+            self._locks = int(str(self._ask(_LOCKS)))
             are_few = self._locks * 2 < self._most_locks
             self._count_at = count + (min(count, _COUNT_FEW_EVERY) if are_few else _COUNT_EVERY)
         self._started_s = time.monotonic()
@@ -174,11 +174,18 @@ class Stretch:
         On failure: SettingsLeft.
         """
         if len(self.rows) > 1 or self.batching.is_waiting:
-            found = SessionSettings.of(ask(self._connection, READ))
+            found = SessionSettings.of(self._ask(READ))
             differs = found.but("lock_timeout") != self._run.settings.but("lock_timeout")
             if len(self.rows) > 1 and differs:
                 raise SettingsLeft
         return (_FINISHED,)
+
+    def _ask(self, query: str) -> str | None:
+        """Ask; the answer comes behind those of statements that were put off."""
+        self._run.observer.statement_begins(None)
+        found = ask(self._connection, query)
+        self._run.observer.statement_ends()
+        return found
 
     def committed(self, recorder: Recorder) -> None:
         """It has ended, and the recorder tells of its revisions."""
