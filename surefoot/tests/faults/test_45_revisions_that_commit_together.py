@@ -710,7 +710,8 @@ async def test_stopped_while_ddl_is_under_way(
     result = await run.end()
     expected = {signal.SIGINT: 130, signal.SIGTERM: 143, "terminate": 75, "cancel": 4}
     assert result.code == expected[stop], result.err
-    told = re.search(r", in a statement of 0002 to 00\d\d\n", result.err)
+    words = "in a statement of {}\n" if stop == "cancel" else "and statements of {} had no answer\n"
+    told = re.search(f", {words.format('0002 to 00[0-9]{2}')}", result.err)
     assert bool(told) is isinstance(stop, str), result.err
     assert "  done: nothing\n" in result.err or isinstance(stop, signal.Signals), result.err
     await gone(empty_database)

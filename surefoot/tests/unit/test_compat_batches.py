@@ -137,7 +137,7 @@ async def test_a_rollback_does_not_send_what_waits(connection: Any) -> None:
     batches.when_answered(heard.append)
     await connection.execute("ROLLBACK;")
     assert await connection.fetchval("SELECT to_regclass('u') IS NULL")
-    assert (heard, batches.is_waiting) == ([], False)
+    assert (heard, batches.is_waiting, batches.failed) == ([], False, ())
     batches.end()
 
 

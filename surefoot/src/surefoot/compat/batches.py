@@ -148,11 +148,11 @@ class Batches:
         self, query: str, send: Callable[[], Awaitable[Any]], _: Sequence[Sequence[Any]]
     ) -> Any:
         if query in ("ROLLBACK", "ROLLBACK;"):
-            self._next = _Batch()
+            self._next, failed = _Batch(), self.failed
             # Who rolls back knows of their error, or does not want to.
             with contextlib.suppress(Exception):
                 await self._answered()
-            self._error = None
+            self._error, self.failed = None, failed
         elif self._error is not None:
             raise self._error
         else:

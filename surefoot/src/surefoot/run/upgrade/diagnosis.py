@@ -58,7 +58,9 @@ def diagnose(
         return error
     reason, state = reason_of(error, run.project.locations), sqlstate(error)
     if set(together) - {running.revision}:
-        reason = f"{reason}, in a statement of {among(together)}"
+        # A session that is gone may have gone before they were sent.
+        words = "and statements of {} had no answer" if is_lost(error) else "in a statement of {}"
+        reason = f"{reason}, {words.format(among(together))}"
     failed: type[ConnectionLost | UpgradeFailed] = FAILURES.get(state or "", UpgradeFailed)
     if is_lost(error):
         # The server's reason is often lost with the connection.
