@@ -193,6 +193,35 @@ HELD: dict[str, tuple[Declared, Declared, str]] = {
         lambda: [PrimaryKeyConstraint("t", "id", name="pk"), UniqueConstraint("id", name="uq")],
         "",
     ),
+    "a unique index takes the foreign keys over": (
+        lambda: [PrimaryKeyConstraint("id", name="pk")],
+        lambda: [
+            PrimaryKeyConstraint("t", "id", name="pk"),
+            Index("ix", "id", unique=True, postgresql_include=["t"]),
+        ],
+        "",
+    ),
+    "an index for a unique constraint": (
+        lambda: [PrimaryKeyConstraint("t", name="pk"), UniqueConstraint("id", name="uq")],
+        lambda: [PrimaryKeyConstraint("t", name="pk"), Index("ix", "id", unique=True)],
+        "",
+    ),
+    "an index for an index": (
+        lambda: [PrimaryKeyConstraint("t", name="pk"), Index("old", "id", unique=True)],
+        lambda: [
+            PrimaryKeyConstraint("t", name="pk"),
+            Index("new", "id", unique=True, postgresql_include=["t"]),
+        ],
+        "COMMENT ON CONSTRAINT pk ON docs IS 'of all'",
+    ),
+    "a unique constraint for another one": (
+        lambda: [PrimaryKeyConstraint("t", name="pk"), UniqueConstraint("id", name="old")],
+        lambda: [
+            PrimaryKeyConstraint("t", name="pk"),
+            UniqueConstraint("id", name="new", postgresql_include=["t"]),
+        ],
+        "",
+    ),
     "a column is new, and a unique key takes the foreign keys over": (
         lambda: [PrimaryKeyConstraint("id", name="pk")],
         lambda: [
@@ -264,10 +293,13 @@ HELD: dict[str, tuple[Declared, Declared, str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", HELD)
-async def test_a_primary_key_is_held_to_its_place_until_the_new_one_is_attached(
+async def test_a_key_is_held_to_its_place_until_the_new_one_is_attached(
     connection: AsyncConnection, tmp_path: Path, case: str
 ) -> None:
-    """And with it the foreign keys that stay, there and back and there again."""
+    """And with it the foreign keys that stay, there and back and there again.
+
+    They refuse no row that they have not refused before.
+    """
     first, second, statement = HELD[case]
 
     def docs(declared: Declared) -> MetaData:
@@ -291,6 +323,7 @@ async def test_a_primary_key_is_held_to_its_place_until_the_new_one_is_attached(
         types = [each.type for each in found if isinstance(each, Constraint)]
         assert types.count("foreign key") == 1, project.text()
         assert types.count("primary key") == 2, project.text()
+    assert "that the constraint pages." not in " ".join(project.text().split())
     await project.check(new)
     await project.downgrade()
     assert not [*difference(before, await project.catalog())]

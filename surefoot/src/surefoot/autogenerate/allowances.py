@@ -58,6 +58,7 @@ _REASONS = {
 }
 COVERED = "The running release reads and writes"
 EXCHANGED = "holds for all rows, and takes the place of"
+TOGETHER = "goes in the transaction in which its foreign keys leave it"
 MISSING = "would be missing between two transactions"
 # The sentence about the form of some tables.
 _PLAIN = re.compile(r"Plain form of (.+?): (.+?)\. ")
@@ -67,7 +68,7 @@ _BRIEF = frozenset({
     "avoid-locking-two-tables", "avoid-work-under-write-lock", "require-concurrent-index-drop",
 })  # fmt: skip
 # Of a revision whose docstring names the objects.
-_TOGETHER = frozenset({
+_OF_LOCKS = frozenset({
     "avoid-locking-two-tables", "avoid-work-under-access-exclusive", "avoid-work-under-write-lock",
 })  # fmt: skip
 
@@ -93,8 +94,10 @@ def allowances(findings: Iterable[Finding], source: str) -> list[str]:
         reasons["avoid-renaming"] = "the rename was declared; the former name is a view"
     if EXCHANGED in text:
         reasons["avoid-dropping-a-check"] = "another one, which is validated, takes its place"
+    if TOGETHER in text:
+        reasons["require-concurrent-index-drop"] = f"it {TOGETHER}; the lock is short"
     if MISSING in text:
-        reasons |= dict.fromkeys(_TOGETHER, f"dropped and created again, objects {MISSING}")
+        reasons |= dict.fromkeys(_OF_LOCKS, f"dropped and created again, objects {MISSING}")
     said = [comment(", ".join(short), why)] if short else []
     return [*said, *(comment(rule, reasons[rule]) for rule in sorted(others & {*reasons}))]
 

@@ -4,11 +4,13 @@ The new one is built under a temporary name, then swapped in. If the old one wer
 queries would lack it until the new one is built, and duplicate rows would be accepted.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
+from surefoot.autogenerate.allowances import TOGETHER
 from surefoot.autogenerate.change import WINDOW, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.naming import has_temporary_name, temporary_name
@@ -16,7 +18,7 @@ from surefoot.autogenerate.object_operations import create, drop, index_call, re
 from surefoot.autogenerate.renames import Rename, indexed, name_of_index
 from surefoot.autogenerate.rendering import Call, Name, drop_index
 from surefoot.catalog import Catalog, Key
-from surefoot.catalog.definitions import parse_key
+from surefoot.catalog.definitions import is_name, names, parse_index, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.catalog.widening import is_widening
 from surefoot.quoting import in_schema, quoted, schema_of
@@ -64,11 +66,15 @@ def using_index(constraint: Constraint, index: str) -> Call:
     return Call(make, Name(constraint.name), constraint.table, Name(index), **timing)
 
 
-def attached(stage: Stage, key: Key, constraint: Constraint, index: Index) -> Change:
-    """The change that makes a key of its index; the way back leaves the index."""
-    do = [using_index(constraint, index.name), *create(key, constraint)[1:]]
-    undo = [drop(key, constraint), *create(Key("index", index.name), index)]
-    return Change(stage, do, undo, "attach", key)
+def attached(stage: Stage, key: Key, item: Constraint | Index, index: Index) -> Change:
+    """The change that makes a key of its index; the way back leaves the index.
+
+    A unique index is there already, and is built once more on the way back: a foreign key takes the
+    first index that it finds, which has to be that of the former key.
+    """
+    make = [using_index(item, index.name)] if isinstance(item, Constraint) else []
+    undo = [drop(key, item), *create(Key("index", index.name), index)]
+    return Change(stage, [*make, *create(key, item)[1:]], undo, "attach", key)
 
 
 def index_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
@@ -90,11 +96,13 @@ def index_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
             change.about = f"{change.about} {told}".strip()
         yield change
         return
-    if can_swap(key, comparison):
-        if not leaving:
-            yield from _swap_index(key, comparison)
-        return
     name, silent = item.name, replace(item, comment=None)
+    if can_swap(key, comparison):
+        if key in database.objects and key in models.objects:
+            yield from () if leaving else _swap_index(key, comparison)
+        elif not leaving:
+            yield from swap_key(key, silent, comparison)
+        return
     if leaving:
         if item.comment:
             yield step(change.stage, key, item, silent, "comment").at(Turn.BEFORE)
@@ -104,7 +112,10 @@ def index_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         yield gone.at(Turn.UNINDEX, name, f"Drop {name}", about)
     else:
         yield built(key, item, f"Build {name} on {item.table}")
-        if item.comment:
+        if taken_over(key, comparison) is not None:
+            attach = attached(Stage.CREATE, key, item, silent)
+            yield attach.at(Turn.KEYS, item.table, f"Refer by {name}")
+        elif item.comment:
             yield step(change.stage, key, silent, item, "comment").at(Turn.KEYS)
 
 
@@ -126,10 +137,19 @@ def _swap_index(key: Key, comparison: Comparison) -> Iterator[Change]:
 def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]:
     """Build the index of the new key, then replace the old key in one transaction."""
     was, _ = before_and_after(key, comparison)
-    before, after = comparison.database.one(Constraint, was), comparison.models.one(Constraint, key)
-    name, index = after.name, replace(index, name=temporary_name(index.name))
-    about = f"{before.name} stays in force until the new key is created from this index."
-    yield built(key, index, f"Build the index of the new {name}", about)
+    before, after = comparison.database.objects[was], comparison.models.objects[key]
+    assert isinstance(before, Constraint | Index)
+    if isinstance(after, Constraint):
+        if key == was:
+            index = replace(index, name=temporary_name(index.name))
+        about = f"{before.name} stays in force until the new key is created from this index."
+        yield built(key, index, f"Build the index of the new {after.name}", about)
+        title = f"Create {after.name} from its new index"
+    else:
+        assert isinstance(after, Index)
+        about = f"It replaces {before.name}, which is used until then."
+        yield built(key, index, f"Build {after.name} on {after.table}", about)
+        title = f"Drop {before.name} for {after.name}"
     away, attach = (
         step(Stage.CREATE, was, before, None, "drop"),
         attached(Stage.CREATE, key, after, index),
@@ -137,21 +157,63 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
     # On the way back a foreign key takes the first index that it finds: the one of the key.
     gone, *there = attach.undo
     undo = [gone, *away.undo, *there]
-    yield Change(Stage.CREATE, [*away.ops, *attach.ops], undo, "attach", key).at(
-        Turn.KEYS, after.table, f"Create {name} from its new index"
-    )
+    change = Change(Stage.CREATE, [*away.ops, *attach.ops], undo, "attach", key)
+    told = f"{before.name} {TOGETHER}." if isinstance(before, Index) else ""
+    yield change.at(Turn.KEYS, after.table, title, told)
 
 
 def before_and_after(key: Key, comparison: Comparison) -> tuple[Key, Key]:
-    """A key on both sides, by either: the primary key may get another name."""
-    sides, table = (comparison.database, comparison.models), comparison.table_of(key) or ""
-    found = [
-        Key("constraint", f"{table}.{name}")
-        for side, other in (sides, sides[::-1])
-        for name, each in side.of_table(Constraint, table).items()
-        if each.type == "primary key" and name not in other.of_table(Constraint, table)
-    ]
-    return (found[0], found[1]) if len(found) == 2 and key in found else (key, key)
+    """A key on both sides, by either: the primary key may get another name.
+
+    Foreign keys that need a key which goes come to a new one on the same columns.
+    """
+    database, models, table = comparison.database, comparison.models, comparison.table_of(key) or ""
+    gone, made = (
+        {each: item for each, item in keys_of(side, table).items() if each not in other.objects}
+        for side, other in ((database, models), (models, database))
+    )
+    primary = [each for side in (gone, made) for each in side if _is_primary(side[each])]
+    for was, becomes in itertools.product(gone, made):
+        if key not in (was, becomes) or (
+            len(primary) == 2 and not {was, becomes}.isdisjoint(primary)
+        ):
+            continue
+        if columns_of_key(gone[was]) == columns_of_key(made[becomes]) and (
+            database.users_of(was) and models.users_of(becomes)
+        ):
+            return was, becomes
+    return (primary[0], primary[1]) if len(primary) == 2 and key in primary else (key, key)
+
+
+def keys_of(catalog: Catalog, table: str) -> dict[Key, Constraint | Index]:
+    """The keys and unique indexes of a table: to each of these a foreign key may refer."""
+    found: list[Constraint | Index] = [*catalog.of_table(Constraint, table).values()]
+    found += catalog.of_table(Index, table).values()
+    return {
+        Key("index", each.name)
+        if isinstance(each, Index)
+        else Key("constraint", f"{table}.{each.name}"): each
+        for each in found
+        if columns_of_key(each)
+    }
+
+
+def _is_primary(item: Constraint | Index) -> bool:
+    return isinstance(item, Constraint) and item.type == "primary key"
+
+
+def columns_of_key(item: Constraint | Index) -> frozenset[str]:
+    """The columns of a key, or of an index to which a foreign key may refer instead."""
+    if isinstance(item, Constraint):
+        key = parse_key(item.definition)
+        return frozenset(names(key.columns) if key else ())
+    index = parse_index(item.definition)
+    refers = index and index.unique and not index.where and all(map(is_name, index.items))
+    return (
+        frozenset(name for each in index.items for name in names(each))
+        if index and refers
+        else frozenset()
+    )
 
 
 def can_swap(key: Key, comparison: Comparison) -> bool:
@@ -159,14 +221,17 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
     was, becomes = before_and_after(key, comparison)
     before, after = comparison.database.objects.get(was), comparison.models.objects.get(becomes)
     uses, users = comparison.database.needs(was), comparison.database.users_of(was)
-    if isinstance(before, Index) and isinstance(after, Index):
+    if not isinstance(before, Constraint | Index) or not isinstance(after, Constraint | Index):
+        return False
+    if isinstance(before, Index) and was == becomes:
         buildable = index_call(before) is not None and not users | (uses & comparison.diff.moved)
-    elif isinstance(before, Constraint) and isinstance(after, Constraint):
-        buildable = index_of_key(before) is not None and before.type == after.type
+    else:
+        buildable = all(
+            (index_call(each) if isinstance(each, Index) else index_of_key(each)) is not None
+            for each in (before, after)
+        )
         buildable &= not users or _takes_its_users(was, comparison)
         buildable &= was == becomes or not is_wanted(before, comparison.models)
-    else:
-        return False
     return (
         buildable
         and before.table == after.table
@@ -202,33 +267,23 @@ def _goes_early(key: Key, comparison: Comparison, becomes: Key) -> bool:
 
 
 def taken_over(key: Key, comparison: Comparison) -> Key | None:
-    """The exchanged key whose foreign keys come to a new one: it has these columns."""
-    database, models = comparison.database, comparison.models
-    item = models.find(Constraint, key)
-    if item is None or item.type != "unique" or key in database.objects:
+    """The exchanged key whose foreign keys may come to a new one: it has these columns."""
+    database, item = comparison.database, comparison.models.objects.get(key)
+    if key in database.objects or not isinstance(item, Constraint | Index) or _is_primary(item):
         return None
-    for each in database.of_table(Constraint, item.table):
-        was = Key("constraint", f"{item.table}.{each}")
-        is_same = database.needs(was) == models.needs(key) and database.users_of(was)
+    for was, each in keys_of(database, item.table).items():
+        is_same = columns_of_key(each) == columns_of_key(item) and database.users_of(was)
         if is_same and can_swap(was, comparison):
-            return before_and_after(was, comparison)[1]
+            _, becomes = before_and_after(was, comparison)
+            return None if becomes == key else becomes
     return None
 
 
 def _takes_its_users(key: Key, comparison: Comparison) -> bool:
-    """Whether all that needs a key are foreign keys that change with it.
-
-    Where a new index has its columns, they would need that one on the way back.
-    """
-    database, models = comparison.database, comparison.models
-    users, columns = database.users_of(key), database.needs(key)
+    """Whether all that needs a key are foreign keys that change with it."""
+    database = comparison.database
+    users = database.users_of(key)
     found = [database.find(Constraint, each) for each in users]
-    return (
-        all(each and refers_to(each) for each in found)
-        and not users & database.users_of(*comparison.diff.moved)
-        and not any(
-            models.needs(each) == columns and each not in database.objects
-            for each, index in models.each(Index)
-            if index.unique
-        )
+    return all(each and refers_to(each) for each in found) and not users & database.users_of(
+        *comparison.diff.moved
     )

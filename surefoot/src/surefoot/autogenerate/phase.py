@@ -5,14 +5,14 @@ read null where it never did. In doubt the phase is `contract`, which a person h
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
-from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import is_volatile
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.indexes import before_and_after, can_swap
+from surefoot.autogenerate.indexes import before_and_after, can_swap, columns_of_key, keys_of
 from surefoot.autogenerate.naming import temporary_name
-from surefoot.autogenerate.object_operations import referring_columns
+from surefoot.autogenerate.object_operations import joined, referring_columns
 from surefoot.autogenerate.spreading import ROUTINES, VIEWS
 from surefoot.autogenerate.swappable import is_in_step
 from surefoot.catalog import Key, SchemaObject
@@ -37,20 +37,43 @@ def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
     """The phase, and of a contract what the running release has to do before."""
     # Of an object that is dropped and created again, the last one tells of both.
     demands = {
-        each.key: _demand(each, comparison) for each in changes if _narrows(each, comparison)
+        each.key: _demand(each, comparison)
+        for each in _unkept(changes, comparison)
+        if _narrows(each, comparison)
     }
     told = f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
     return ("contract", told) if demands else ("expand", "")
 
 
+def _unkept(changes: Iterable[Change], comparison: Comparison) -> Iterator[Change]:
+    """The changes without those of a constraint that is dropped and comes back as it was.
+
+    One that comes back in a later revision counts as dropped: a release may rely on it.
+    """
+    found = [*changes]
+    ends = {each.key: each for each in found}
+    gone = {each.key for each in found if each.action == "remake" and each.stage is Stage.DROP}
+    for each in found:
+        if each.key.kind != "constraint" or each.key not in gone:
+            yield each
+        elif ends[each.key] is each:
+            yield Change(each.stage, each.ops, each.undo, "drop", each.key)
+
+
 def _demand(change: Change, comparison: Comparison) -> str:
     action, key = change.action, change.key
     if action == "attach":
-        key, _ = before_and_after(key, comparison)
+        key, becomes = before_and_after(key, comparison)
+        action = action if key == becomes else "drop"
     name = key.name if key.kind == "column" else f"the {key.kind} {key.name}"
     if action in ("drop", "unbuild"):
         return f"{_WITHOUT.get(key.kind, 'does not need')} {name}"
-    if action in _BINDS and key.kind in ("constraint", "index"):
+    before, after = (each and joined(each) for each in comparison.sides(key))
+    if (
+        action in _BINDS
+        and key.kind in ("constraint", "index")
+        and not (before and before == after)
+    ):
         return f"writes no row that {name} refuses"
     return f"works before and after the change of {name}"
 
@@ -139,7 +162,7 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         return refuses
     if action == "attach":
         return can_swap(key, comparison)
-    if action == "build" and before == after:
+    if action == "build" and (before == after or _is_refused(after, comparison)):
         # On a second column: the first one has refused these rows already.
         return False
     if action not in _BINDS or not refuses:
@@ -164,6 +187,18 @@ def _refuses_unwritten(
         return True
     found = [comparison.models.find(Column, each) for each in columns]
     return all(each and each.default and not is_volatile(comparison, each) for each in found)
+
+
+def _is_refused(item: SchemaObject | None, comparison: Comparison) -> bool:
+    """Whether a key that stays, or is exchanged later, refuses all that a new one refuses."""
+    if not isinstance(item, Constraint | Index) or "NULLS NOT DISTINCT" in item.definition:
+        return False
+    found = keys_of(comparison.database, item.table)
+    columns, gone = columns_of_key(item), comparison.diff.removed | comparison.diff.recreated
+    return any(
+        columns_of_key(found[each]) <= columns and (each not in gone or can_swap(each, comparison))
+        for each in found
+    )
 
 
 def needs_its_column(key: Key, comparison: Comparison) -> bool:
