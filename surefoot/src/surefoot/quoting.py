@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ def in_schema(schema: str | None, name: str) -> str:
 def cut(name: str) -> str:
     """The name as PostgreSQL keeps it: its first 63 bytes, without a part of a character."""
     return name.encode()[:LONGEST_NAME].decode(errors="ignore")
+
+
+def short_name(name: str) -> str:
+    """The name, or one of its own that is as short as PostgreSQL needs it."""
+    own = own_name(name)
+    if cut(own) == own:
+        return name
+    begin = own.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
+    return in_schema(schema_of(name), f"{begin}_{sha256(own.encode()).hexdigest()[:8]}")
 
 
 def schema_of(name: str) -> str | None:

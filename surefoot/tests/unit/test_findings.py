@@ -46,8 +46,8 @@ def test_a_finding_says_place_rule_consequence_help_and_what_was_traced() -> Non
     assert finding().render() == (
         "alembic/versions/0009_find_jobs_by_rank.py:21\n"
         "  error [require-concurrent-index]  writes to jobs block until ix_jobs_rank is built\n"
-        "    help: op.create_index_concurrently in a separate revision; for a partitioned table "
-        "one for each partition, attached to an index created ON ONLY the table\n"
+        "    help: op.create_index_concurrently in a separate revision; of a partitioned table it "
+        "builds one on each partition, and attaches all\n"
         "    statement: CREATE INDEX …\n"
         "    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs\n"
         "    safe form:\n"
@@ -66,8 +66,8 @@ def test_a_finding_is_one_json_object() -> None:
         "path": in_repository(PATH),
         "line": 21,
         "consequence": "writes to jobs block until ix_jobs_rank is built",
-        "help": "op.create_index_concurrently in a separate revision; for a partitioned table "
-        "one for each partition, attached to an index created ON ONLY the table",
+        "help": "op.create_index_concurrently in a separate revision; of a partitioned table it "
+        "builds one on each partition, and attaches all",
         "traced": "SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs",
         "end_line": 21,
         "statement": "CREATE INDEX …",

@@ -200,11 +200,11 @@ def test_what_is_made_with_its_table_stays_with_it() -> None:
     assert [change.action for change in found[0].changes] == ["make"]
 
 
-def test_a_partitioned_table_takes_no_concurrent_index() -> None:
-    """PostgreSQL refuses one."""
+def test_an_index_of_a_partitioned_table_is_built_concurrently() -> None:
+    """On each of its partitions."""
     parted = {Key("table", "t"): replace(TABLE, kind="partitioned table")}
     found = planned(made(INDEX), database=parted, models={**parted, of(INDEX): INDEX})
-    assert [change.action for each in found for change in each.changes] == ["make"]
+    assert [change.action for each in found for change in each.changes] == ["build"]
 
 
 @pytest.mark.parametrize(

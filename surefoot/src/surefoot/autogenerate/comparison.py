@@ -125,13 +125,14 @@ class Comparison:
             found[name] = _inline(self.models, name, known)
         return found
 
-    def is_in_use(self, table: str) -> bool:
+    def is_in_use(self, table: str, *, or_parts: bool = False) -> bool:
         """Whether a table exists on both sides and can be changed online.
 
-        Of the online forms a partitioned table supports only a check that is added NOT VALID.
+        Of the online forms a partitioned table, which `or_parts` lets pass, supports those of
+        indexes and a check that is added NOT VALID.
         """
-        found = self.database.table(table)
-        return self.is_online(table) and found is not None and found.kind == "table"
+        found, kinds = self.database.table(table), ("table", *["partitioned table"] * or_parts)
+        return self.is_online(table) and found is not None and found.kind in kinds
 
     def is_online(self, table: str | None) -> bool:
         """Whether a table of both sides is changed in steps, as far as its kind allows it."""

@@ -10,12 +10,11 @@ from surefoot.autogenerate.change import PROVEN, WINDOW, Change, Stage, Turn, in
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
-from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.object_operations import proof, referring_columns, refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
-from surefoot.quoting import own_name, quoted
+from surefoot.quoting import own_name, quoted, short_name
 
 
 def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]:

@@ -17,11 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.renames import DECLARED, Rename
 from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import UsageError
-from surefoot.quoting import cut, in_schema, shown
+from surefoot.quoting import cut, in_schema, short_name, shown
 
 _FORM = (
     "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "

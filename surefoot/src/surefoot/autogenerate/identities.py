@@ -10,12 +10,11 @@ from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.rendering import ContinueSequence, sql
 from surefoot.autogenerate.table_operations import alter_column, identity_after, own_sequence
 from surefoot.catalog import Key, alterations, statements
 from surefoot.catalog.kinds import Column, Sequence
-from surefoot.quoting import literal, own_name, quoted
+from surefoot.quoting import literal, own_name, quoted, short_name
 
 Operations = list[MigrateOperation]
 

@@ -90,7 +90,7 @@ def index_parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         if is_moved or view not in models.objects:
             yield without.at(Turn.MAIN if is_moved else Turn.CONTRACT)
             return
-    if not comparison.is_in_use(item.table) or index_call(item) is None:
+    if not comparison.is_in_use(item.table, or_parts=True) or index_call(item) is None:
         if comparison.is_online(item.table) and not leaving:
             told = f"{item.name} is built while writes to {item.table} wait: {WINDOW}"
             change.about = f"{change.about} {told}".strip()
@@ -223,7 +223,7 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
     uses, users = comparison.database.needs(was), comparison.database.users_of(was)
     if not isinstance(before, Constraint | Index) or not isinstance(after, Constraint | Index):
         return False
-    if isinstance(before, Index) and was == becomes:
+    if is_plain := isinstance(before, Index) and was == becomes:
         buildable = index_call(before) is not None and not users | (uses & comparison.diff.moved)
     else:
         buildable = all(
@@ -235,7 +235,7 @@ def can_swap(key: Key, comparison: Comparison) -> bool:
     return (
         buildable
         and before.table == after.table
-        and comparison.is_in_use(after.table)
+        and comparison.is_in_use(after.table, or_parts=is_plain)
         and before.definition != after.definition
         and not any(_goes_early(each, comparison, becomes) for each in uses)
         and has_temporary_name(after.name)

@@ -11,7 +11,7 @@ from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.domains import by_hand
-from surefoot.autogenerate.object_operations import past_rows, proof, step
+from surefoot.autogenerate.object_operations import index_call, past_rows, proof, step
 from surefoot.autogenerate.rendering import Call, ContinueSequence, Name, Note, sql
 from surefoot.autogenerate.spreading import HAVE_ROWS, ROUTINES, VIEWS, spread
 from surefoot.autogenerate.swappable import is_swappable_enum, swappable
@@ -212,6 +212,10 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     different = changed(comparison, key)
     if different & {"valid", "index validity"}:
         rebuild = Call("reindex_concurrently", Name(found.name))
+        table = comparison.database.table(table_of(found) or "")
+        if isinstance(found, Index) and table and table.kind == "partitioned table":
+            # It lacks the index of a partition.
+            rebuild = index_call(found, concurrently=True) or rebuild
         yield Change(Stage.STATE, [rebuild], [], "rebuild", key)
     if isinstance(found, Constraint) and isinstance(expected, Constraint):
         valid = replace(found, validated=expected.validated)

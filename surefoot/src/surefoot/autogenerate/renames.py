@@ -10,12 +10,11 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.allowances import COVERED
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.rendering import Call, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Index, SchemaObject, Table
-from surefoot.quoting import in_schema, own_name, quoted, schema_of
+from surefoot.quoting import in_schema, own_name, quoted, schema_of, short_name
 
 READY = (
     "Before this runs: have the next release ready, and replace the running one at the same moment."

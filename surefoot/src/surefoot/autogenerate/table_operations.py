@@ -14,14 +14,13 @@ from surefoot.autogenerate.column_code import (
 )
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.conversions import using
-from surefoot.autogenerate.naming import short_name
 from surefoot.autogenerate.object_operations import create, drop, inline_code
 from surefoot.autogenerate.rendering import Call, Code, sql, text_code
 from surefoot.catalog import Catalog, Key, alterations, statements, tables
 from surefoot.catalog.definitions import identity_parts, names, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Sequence, Table
 from surefoot.catalog.model import key_of
-from surefoot.quoting import literal, quoted, schema_of
+from surefoot.quoting import literal, quoted, schema_of, short_name
 
 
 def column_step(

@@ -11,6 +11,7 @@ done already. A revision holds one such operation and nothing else.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +25,9 @@ from sqlalchemy.schema import CreateIndex
 from surefoot.connect.failures import sqlstate
 from surefoot.connect.sender import own
 from surefoot.errors import DuplicateRows, IndexDiffers
+from surefoot.operations.index_lookups import duplicates, find_index, is_of_parts
 from surefoot.operations.lock_class import LockClass
+from surefoot.operations.partitions import build_parts, is_partitioned
 from surefoot.operations.statement import operation
 from surefoot.quoting import literal, quoted
 
@@ -38,19 +41,9 @@ NAMES = (
 UNIQUE_VIOLATION = "23505"
 # The asyncpg dialect leaves a percent sign in a predicate as it is.
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
-_INDEX = """
-SELECT i.indisvalid AND i.indisready, pg_get_indexdef(i.indexrelid)
-FROM pg_index i WHERE i.indexrelid = to_regclass({name})
-"""
 _QUALIFIED = """
 SELECT quote_ident(nspname) || '.' || quote_ident(relname)
 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE pg_class.oid = to_regclass({name})
-"""
-# The keys and the predicate of the index that failed, as the server prints them: it is invalid.
-_KEYS = """
-SELECT i.indrelid::regclass::text, pg_get_expr(i.indpred, i.indrelid), i.indnullsnotdistinct,
-       ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k)
-FROM pg_index i WHERE i.indexrelid = to_regclass({name})
 """
 # The names that REINDEX gives to its new and old index; a long name is cut.
 _LEFTOVERS = """
@@ -88,7 +81,7 @@ class OutsideTransaction(MigrateOperation):
 
 @Operations.register_operation("create_index_concurrently")
 class CreateIndexConcurrently(OutsideTransaction):
-    """An index that is built without blocking readers or writers."""
+    """An index that is built without blocking readers or writers, also on partitions."""
 
     def __init__(self, index: sa.Index) -> None:
         if index.table is None:
@@ -126,24 +119,45 @@ class CreateIndexConcurrently(OutsideTransaction):
         return f"EXISTS (SELECT FROM pg_index WHERE {index} AND indisvalid)"
 
     def refuse(self, connection: Connection) -> None:
-        valid, definition = _index(connection, self.name) or (False, "")
-        if valid and definition != (wanted := self._definition(connection)):
+        valid, definition = find_index(connection, self.name) or (False, "")
+        stays = valid or (definition and is_partitioned(connection, self.table))
+        if stays and definition != (wanted := self._definition(connection)):
             raise IndexDiffers(str(self.index.name), definition, wanted)
 
     def run(self, connection: Connection) -> None:
         self.refuse(connection)
-        valid, definition = _index(connection, self.name) or (False, None)
-        if valid:
+        build, name = partial(self._build, connection), str(self.index.name)
+        schema, has_parts = (
+            self.name.removesuffix(quoted(name)),
+            is_partitioned(connection, self.table),
+        )
+        build(schema, quoted(name), f"ONLY {self.table}" if has_parts else self.table)
+        try:
+            if has_parts:
+                build_parts(connection, self.table, self.name, name, build)
+        except DuplicateRows:
+            _drop(connection, self.name)
+            raise
+        if has_parts and not (find_index(connection, self.name) or (False,))[0]:
+            raise RuntimeError(f"{name} is not valid: the index of a partition is not")
+
+    def _build(self, connection: Connection, schema: str, name: str, table: str) -> None:
+        """Build the index, or that of a partition; of a partitioned table one that is empty."""
+        whole, is_empty = f"{schema}{name}", table.startswith("ONLY ")
+        valid, definition = find_index(connection, whole) or (False, None)
+        if valid or (is_empty and definition is not None):
             return
         if definition is not None:
-            _drop(connection, self.name)
+            _drop(connection, whole)
+        statement = self._create(concurrently=not is_empty)
+        own = f" {quoted(str(self.index.name))} ON {self.table} "
         try:
-            super().run(connection)
+            _send(connection, statement.replace(own, f" {name} ON {table} ", 1))
         except DBAPIError as error:
             if sqlstate(error) != UNIQUE_VIOLATION:
                 raise
-            count = _duplicates(connection, self.name)
-            _drop(connection, self.name)
+            count = duplicates(connection, whole)
+            _drop(connection, whole)
             raise DuplicateRows(str(self.index.name), count) from error
 
     def _create(self, *, concurrently: bool) -> str:
@@ -163,7 +177,7 @@ class CreateIndexConcurrently(OutsideTransaction):
                 statement.replace(f" ON {self.table}", " ON pg_temp.alembic_copy", 1)
             )
             name = f"pg_temp.{quoted(str(self.index.name))}"
-            found = _index(connection, name)
+            found = find_index(connection, name)
             table = connection.exec_driver_sql(_QUALIFIED.format(name=literal(self.table)))
             definition = found[1] if found else statement
             on = f" ON {table.scalar()} "
@@ -182,10 +196,16 @@ class _OnIndex(OutsideTransaction):
 
 @operation("drop_index_concurrently")
 class DropIndexConcurrently(_OnIndex):
-    """Drop an index without blocking readers or writers; a missing one is no error."""
+    """Drop an index without blocking readers or writers; a missing one is no error.
+
+    That of a partitioned table PostgreSQL drops under a lock only, which is short.
+    """
 
     def sql(self) -> str:
         return f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}"
+
+    def run(self, connection: Connection) -> None:
+        _drop(connection, self.name)
 
     def done(self) -> str:
         return f"to_regclass({literal(self.name)}) IS NULL"
@@ -265,31 +285,11 @@ def qualified(name: str, schema: str | None) -> str:
 
 
 def _drop(connection: Connection, name: str) -> None:
-    _send(connection, f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    how = "" if is_of_parts(connection, name) else "CONCURRENTLY "
+    _send(connection, f"DROP INDEX {how}IF EXISTS {name}")
 
 
 def _send(connection: Connection, statement: str) -> None:
     """Send a statement of the revision; all others of a step look something up."""
     with own(False):
         connection.exec_driver_sql(statement)
-
-
-def _index(connection: Connection, name: str) -> tuple[bool, str] | None:
-    row = connection.exec_driver_sql(_INDEX.format(name=literal(name))).first()
-    return None if row is None else (bool(row[0]), str(row[1]))
-
-
-def _duplicates(connection: Connection, name: str) -> int:
-    """The number of rows to remove before the unique index can be built."""
-    row = connection.exec_driver_sql(_KEYS.format(name=literal(name))).first()
-    if row is None:
-        return 0
-    table, predicate, nulls_are_alike, keys = row
-    conditions = [] if nulls_are_alike else [f"({key}) IS NOT NULL" for key in keys]
-    conditions.append(f"({predicate or 'true'})")
-    groups = ", ".join(f"({key})" for key in keys)
-    sql = (
-        "SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n "  # noqa: S608 - from the catalog
-        f"FROM {table} WHERE {' AND '.join(conditions)} GROUP BY {groups} HAVING count(*) > 1) d"
-    )
-    return int(connection.exec_driver_sql(sql).scalar() or 0)

@@ -46,8 +46,8 @@ RULES = (
         id="require-concurrent-index",
         title="An index built without CONCURRENTLY",
         consequence="writes to {table} block until {name} is built",
-        help="op.create_index_concurrently in a separate revision; for a partitioned table one for "
-        "each partition, attached to an index created ON ONLY the table",
+        help="op.create_index_concurrently in a separate revision; of a partitioned table it "
+        "builds one on each partition, and attaches all",
         rewrite="# with the options of the index\n"
         'op.create_index_concurrently("{name}", "{table}", [{columns}]{schema})',
         grows=True,

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import CursorResult
 from sqlalchemy.exc import SQLAlchemyError
 
+from surefoot.connect import sender
 from surefoot.operations.lock_class import LockClass, lock_class
 from surefoot.run.locks.waits import BLOCKS_OTHERS
 from surefoot.run.run import Run
@@ -54,6 +55,11 @@ class LockTimeout:
             return "short"
         return "short" if self._execute(f"SELECT {BLOCKS_OTHERS}").scalar() else "patient"
 
+    def class_in_step(self, statement: str) -> LockClass:
+        """The class of a statement outside of the transaction."""
+        is_short = "short" in (self.step_class, lock_class(statement))
+        return "short" if is_short and sender.revision() is not None else self.step_class
+
     def limit(self, wanted: LockClass, *, is_local: bool) -> None:
         """Leave the statement the time that the waits before it have left."""
         for statement in self.setting(wanted, is_local=is_local):
@@ -85,6 +91,7 @@ class LockTimeout:
         limits = self._run.limits
         self.step_class = wanted
         timeout_s = limits.patient_lock_timeout_s if wanted == "patient" else self.bound_s
+        self._now_s = timeout_s
         self._run.connection.exec_driver_sql(f"SET lock_timeout = {timeout_s * 1000:.0f}")
         try:
             yield
@@ -97,6 +104,7 @@ class LockTimeout:
         connection = self._run.connection
         if connection.invalidated:
             return
+        self._now_s = self.session_s
         try:
             with self._unobserved():
                 connection.exec_driver_sql(f"SET lock_timeout = {self.session_s * 1000:.0f}")

@@ -239,9 +239,9 @@ class RevisionTransaction:
         if running is not None and self._stepped and sender.revision() is not None:
             raise MixedRevision(running.revision)
         limit = self.lock_timeout
-        wanted = limit.step_class if self.outside else limit.class_of(statement)
-        if running is not None and not self.outside:
-            limit.limit(wanted, is_local=not self.has_left)
+        wanted = limit.class_in_step(statement) if self.outside else limit.class_of(statement)
+        if running is not None and (not self.outside or sender.revision() is not None):
+            limit.limit(wanted, is_local=not (self.has_left or self.outside))
         bound_s = limit.bound_s if wanted == "short" else None
         self._run.observer.statement_begins(bound_s, statement)
         self._recorder.sent.begins(statement)
