@@ -984,6 +984,12 @@ TOLD: dict[str, tuple[Declared, Declared, str, str]] = {
         "auto",
         "things.n cannot be added without a rewrite of the table: run it where the table is small",
     ),
+    "another expression": (
+        lambda: [Column("n", Integer, Computed("id + 1", persisted=True))],
+        lambda: [Column("n", Integer, Computed("id + 2", persisted=True))],
+        "auto",
+        "things.n cannot be changed without a rewrite of the table: run it where the table is",
+    ),
     "an exclusion constraint": (
         lambda: [Column("n", Integer)],
         lambda: [Column("n", Integer), apart("n")],

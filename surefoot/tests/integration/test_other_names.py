@@ -12,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    DateTime,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,6 +44,19 @@ CASES: dict[str, tuple[Declared, Declared]] = {
             Column("n", Integer),
             Column("m", Integer),
             UniqueConstraint("n", "m", name="new"),
+        ],
+    ),
+    "unique, beside a foreign key to another column": (
+        lambda: [
+            Column("n", Integer),
+            UniqueConstraint("n", name="old"),
+            Column("up", ForeignKey("b.id")),
+        ],
+        lambda: [
+            Column("n", Integer),
+            Column("gone_at", DateTime),
+            Index("new", "n", unique=True, postgresql_where=text("gone_at IS NULL")),
+            Column("up", ForeignKey("b.id", ondelete="CASCADE")),
         ],
     ),
     "unique index": (

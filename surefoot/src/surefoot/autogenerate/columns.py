@@ -95,6 +95,8 @@ def _recreated(comparison: Comparison, key: Key) -> Iterator[Change]:
     found, expected = comparison.database.one(Column, key), comparison.models.one(Column, key)
     away = column_step(comparison, found, None, "remake", Stage.AWAY)
     made = column_step(comparison, None, expected, "remake", Stage.CREATE)
+    if comparison.is_in_use(expected.table) and fills_rows(expected):
+        made.about = rewriting(key.name)
     if found.generated is None:
         away.ops.insert(0, _refusal(comparison, key))
         away.about = f"This drops {key.name}, and refuses to run while that would lose a value."

@@ -7,7 +7,7 @@ another one on its columns: there may be no row that satisfies both.
 
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.indexes import can_swap, is_wanted
+from surefoot.autogenerate.indexes import can_swap, columns_of_key, is_wanted
 from surefoot.autogenerate.object_operations import joined, refers_to
 from surefoot.autogenerate.phase import needs_its_column
 from surefoot.autogenerate.spreading import ROUTINES, VIEWS
@@ -93,5 +93,6 @@ def _is_contradicted(key: Key, item: Constraint | Index, comparison: Comparison)
         ends = joined(item)
         return any(ends.get(k, end) != end for _, new in own for k, end in joined(new).items())
     # A new foreign key would need the old key, and a table has one primary key.
-    referred = {refers_to(new) for _, new in added}
-    return item.table in referred or (kind == "primary key" and bool(own))
+    ends = {Key("column", f"{item.table}.{name}") for name in columns_of_key(item)}
+    is_needed = any(joined(new) and ends == {*joined(new).values()} for _, new in added)
+    return is_needed or (kind == "primary key" and bool(own))
