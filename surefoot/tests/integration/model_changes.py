@@ -662,6 +662,16 @@ def numbered_key_becomes_a_text(m: MetaData, new: bool) -> None:
 
 
 @change
+def key_under_a_foreign_key_becomes_a_uuid(m: MetaData, new: bool) -> None:
+    """No foreign key joins the old type of the one with the new type of the other."""
+    kind: Any = UUID if new else Integer
+    up: Column[Any] = Column("up", kind, ForeignKey("pairs.a"))
+    Table("pairs", m, Column("a", kind, primary_key=True, autoincrement=False), up)
+    own: Column[Any] = Column("a", kind, ForeignKey("pairs.a", ondelete="CASCADE"))
+    Table("users", m, Column("id", Integer, primary_key=True), own)
+
+
+@change
 def primary_key_added(m: MetaData, new: bool) -> None:
     key = [PrimaryKeyConstraint("a")] if new else []
     Table("pairs", m, Column("a", Integer, nullable=False), *key)

@@ -34,6 +34,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, DOMAIN, HSTORE, JSONB, ExcludeConstraint
@@ -958,6 +959,11 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
         lambda: [Column("s", Enum("A", "B", name="s")), apart("s")],
         lambda: [Column("s", Enum("A", name="s")), apart("s")],
         ["contract"],
+    ),
+    "required, with a value for each row": (
+        list,
+        lambda: [Column("n", Uuid, server_default=text("gen_random_uuid()"), nullable=False)],
+        ["expand", "expand", "expand"],
     ),
     "value added": (
         lambda: [Column("s", Enum("A", name="s"))],

@@ -83,7 +83,7 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
         about = f"Existing rows have no value in {key.name} until they are filled."
         yield fill.at(Turn.MAIN, about="" if required else about)
     if required:
-        yield from forbid_null(key, comparison, draft)
+        yield from forbid_null(key, comparison, draft, "New rows get its default. " * by_row)
 
 
 def _recreated(comparison: Comparison, key: Key) -> Iterator[Change]:

@@ -23,6 +23,7 @@ from surefoot.catalog.kinds import (
     Attributes,
     Column,
     Constraint,
+    Index,
     Routine,
     Sequence,
     Trigger,

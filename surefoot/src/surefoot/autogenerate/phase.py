@@ -56,7 +56,7 @@ def _unkept(changes: Iterable[Change], comparison: Comparison) -> Iterator[Chang
     for each in found:
         if each.key.kind != "constraint" or each.key not in gone:
             yield each
-        elif ends[each.key] is each:
+        elif ends[each.key] is each and each.stage is Stage.DROP:
             yield Change(each.stage, each.ops, each.undo, "drop", each.key)
 
 
@@ -144,7 +144,10 @@ def _column_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     if action == "promised":
         # A trigger writes the second column.
         beside = [each for each in comparison.diff.beside if is_in_step(comparison, each)]
-        return key.name not in [temporary_name(each.name) for each in beside]
+        if key.name in [temporary_name(each.name) for each in beside]:
+            return False
+        # A release that does not know it leaves it to its default.
+        return old is not None or new is None or new.default is None
     return action in _FORBIDS
 
 

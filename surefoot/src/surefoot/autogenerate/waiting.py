@@ -93,6 +93,6 @@ def _is_contradicted(key: Key, item: Constraint | Index, comparison: Comparison)
         ends = joined(item)
         return any(ends.get(k, end) != end for _, new in own for k, end in joined(new).items())
     # A new foreign key would need the old key, and a table has one primary key.
-    ends = {Key("column", f"{item.table}.{name}") for name in columns_of_key(item)}
-    is_needed = any(joined(new) and ends == {*joined(new).values()} for _, new in added)
+    own_ends = {Key("column", f"{item.table}.{name}") for name in columns_of_key(item)}
+    is_needed = any(joined(new) and own_ends == {*joined(new).values()} for _, new in added)
     return is_needed or (kind == "primary key" and bool(own))
