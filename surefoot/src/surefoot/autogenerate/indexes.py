@@ -4,7 +4,6 @@ The new one is built under a temporary name, then swapped in. If the old one wer
 queries would lack it until the new one is built, and duplicate rows would be accepted.
 """
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -173,16 +172,19 @@ def before_and_after(key: Key, comparison: Comparison) -> tuple[Key, Key]:
         for side, other in ((database, models), (models, database))
     )
     primary = [each for side in (gone, made) for each in side if _is_primary(side[each])]
-    for was, becomes in itertools.product(gone, made):
-        if key not in (was, becomes) or (
-            len(primary) == 2 and not {was, becomes}.isdisjoint(primary)
-        ):
-            continue
-        if columns_of_key(gone[was]) == columns_of_key(made[becomes]) and (
-            database.users_of(was) and models.users_of(becomes)
-        ):
-            return was, becomes
-    return (primary[0], primary[1]) if len(primary) == 2 and key in primary else (key, key)
+    if len(primary) == 2:
+        if key in primary:
+            return primary[0], primary[1]
+        del gone[primary[0]], made[primary[1]]
+    for was in filter(database.users_of, gone):
+        alike = [each for each in made if columns_of_key(made[each]) == columns_of_key(gone[was])]
+        # On the way back they would also take one that they do not need now.
+        alike.sort(key=lambda each: not models.users_of(each))
+        if key in (was, *alike[:1]):
+            return was, (alike or [was])[0]
+        for each in alike[:1]:
+            del made[each]
+    return key, key
 
 
 def keys_of(catalog: Catalog, table: str) -> dict[Key, Constraint | Index]:

@@ -258,28 +258,28 @@ def _move_with_keys(parts: list[Change], comparison: Comparison) -> None:
     A new key that takes them over is attached just before the exchange: on the way back a foreign
     key takes the first index that it finds, which has to be that of the old key.
     """
-    attached = [part for part in parts if part.action == "attach"]
+    models, attached = comparison.models, [part for part in parts if part.action == "attach"]
     exchanged = {part.key: part for part in attached if can_swap(part.key, comparison)}
-    former = {before_and_after(key, comparison)[0]: part for key, part in exchanged.items()}
+    former = {before_and_after(key, comparison)[0]: exchanged[key] for key in exchanged}
     for part in attached:
         if (over := taken_over(part.key, comparison)) is not None:
-            parts.remove(exchanged[over])
-            parts.insert(parts.index(part) + 1, exchanged[over])
-    # The exchanges by the foreign keys that leave for them, and by tables of these.
-    moved: dict[Key | str | None, Change] = {}
+            parts.remove(part)
+            parts.insert(parts.index(exchanged[over]), part)
+    moved: dict[Key | str | None, Change] = {}  # by foreign keys that leave, and their tables
     for part in parts:
         table = comparison.table_of(part.key)
         for key in comparison.database.needs(part.key) & former.keys():
             if part.stage is Stage.DROP:
                 moved[part.key] = moved[table] = former[key]
-        found = moved.get(part.key)
-        if found is None and comparison.models.needs(part.key) & exchanged.keys():
-            found = moved.get(table)
+        comes = models.needs(part.key) & exchanged.keys()
+        found = moved.get(part.key) or (moved.get(table) if comes else None)
         if found is not None and part.action == "validate":
             part.turn = max(part.turn, Turn(found.turn + 1))
         elif found is not None and part.turn <= found.turn:
             part.turn, part.group = found.turn, found.group
-            part.until = found.key if part.stage is Stage.DROP else None
+            kept = {part.key, *models.users_of(found.key)} & models.objects.keys()
+            if part.stage is Stage.DROP and table in map(comparison.table_of, kept):
+                part.until = found.key
 
 
 def _named(grouped: list[list[Change]]) -> list[Change]:

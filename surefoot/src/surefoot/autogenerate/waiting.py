@@ -60,7 +60,7 @@ def _can_wait(key: Key, comparison: Comparison) -> bool:
         and any(map(comparison.is_online, tables))
         and not any(user in models.objects for user in database.users_of(key))
         and all(_can_wait(each, comparison) for each in keys & (diff.removed | diff.recreated))
-        and not is_wanted(item, models)
+        and not (is_wanted(item, models) or can_swap(key, comparison))
         and not _is_contradicted(key, item, comparison)
     )
 
