@@ -165,7 +165,7 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         return refuses
     if action == "attach":
         return can_swap(key, comparison)
-    if action == "build" and (before == after or _is_refused(after, comparison)):
+    if action == "build" and (before == after or _is_refused(key, comparison)):
         # On a second column: the first one has refused these rows already.
         return False
     if action not in _BINDS or not refuses:
@@ -192,15 +192,16 @@ def _refuses_unwritten(
     return all(each and each.default and not is_volatile(comparison, each) for each in found)
 
 
-def _is_refused(item: SchemaObject | None, comparison: Comparison) -> bool:
+def _is_refused(key: Key, comparison: Comparison) -> bool:
     """Whether a key that stays, or is exchanged later, refuses all that a new one refuses."""
+    database, models = comparison.database, comparison.models
+    item = models.objects.get(key)
     if not isinstance(item, Constraint | Index) or "NULLS NOT DISTINCT" in item.definition:
         return False
-    found = keys_of(comparison.database, item.table)
-    columns, gone = columns_of_key(item), comparison.diff.removed | comparison.diff.recreated
-    return any(
-        columns_of_key(found[each]) <= columns and (each not in gone or can_swap(each, comparison))
-        for each in found
+    return not models.needs(key) & comparison.diff.retyped and any(
+        columns_of_key(each) <= columns_of_key(item)
+        and (each == models.objects.get(other) or can_swap(other, comparison))
+        for other, each in keys_of(database, item.table).items()
     )
 
 
