@@ -189,6 +189,7 @@ class Generator:
             (1, self._policy),
             (2, self._moved),
             (1, self._renamed_column),
+            (1, self._other_key),
         ]
         weights = [weight for weight, _ in edits]
         self._random.choices([each for _, each in edits], weights)[0]()
@@ -287,7 +288,14 @@ class Generator:
         """An index or a constraint."""
         random = self._random
         makes = (self._index, self._index, self._check, self._unique, self._key, self._computed)
-        rare = (self._exclusion, self._beside, self._composite, self._second_key, self._called)
+        rare = (
+            self._exclusion,
+            self._beside,
+            self._composite,
+            self._second_key,
+            self._referred_key,
+            self._called,
+        )
         beside = (self._trigger, self._comment, self._granted, self._granted, self._policy)
         random.choice((*makes, *rare, *beside, self._policy, self._similar))()
 
@@ -545,6 +553,41 @@ class Generator:
             code = f"ForeignKeyConstraint(['l', 'r'], {of}, ondelete='CASCADE')"
             needs = frozenset({f"{other}.l", f"{other}.r", f"{name}.left", f"{name}.right"})
             self._add(Declaration(f"{other}.fk", code, other, needs, facts=("item",)))
+
+    def _referred_key(self) -> None:
+        """A key beside the primary key, and references to it: of its own table, of another one."""
+        random, name = self._random, self._new("codes_")
+        self._add(Declaration(name, f"Table({name!r}, m, …)", facts=("table", "logged")))
+        columns = {"id": ", primary_key=True", "code": "", "up": ""}
+        for column, more in columns.items():
+            code = f"Column({column!r}, Integer{more})"
+            self._add(Declaration(f"{name}.{column}", code, name, type="id"))
+        needs = frozenset({f"{name}.code", f"{name}.id"})
+        key = Declaration(f"{name}.key", self._key_code(), name, needs, facts=("referred",))
+        self._add(key)
+        for column in random.choice((("ref",), ("ref",), ("up", "ref"))):
+            code = f"ForeignKeyConstraint([{column!r}], ['{name}.code'], name='{name}_{column}')"
+            table, needed = name, {f"{name}.up"}
+            if column == "ref":
+                table, needed = f"of_{name}", {f"of_{name}.ref"}
+                self._add(Declaration(table, f"Table({table!r}, m, …)", facts=("table", "logged")))
+                for each in ("Column('id', Integer, primary_key=True)", "Column('ref', Integer)"):
+                    own = each.split("'")[1]
+                    self._add(Declaration(f"{table}.{own}", each, table, type="id"))
+            uses = frozenset({*needed, f"{name}.code", key.name})
+            self._add(Declaration(f"{table}.fk_{column}", code, table, uses, facts=("item",)))
+
+    def _key_code(self) -> str:
+        name = self._new("by_code_")
+        more = self._random.choice(("", "", ", postgresql_include=['id']"))
+        unique = f"UniqueConstraint('code', name={name!r}{more})"
+        # An index comes too late for a reference of its own table.
+        return self._random.choice((unique, f"Index({name!r}, 'code', unique=True{more})"))
+
+    def _other_key(self) -> None:
+        """Another key in place of one that is referred to."""
+        if keys := self._of("referred"):
+            self._put(replace(self._random.choice(keys), code=self._key_code()))
 
     def _called(self) -> None:
         """A function of the model in a check, an index or a default."""

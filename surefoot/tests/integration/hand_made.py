@@ -47,6 +47,9 @@ CHANGES = {
         "CREATE INDEX ON notes (job)",
         "unexpected table notes",
     ),
+    "index of a partitioned table added": _one(
+        "CREATE INDEX ON listed (id, (id + 1))", "unexpected index listed_id_expr_idx"
+    ),
     "column with a dot in its name dropped": _one(
         'ALTER TABLE dotted DROP "a.b"', "missing column dotted.a.b"
     ),

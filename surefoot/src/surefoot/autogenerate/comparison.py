@@ -129,9 +129,10 @@ class Comparison:
         """Whether a table exists on both sides and can be changed online.
 
         Of the online forms a partitioned table, which `or_parts` lets pass, supports those of
-        indexes and a check that is added NOT VALID.
+        indexes, where operations run them, and a check that is added NOT VALID.
         """
-        found, kinds = self.database.table(table), ("table", *["partitioned table"] * or_parts)
+        found, or_parts = self.database.table(table), or_parts and not self.at_once
+        kinds = ("table", *["partitioned table"] * or_parts)
         return self.is_online(table) and found is not None and found.kind in kinds
 
     def is_online(self, table: str | None) -> bool:

@@ -213,9 +213,9 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     different = changed(comparison, key)
     if different & {"valid", "index validity"}:
         rebuild = Call("reindex_concurrently", Name(found.name))
-        table = comparison.database.table(table_of(found) or "")
-        if isinstance(found, Index) and table and table.kind == "partitioned table":
-            # It lacks the index of a partition.
+        of, is_in_use = table_of(found) or "", comparison.is_in_use
+        if isinstance(found, Index) and is_in_use(of, or_parts=True) and not is_in_use(of):
+            # That of a partitioned table lacks the index of a partition.
             rebuild = index_call(found, concurrently=True) or rebuild
         yield Change(Stage.STATE, [rebuild], [], "rebuild", key)
     if isinstance(found, Constraint) and isinstance(expected, Constraint):
