@@ -59,7 +59,8 @@ RULES = (
         title="An index dropped without CONCURRENTLY",
         consequence="dropping {name} takes ACCESS EXCLUSIVE on {table}; reads and writes block, "
         "also while it waits for running queries",
-        help="op.drop_index_concurrently in a separate revision",
+        help="op.drop_index_concurrently in a separate revision; PostgreSQL drops the index of a "
+        "partitioned table in no other way than this: allow it",
         rewrite='op.drop_index_concurrently("{name}"{schema})',
         page="sql-dropindex",
         detect=on("index_dropped", where=_is_alone),
