@@ -34,9 +34,9 @@ WHERE pg_get_indexdef(indexrelid) LIKE '%(n%' AND (indrelid = 'events'::regclass
 
 def events(*items: Any) -> MetaData:
     metadata = new_metadata()
-    key = [Column("id", BigInteger, primary_key=True), Column("at", Date, primary_key=True)]
-    options = {"postgresql_partition_by": "RANGE (at)"}
-    Table("events", metadata, *key, Column("n", Integer), *items, **options)
+    key: list[Any] = [Column("id", BigInteger, primary_key=True)]
+    key += [Column("at", Date, primary_key=True), Column("n", Integer)]
+    Table("events", metadata, *key, *items, postgresql_partition_by="RANGE (at)")
     return metadata
 
 
