@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-# So many names of a list are shown, in a message of one line.
-MOST_LISTED = 6
+# So many revisions fill a line.
+_MOST_IN_ORDER = 12
 _SAME = ("statistics",)
 _ROWS = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -72,7 +72,7 @@ def size(count: float) -> str:
     return f"{count:.0f} B"
 
 
-def listed(names: Iterable[str], between: str = ", ", *, most: int = MOST_LISTED) -> str:
+def listed(names: Iterable[str], between: str = ", ", *, most: int = 6) -> str:
     """`0001, 0002`; of many the first ones and the number of the others: `…, 0006 and 15 more`."""
     found = list(names)
     shown = between.join(found[:most])
@@ -80,10 +80,10 @@ def listed(names: Iterable[str], between: str = ", ", *, most: int = MOST_LISTED
 
 
 def in_order(names: Sequence[str], empty: str = "nothing") -> str:
-    """`0001, 0002`; of many the ends and their number: `0001, 0002, …, 0014, 0015 (15 in all)`."""
-    if len(names) <= MOST_LISTED:
+    """`0001, 0002`; of many the ends and their number: `0001, 0002, …, 0014, 0015, 15 in all`."""
+    if len(names) <= _MOST_IN_ORDER:
         return ", ".join(names) or empty
-    return f"{names[0]}, {names[1]}, …, {names[-2]}, {names[-1]} ({len(names):,} in all)"
+    return f"{', '.join((*names[:2], '…', *names[-2:]))}, {len(names):,} in all"
 
 
 def raised(error: BaseException) -> str:

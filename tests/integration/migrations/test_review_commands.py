@@ -101,8 +101,8 @@ def test_every_rule_is_explained() -> None:
     assert one.out == (
         "error [require-concurrent-index]  An index built without CONCURRENTLY\n"
         "  writes to <table> block until <name> is built\n"
-        "  help: op.create_index_concurrently in a separate revision; for a partitioned table one "
-        "for each partition, attached to an index created ON ONLY the table\n\n"
+        "  help: op.create_index_concurrently in a separate revision; of a partitioned table it "
+        "builds one on each partition, and attaches all\n\n"
         "Safe form:\n\n"
         "    # with the options of the index\n"
         '    op.create_index_concurrently("name", "table", [columns])\n\n'
