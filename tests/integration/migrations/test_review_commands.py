@@ -41,8 +41,8 @@ ALLOWED = UNSAFE.replace(LINE, f"{LINE}  # allow require-concurrent-index: jobs 
 FOUND = """\
 alembic/versions/0015_index_jobs.py:15
   error [require-concurrent-index]  writes to jobs block until ix_jobs_attempts is built
-    help: op.create_index_concurrently in a separate revision; for a partitioned table one for \
-each partition, attached to an index created ON ONLY the table
+    help: op.create_index_concurrently in a separate revision; of a partitioned table it builds \
+one on each partition, and attaches all
     statement: CREATE INDEX ix_jobs_attempts ON jobs (attempts)
     traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs
     safe form:
