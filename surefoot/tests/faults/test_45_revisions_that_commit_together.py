@@ -18,6 +18,7 @@ from surefoot.ledger.table import Ledger
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Event, RevisionDone, StatementRunning
 from surefoot.target import Target
+from surefoot.wording import in_order
 
 ENUM = """
 op.execute("CREATE TYPE colour AS ENUM ('red')")
@@ -275,7 +276,7 @@ async def test_one_that_fails_leaves_those_before_it(
         chain.add(body)
     result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert result.code != 0
-    assert f"  done: {', '.join(kept) or 'nothing'}\n" in result.err, result.err
+    assert f"  done: {in_order(kept)}\n" in result.err, result.err
     state = await state_of(empty_database)
     assert state.heads == tuple(kept[-1:])
     assert [r.revision for r in state.ledger if r.outcome == "applied"] == [*kept]
@@ -475,7 +476,7 @@ async def test_ddl_that_fails_is_named(
     line = chain.path(failed).read_text("utf-8").partition("missing")[0].count("\n") + 1
     assert result.code == 4, result.err
     assert f'{chain.path(failed).name}:{line}: relation "missing" does not exist' in result.err
-    assert f"  done: {', '.join(before) or 'nothing'}\n" in result.err
+    assert f"  done: {in_order(before)}\n" in result.err
     assert (await state_of(empty_database)).heads == tuple(before[-1:])
 
 
