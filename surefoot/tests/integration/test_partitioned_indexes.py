@@ -120,7 +120,6 @@ async def test_an_index_is_exchanged_more_than_once(project: Project) -> None:
     assert await project.catalog() == before
 
 
-@pytest.mark.slow
 async def test_an_index_that_lacks_a_partition_is_completed(project: Project) -> None:
     """One that was begun by hand, as PostgreSQL documents it: REINDEX would attach nothing."""
     await project.execute("CREATE INDEX ix ON ONLY events (n)")
