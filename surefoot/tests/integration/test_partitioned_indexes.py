@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from harness.databases import connect
 from harness.generation import ACCESS, Project, new_metadata, on_empty
 from surefoot.errors import DuplicateRows, IndexDiffers, UpgradeFailed
+from surefoot.operations.concurrently import CreateIndexConcurrently
+from surefoot.quoting import quoted
 
 LONG = "events_2026_second_half_whose_name_is_as_long_as_a_name_can_be_x"[:63]
 PARTS = (
@@ -49,6 +51,17 @@ async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
     await project.revise(events(Index("ix", "n")), "Add an index")
     assert "op.create_index_concurrently(op.f('ix'), 'events', ['n']" in project.text()
     return project
+
+
+@pytest.mark.parametrize("name", ["ix", "Ix", "user", "ix %s", "ix 'q'", 'ix "q"', "a.b", "ix:c"])
+def test_a_name_is_found_in_the_statement(name: str) -> None:
+    """That of a partition takes its place; else the index of the whole table would be built."""
+    for table in ("events", "Order", "user", "t %", "a.b", 'e"v'):
+        for schema in (None, "far", "Far S"):
+            on = Table(table, MetaData(), Column("n", Integer), schema=schema)
+            made = CreateIndexConcurrently(Index(name, on.c.n))
+            assert f" CONCURRENTLY {quoted(name)} ON {made.table} (n)" in made.sql()
+            assert made.name.endswith(quoted(name))
 
 
 async def found(project: Project) -> tuple[int, int]:

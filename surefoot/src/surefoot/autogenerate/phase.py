@@ -38,14 +38,14 @@ def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
     # Of an object that is dropped and created again, the last one tells of both.
     demands = {
         each.key: _demand(each, comparison)
-        for each in _unkept(changes, comparison)
+        for each in _unkept(changes)
         if _narrows(each, comparison)
     }
     told = f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
     return ("contract", told) if demands else ("expand", "")
 
 
-def _unkept(changes: Iterable[Change], comparison: Comparison) -> Iterator[Change]:
+def _unkept(changes: Iterable[Change]) -> Iterator[Change]:
     """The changes without those of a constraint that is dropped and comes back as it was.
 
     One that comes back in a later revision counts as dropped: a release may rely on it.
