@@ -7,9 +7,9 @@ projects in one database have theirs apart.
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from itertools import zip_longest
 
+from surefoot.frozen import dataclass
 from surefoot.quoting import literal, qualified
 
 # Of the ids in the version table that Alembic creates.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.util.exc import CommandError
@@ -14,6 +13,7 @@ from surefoot.adoption.reading import read_env
 from surefoot.chain.revisions import Revision
 from surefoot.chain.source import source_of
 from surefoot.errors import ConfigurationInvalid
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 
 

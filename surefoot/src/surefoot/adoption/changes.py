@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.adoption.candidate import Candidate
@@ -14,6 +13,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.chain.whole_file import write_whole
 from surefoot.errors import FileNotWritable
 from surefoot.errors.names import command
+from surefoot.frozen import dataclass
 
 CI_NAME = "surefoot-ci.yml"
 _CI = """\

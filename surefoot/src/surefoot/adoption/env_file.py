@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.environment.options import Treatment, treatment
+from surefoot.frozen import dataclass
 
 
 @dataclass(frozen=True)

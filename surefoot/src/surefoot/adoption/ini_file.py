@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import configparser
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.config import Config
 
 from surefoot.errors import ConfigurationInvalid
+from surefoot.frozen import dataclass
 from surefoot.project import alembic_config, read_tool
 
 # Where it lies in a project, seen from the folder in which commands are typed; the second one is

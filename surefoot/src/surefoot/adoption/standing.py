@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
@@ -11,6 +10,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.failures import address, explained
 from surefoot.errors import PermissionMissing, SurefootError, names
+from surefoot.frozen import dataclass
 from surefoot.ledger.glance import read
 from surefoot.ledger.position import State, position
 from surefoot.ledger.table import Ledger

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +14,7 @@ from surefoot.adoption.trial import Trial
 from surefoot.chain.revisions import heads
 from surefoot.differences.model import Deviation
 from surefoot.errors import AdoptionUnclear, SurefootError
+from surefoot.frozen import dataclass
 from surefoot.rules.findings import Finding
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from surefoot.adoption.candidate import Candidate
@@ -18,6 +18,7 @@ from surefoot.differences.model import Deviation
 from surefoot.environment.environment import Environment, load
 from surefoot.environment.options import refuse
 from surefoot.errors import ConfigurationInvalid, SurefootError
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 from surefoot.run.events import Listen
 from surefoot.scratch import scratch

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from surefoot.autogenerate.change import Change, Turn
@@ -22,6 +22,7 @@ from surefoot.catalog.kinds import Column, Constraint
 from surefoot.chain.backfills import backfill_paths
 from surefoot.chain.whole_file import write_whole
 from surefoot.errors.names import program
+from surefoot.frozen import dataclass
 from surefoot.quoting import quoted
 
 # So much of a name leaves room for a number.

@@ -2,10 +2,10 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from surefoot.catalog.kinds import Column
 from surefoot.catalog.widening import depends_on_zone, loses_digits
+from surefoot.frozen import dataclass
 from surefoot.quoting import literal, quoted, shown
 
 # Of a value that a person chooses.

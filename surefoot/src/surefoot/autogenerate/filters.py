@@ -8,7 +8,7 @@ Nobody is asked of Surefoot's own tables. An object that is left out stays as th
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from surefoot.autogenerate.naming import temporary_name
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, table_of
 from surefoot.catalog.model_names import member_name
+from surefoot.frozen import dataclass
 from surefoot.quoting import cut, in_schema, own_name, schema_of, shown
 
 # As Alembic calls them; it asks nobody of other constraints.

@@ -9,7 +9,6 @@ It reads no database and no file.
 import itertools
 from collections import abc
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import UNNAMED, WINDOW, Change, Stage, Turn
@@ -29,6 +28,7 @@ from surefoot.autogenerate.tables import table_changes
 from surefoot.autogenerate.waiting import wait, wait_for_successors
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint, Index, Sequence, TableObject
+from surefoot.frozen import dataclass
 from surefoot.quoting import quoted, shown
 
 _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.migration import MigrationContext
@@ -18,6 +17,7 @@ from alembic.operations import ops
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.catalog import Catalog
 from surefoot.catalog.kinds import Column
+from surefoot.frozen import dataclass
 from surefoot.quoting import own_name, schema_of, shown
 from surefoot.wording import counted
 

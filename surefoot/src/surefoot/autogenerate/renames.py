@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from alembic.operations import MigrateOperation
 
@@ -14,6 +14,7 @@ from surefoot.autogenerate.rendering import Call, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Index, SchemaObject, Table
+from surefoot.frozen import dataclass
 from surefoot.quoting import in_schema, own_name, quoted, schema_of, short_name
 
 READY = (

@@ -10,7 +10,7 @@ plain statements for a table that is known to be small, and online steps for any
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from alembic.migration import MigrationContext
 
@@ -21,6 +21,7 @@ from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, rows_of, un
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint, Table
 from surefoot.errors import UsageError
+from surefoot.frozen import dataclass
 from surefoot.linting.settings import LintSettings
 from surefoot.project import Project, read_tool
 from surefoot.quoting import shown

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from surefoot.frozen import dataclass
 from surefoot.quoting import qualified
 
 # A table of a session whose type is a row of one value.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -16,6 +16,7 @@ from surefoot.backfill.failures import RowRefused
 from surefoot.backfill.key import Place
 from surefoot.backfill.statements import Statements
 from surefoot.connect.failures import sqlstate
+from surefoot.frozen import dataclass
 
 # After a batch that met a row that stayed locked, so many lock their rows first.
 _LOCKING = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from surefoot.backfill.definition import Backfill
@@ -17,6 +17,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import NotFound
 from surefoot.errors.names import command
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 
 # So many rows that failed are shown.

@@ -1,7 +1,8 @@
 """Events are what a run of a backfill tells while it lasts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from surefoot.frozen import dataclass
 
 
 @dataclass(frozen=True)

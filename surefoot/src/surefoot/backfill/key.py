@@ -7,12 +7,12 @@ state keeps it, and any session turns it into values again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from surefoot.errors import BackfillKeyUnfit, BackfillRowsHidden, BackfillTableGone
+from surefoot.frozen import dataclass
 from surefoot.quoting import qualified
 
 # Why a backfill of a table of that name does not go on.

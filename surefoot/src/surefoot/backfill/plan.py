@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import asyncpg
@@ -24,6 +24,7 @@ from surefoot.backfill.statements import Statements
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import BackfillTooEarly
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 
 # Rows are counted for so long; after that their number is the server's estimate.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from surefoot.backfill.key import Key, Place
 from surefoot.backfill.tables import with_tables
+from surefoot.frozen import dataclass
 from surefoot.version_table import AT_END, AT_WORK, VersionTable
 
 # The server stops at the first range whose lock it gets.

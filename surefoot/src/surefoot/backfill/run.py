@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from surefoot.backfill.checks import admitted
@@ -20,6 +19,7 @@ from surefoot.backfill.worker import Worker
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import BackfillRowsFailed
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 from surefoot.telemetry import BackfillTelemetry
 

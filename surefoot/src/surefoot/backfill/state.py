@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ import asyncpg
 from surefoot.backfill.key import Place
 from surefoot.backfill.ranges import Ranges
 from surefoot.backfill.tables import creation, with_tables
+from surefoot.frozen import dataclass
 from surefoot.version_table import VersionTable
 
 RUNNING, PAUSED, COMPLETE, FAILED = "running", "paused", "complete", "failed"

@@ -6,11 +6,11 @@ statement, and so one transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from surefoot.backfill.arrays import Arrays
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.key import Key
+from surefoot.frozen import dataclass
 from surefoot.quoting import literal, qualified, single
 from surefoot.version_table import VersionTable
 

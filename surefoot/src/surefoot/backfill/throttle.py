@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import asyncpg
@@ -20,6 +19,7 @@ from surefoot.backfill.catalogs import ARCHIVED, SEEN
 from surefoot.backfill.probe import slow
 from surefoot.connect.failures import named
 from surefoot.connect.throttle import Throttle
+from surefoot.frozen import dataclass
 from surefoot.wording import counted, duration, size
 
 Kind = Literal["replica", "slot", "lock", "transaction", "vacuum", "wal", "archiver", "probe"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -23,6 +23,7 @@ from surefoot.backfill.scans import unindexed
 from surefoot.backfill.statements import Statements
 from surefoot.connect.failures import NOT_SUPPORTED, named, sqlstate
 from surefoot.errors import BackfillKeyUnfit, BackfillRowsHidden, BackfillTableGone
+from surefoot.frozen import dataclass
 from surefoot.version_table import VersionTable
 
 # The tables of a list, as messages name them, and whether each is the table $1 or a part of it.

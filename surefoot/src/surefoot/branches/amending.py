@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
@@ -12,6 +11,7 @@ from surefoot.chain.lockfile import read_lock, with_known, write_lock
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.chain.whole_file import write_all
 from surefoot.errors import UsageError
+from surefoot.frozen import dataclass
 from surefoot.git import git
 from surefoot.project import Project
 from surefoot.wording import counted

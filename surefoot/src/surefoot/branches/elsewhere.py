@@ -6,7 +6,7 @@ what a database has x the files here -> Between -> files of all commits -> a fol
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from surefoot.branches.renumbering import in_name
@@ -16,6 +16,7 @@ from surefoot.chain.source import source_of
 from surefoot.chain.way_back import way_back
 from surefoot.errors import PathBetween, RevisionNotFound, SurefootError, UsageError
 from surefoot.errors.names import command
+from surefoot.frozen import dataclass
 from surefoot.git import blobs, git
 from surefoot.ledger.glance import Glance
 from surefoot.project import Project

@@ -4,7 +4,6 @@ import inspect
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,6 +15,7 @@ from surefoot.chain.module import module_of
 from surefoot.connect.database import Database
 from surefoot.connect.failures import describe, explained
 from surefoot.errors import DatabaseShared, OldDatabaseLeft, SeedsFailed, SeedsInvalid
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 from surefoot.quoting import quoted
 from surefoot.wording import raised

@@ -7,7 +7,6 @@ Nothing is written before all of it is known to be a chain.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.branches import upstream as at
@@ -26,6 +25,7 @@ from surefoot.errors import (
     RevisionsUnmerged,
     UsageError,
 )
+from surefoot.frozen import dataclass
 from surefoot.git import check_known, text_at
 from surefoot.project import Project
 

@@ -9,10 +9,10 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.errors import RevisionsBroken, UsageError
+from surefoot.frozen import dataclass
 
 # The names with ids as their values: of a revision, and of the class of a backfill.
 _OF_REVISION = ("revision", "depends_on", "requires_code")

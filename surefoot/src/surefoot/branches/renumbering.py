@@ -9,11 +9,11 @@ Pure functions.
 import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.chain.numbering import is_number, next_number
 from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.frozen import dataclass
 
 Key = tuple[str, str]
 

@@ -4,8 +4,8 @@ Each parser returns None for a definition that has more in it than its dataclass
 """
 
 import re
-from dataclasses import dataclass
 
+from surefoot.frozen import dataclass
 from surefoot.quoting import APART
 
 _NAME = r'(?:\w+|"(?:[^"]|"")+")'

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlalchemy import Connection, text
 
 from surefoot.catalog.kinds import Column, Names, SchemaObject
 from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.statements import described
+from surefoot.frozen import dataclass
 from surefoot.quoting import quoted, schema_of
 
 _OPTION = " WITH GRANT OPTION"

@@ -1,13 +1,14 @@
 """One frozen dataclass for each kind of object in a catalog.
 
-A field is listed under its name with spaces: `not_null` is the attribute `not null`. A field
-without a default is always listed; one with a default is listed only where it is set, and no model
-declares it. Fingerprints are taken of the listing, so neither names nor defaults may change.
+A field is listed under its name with spaces. One with a default is listed only where it is set,
+and no model declares it. Fingerprints are taken of it, so neither names nor defaults may change.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, Literal, TypeVar, cast
+
+from surefoot.frozen import dataclass
 
 Names = tuple[str, ...]
 Value = str | bool | None | tuple[str, ...]
@@ -44,8 +45,7 @@ class SchemaObject:
 
     def without(self: Kind, attributes: Collection[Attribute]) -> Kind:
         """The object with these attributes unset."""
-        listed = _LISTED[type(self)]
-        gone: Any = {name: None for name, attribute, _ in listed if attribute in attributes}
+        gone: Any = {each[0]: None for each in _LISTED[type(self)] if each[1] in attributes}
         return replace(self, **gone) if gone else self
 
     def differing(self: Kind, other: Kind) -> Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -25,6 +25,7 @@ from surefoot.catalog.kinds import (
     Value,
 )
 from surefoot.chain.revisions import FINGERPRINT_METHOD
+from surefoot.frozen import dataclass
 
 _T = TypeVar("_T")
 # Kinds of object whose names only their table makes unique.

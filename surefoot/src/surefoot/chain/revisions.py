@@ -6,7 +6,7 @@ versions/*.py -> read_revisions -> (Revision, ...) in the order in which they ar
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from surefoot.chain.order import ordered
 from surefoot.chain.source import executed, source_codes, source_of
 from surefoot.errors import RevisionsBroken
 from surefoot.errors.names import command
+from surefoot.frozen import dataclass
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"

@@ -12,13 +12,13 @@ import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from surefoot.chain.checksum import checksum
 from surefoot.chain.module_names import module_names
 from surefoot.errors import RevisionsBroken, RunsNothing
+from surefoot.frozen import dataclass
 from surefoot.wording import raised
 
 FUNCTIONS = ("upgrade", "downgrade")

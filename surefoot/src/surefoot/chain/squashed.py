@@ -14,12 +14,13 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, fields, replace
 from pathlib import Path
 
 from surefoot.chain.revisions import Revision, ancestors, heads, up_to
 from surefoot.errors import SquashEdited, SquashStale
 from surefoot.errors.names import program
+from surefoot.frozen import dataclass
 
 NAME = "squashed.sql"
 _HEAD = """\

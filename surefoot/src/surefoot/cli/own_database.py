@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import click
 from sqlalchemy import Connection
@@ -12,6 +11,7 @@ from surefoot.cli import output
 from surefoot.cli.project import opened, read_on
 from surefoot.connect.database import Database
 from surefoot.errors import DatabaseShared
+from surefoot.frozen import dataclass
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.services import Service, living
 from surefoot.ledger.table import Ledger, Row

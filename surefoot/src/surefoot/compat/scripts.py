@@ -17,13 +17,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 from alembic.util import load_python_file
+
+from surefoot.frozen import dataclass
 
 # A docstring at the beginning of a file, without escapes and indentation, which Python may change.
 _DOCSTRING = re.compile(rb'\s*"""((?:[^\\\n]|\n(?![ \t]))*?)"""[ \t]*(?:#.*)?\r?\n')

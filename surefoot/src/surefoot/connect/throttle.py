@@ -1,8 +1,7 @@
 """Throttle holds what a backfill gives way to."""
 
-from dataclasses import dataclass
-
 from surefoot.errors.disclosure import keep_secrets_of
+from surefoot.frozen import dataclass
 
 
 @dataclass(frozen=True)

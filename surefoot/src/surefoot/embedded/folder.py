@@ -24,13 +24,14 @@ import stat
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from surefoot.embedded.protocol import SOCKET_NAME
 from surefoot.errors import ServerStartFailed
+from surefoot.frozen import dataclass
 
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the closing zero.
 MAX_SOCKET_PATH_BYTES = 103

@@ -16,8 +16,9 @@ import pwd
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from surefoot.frozen import dataclass
 
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1

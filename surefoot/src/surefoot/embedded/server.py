@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from surefoot.embedded.folder import ServerFolder, ServerSpec, ServerState
 from surefoot.embedded.launch import launch
 from surefoot.embedded.locks import LockFile
 from surefoot.errors import DatabaseUrlMissing, ServerInUse, ServerStartFailed
+from surefoot.frozen import dataclass
 from surefoot.quoting import qualified
 from surefoot.wording import duration
 

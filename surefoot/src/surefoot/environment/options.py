@@ -7,10 +7,10 @@ project's first, then Surefoot's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from surefoot.errors import ConfigurationInvalid
+from surefoot.frozen import dataclass
 
 _UNKNOWN = object()
 

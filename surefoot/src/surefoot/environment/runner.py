@@ -17,7 +17,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
@@ -41,6 +41,7 @@ from surefoot.errors import (
     ModelsDiffer,
     TransactionAlreadyOpen,
 )
+from surefoot.frozen import dataclass
 from surefoot.ledger.glance import heads_of, read
 from surefoot.project import Project
 from surefoot.run.events import Listen, ignore

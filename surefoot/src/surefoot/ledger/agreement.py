@@ -7,12 +7,12 @@ It is shown, and no reason to refuse service. The command `drift` lists the diff
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from surefoot import catalog
 from surefoot.chain.revisions import Revision, ancestors
+from surefoot.frozen import dataclass
 from surefoot.ledger.glance import heads_of
 from surefoot.version_table import VersionTable
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from surefoot.frozen import dataclass
 
 # So many statements and tables are kept by name; the others are counted.
 MOST = 20

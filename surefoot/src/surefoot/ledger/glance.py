@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
+from surefoot.frozen import dataclass
 from surefoot.ledger.digest import DIGITS, TELLING
 from surefoot.ledger.table import Ledger, Row, applied, refuse_hidden, was_used
 from surefoot.quoting import literal

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from surefoot.chain.revisions import Revision, ancestors
 from surefoot.errors import RevisionEdited, RevisionInserted, RevisionMissing, RevisionUnrecorded
+from surefoot.frozen import dataclass
 from surefoot.ledger.table import Row
 
 

@@ -10,12 +10,12 @@ Sets of ids are compared, never one row. Pure functions; `glance` and `heads_of`
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.errors import DatabaseDiverged, Refused
 from surefoot.errors.names import arguments, command, taken_back
+from surefoot.frozen import dataclass
 from surefoot.ledger.integrity import Stranger, check_integrity, strangers
 from surefoot.ledger.table import Row
 from surefoot.version_table import VersionTable

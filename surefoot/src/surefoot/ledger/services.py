@@ -8,12 +8,12 @@ use, so a service there does not announce itself.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from surefoot.chain.revisions import Revision, ancestors
+from surefoot.frozen import dataclass
 
 _ANNOUNCE = "SELECT pg_try_advisory_lock_shared({space}, {number})"
 _LIVING = """

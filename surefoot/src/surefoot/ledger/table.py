@@ -10,12 +10,13 @@ something ends with a `measured` row, which holds the fingerprint of the schema 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from surefoot.connect.failures import PERMISSION_MISSING, describe, sqlstate
 from surefoot.errors import LedgerAltered, LedgerEdited, PermissionMissing, RowsHidden
+from surefoot.frozen import dataclass
 from surefoot.ledger.digest import IN_FORCE, TELLING
 from surefoot.ledger.layout import (
     ADDED_LATER,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,7 @@ from surefoot.chain.coding import text_of
 from surefoot.chain.revisions import Revision, ancestors, up_to
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError
+from surefoot.frozen import dataclass
 from surefoot.linting.judging import Linted, Suppressed
 from surefoot.project import Project
 from surefoot.rules.backfills import TriedBackfill, examine

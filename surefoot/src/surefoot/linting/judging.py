@@ -3,13 +3,14 @@
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from surefoot.chain.coding import text_of
 from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import sqlstate
 from surefoot.errors import Refused
+from surefoot.frozen import dataclass
 from surefoot.rules.downgrades import in_downgrade
 from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
 from surefoot.rules.registry import RULES

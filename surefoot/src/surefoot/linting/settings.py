@@ -14,12 +14,13 @@ They decide what lint reports. The verdicts in revisions.lock keep the levels of
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import NoReturn, cast
 
 from surefoot.errors import UsageError
 from surefoot.errors.names import command
+from surefoot.frozen import dataclass
 from surefoot.project import read_tool
 from surefoot.rules.findings import Finding, Level
 from surefoot.rules.gaps import UNSEEN

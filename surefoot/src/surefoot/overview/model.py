@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from surefoot.frozen import dataclass
 from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.details import Details
 from surefoot.ledger.services import Service

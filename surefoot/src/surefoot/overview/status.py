@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from shlex import quote
 from typing import Literal
 
 from surefoot.chain.revisions import Revision
 from surefoot.errors import names
+from surefoot.frozen import dataclass
 from surefoot.overview.model import (
     Holds,
     IntegrityCheck,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from surefoot.backfill.control import status
 from surefoot.backfill.files import named
 from surefoot.backfill.plan import rows_to_do
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 
 

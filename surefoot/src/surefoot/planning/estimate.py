@@ -8,8 +8,8 @@ apart, the sample rows say nothing of those of the target.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from surefoot.frozen import dataclass
 from surefoot.planning.statistics import Statistics, TableStatistics
 from surefoot.trace.schema_objects import Activity
 from surefoot.trace.statement import Statement

@@ -1,10 +1,10 @@
 """ForeignKeys tell the rows that a DELETE takes along, from the catalog and the statistics."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import asyncpg
 
+from surefoot.frozen import dataclass
 from surefoot.planning.statistics import Statistics
 from surefoot.quoting import label_sql
 from surefoot.trace.expected_rows import ExpectedRows

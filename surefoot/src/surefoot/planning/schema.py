@@ -5,7 +5,6 @@ but DDL, and it waits for each lock no longer than a migration would.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -17,6 +16,7 @@ from surefoot.connect.failures import describe
 from surefoot.connect.libpq import run_program
 from surefoot.embedded import find_program
 from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
+from surefoot.frozen import dataclass
 
 # Owners and privileges do not change the effect of a revision; the rest needs objects that a
 # scratch server does not have, or would start to replicate.

@@ -1,9 +1,10 @@
 """PlannedStatement is one statement of a trace, with its locks and duration on the target."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from surefoot.frozen import dataclass
 from surefoot.planning.estimate import Estimate, estimate, worked_on
 from surefoot.planning.statistics import Statistics
 from surefoot.trace.lock_modes import STRENGTH

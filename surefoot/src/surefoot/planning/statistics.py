@@ -5,10 +5,10 @@ pg_read_all_stats.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from surefoot.frozen import dataclass
 from surefoot.quoting import label_sql
 
 TABLES = f"""

@@ -5,10 +5,10 @@ it drops the data that was written since into what the revision added.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from surefoot.chain.revisions import Revision
+from surefoot.frozen import dataclass
 from surefoot.planning.statements import PlannedStatement, planned
 from surefoot.planning.statistics import Statistics
 from surefoot.trace.trace import Statement, Trace

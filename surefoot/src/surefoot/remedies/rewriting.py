@@ -8,12 +8,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from surefoot.autogenerate.revision_text import RevisionTexts, docstring, imports
 from surefoot.chain.numbering import next_number
 from surefoot.chain.revisions import Revision
+from surefoot.frozen import dataclass
 from surefoot.remedies.steps import SafeForm, Step
 from surefoot.rules.findings import Finding, TracedRevision
 from surefoot.rules.python_lines import Lines, lines_of

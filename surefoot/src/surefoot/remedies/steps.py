@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from textwrap import wrap
 
 from alembic.autogenerate import render_python_code
@@ -17,6 +17,7 @@ from surefoot.autogenerate.revision_text import body, string_tokens
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import table_of
 from surefoot.differences.repair import bare, toward
+from surefoot.frozen import dataclass
 
 _WIDTH = 92
 

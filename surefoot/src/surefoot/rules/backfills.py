@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from surefoot.frozen import dataclass
 from surefoot.rules.findings import Finding, Hit, Rule, finding
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ A revision is looked at as a whole: a function that it drops and creates again i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from surefoot.frozen import dataclass
 from surefoot.rules.findings import Detector, Hit, TracedRevision
 from surefoot.trace.effects import Effect
 from surefoot.trace.provisions import PROVISION

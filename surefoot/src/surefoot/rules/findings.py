@@ -10,12 +10,13 @@ import os
 import re
 import textwrap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
 from surefoot.errors.disclosure import disclosed
+from surefoot.frozen import dataclass
 from surefoot.rules.judged import Judged
 from surefoot.rules.python_lines import last_line
 from surefoot.rules.repository import in_repository
@@ -218,10 +219,8 @@ class Finding:
         lines += [f"    statement: {self.statement}"] if self.statement else []
         lines += [f"    traced: {self.traced}"] if self.traced else []
         if self.remedy:
-            lines += [
-                "    safe form:",
-                *(f"      {row}".rstrip() for row in self.remedy.split("\n")),
-            ]
+            rows = self.remedy.split("\n")
+            lines += ["    safe form:", *(f"      {row}".rstrip() for row in rows)]
         lines += [f"    or allow it: {self.allow}"] if self.allow else []
         return "\n".join(lines)
 

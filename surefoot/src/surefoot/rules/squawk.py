@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from surefoot.frozen import dataclass
 from surefoot.trace.statement import Statement
 
 TIMEOUT_S = 30

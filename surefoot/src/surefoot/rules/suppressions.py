@@ -13,8 +13,8 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from surefoot.frozen import dataclass
 from surefoot.rules.python_lines import Lines, lines_of, statement_at, statements
 
 _RULE = "(?:avoid|require)-[a-z-]+"

@@ -10,11 +10,12 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surefoot.errors import FileNotWritable
+from surefoot.frozen import dataclass
 from surefoot.run.sessions import shape
 from surefoot.wording import duration
 

@@ -5,9 +5,9 @@ becomes of it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from surefoot.errors.temporary import Cause
+from surefoot.frozen import dataclass
 from surefoot.run.report import AppliedRevision, PlannedRevision, Report
 from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from surefoot.frozen import dataclass
 from surefoot.run import events
 from surefoot.run.estimates import Estimates, phase_left, spent
 from surefoot.run.events import Event

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from surefoot.frozen import dataclass
 from surefoot.quoting import literal
 
 # The settings that the session itself has set, and those that pg_settings does not list; without

@@ -8,9 +8,9 @@ progress(pid)        how far an index build, a CLUSTER, a VACUUM, an ANALYZE or 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from surefoot.frozen import dataclass
 from surefoot.wording import duration
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Between two catalogs each box and row has a mark: added, gone or changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from surefoot.catalog import Catalog, Key, kinds
@@ -22,6 +22,7 @@ from surefoot.catalog.kinds import (
 )
 from surefoot.catalog.model import NOTHING
 from surefoot.catalog.tables import own_value
+from surefoot.frozen import dataclass
 from surefoot.quoting import shown
 
 # Of a former value; the body of a function is longer.

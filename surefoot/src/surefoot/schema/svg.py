@@ -4,10 +4,10 @@ It has no script and loads nothing, and is readable on a light and on a dark gro
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 
 from surefoot.errors.disclosure import disclosed
+from surefoot.frozen import dataclass
 from surefoot.schema.markdown import change
 from surefoot.schema.picture import Box, Mark, Picture, Row
 from surefoot.terminal.cells import cut

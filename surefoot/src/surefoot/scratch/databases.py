@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import address, describe, explained, is_lost
 from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
 from surefoot.errors import ScratchLost, ScratchRoomMissing
+from surefoot.frozen import dataclass
 from surefoot.project import Project
 from surefoot.quoting import quoted
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer

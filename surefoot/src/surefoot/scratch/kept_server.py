@@ -16,13 +16,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.embedded import Binaries, EmbeddedServer, Running
 from surefoot.embedded.folder import ServerFolder
 from surefoot.embedded.locks import LockFile
 from surefoot.errors import SurefootError
+from surefoot.frozen import dataclass
 
 # Of that many projects; the servers of the others are removed.
 KEPT = 4

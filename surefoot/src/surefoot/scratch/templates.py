@@ -8,13 +8,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from surefoot.chain.imports import changing_imports
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
+from surefoot.frozen import dataclass
 from surefoot.quoting import literal
 
 # Of one project: before the newest revision that was tried, and before another one.

@@ -8,7 +8,7 @@ rows are not compared: values such as the time of a run differ between two runs 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -22,6 +22,7 @@ from surefoot.connect.failures import describe
 from surefoot.connect.limits import Limits
 from surefoot.embedded import majors_at_hand
 from surefoot.errors import NotSquashed, ServerBinariesMissing, SurefootError
+from surefoot.frozen import dataclass
 from surefoot.ledger.glance import heads_of
 from surefoot.project import Project
 from surefoot.quoting import quoted

@@ -4,12 +4,12 @@ The classes of the backfills are not needed: the tables of their state say all o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from surefoot.frozen import dataclass
 from surefoot.version_table import AT_WORK, VersionTable
 
 # interrupted: no process is at work. failed: it has ended, and rows could not be changed.

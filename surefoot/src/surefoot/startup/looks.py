@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from surefoot.connect.failures import describe, is_lost
+from surefoot.frozen import dataclass
 from surefoot.ledger.table import BACKFILL, BROKEN_OFF, Ledger
 from surefoot.startup.backfills import SeenBackfill, read_backfills
 from surefoot.version_table import VersionTable

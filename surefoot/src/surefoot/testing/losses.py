@@ -6,10 +6,10 @@ column does not count: the revision says so itself.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import asyncpg
 
+from surefoot.frozen import dataclass
 from surefoot.quoting import quoted
 from surefoot.trace.sample_rows import tables
 from surefoot.trace.schema_objects import Column

@@ -4,9 +4,10 @@ An effect on a relation that the revision itself created is `fresh`: nothing use
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
+from surefoot.frozen import dataclass
 from surefoot.trace.schema_objects import Column, Constraint, Named, Relation
 from surefoot.trace.snapshot import Snapshot
 

@@ -1,7 +1,6 @@
 """ExpectedRows are rows of one table that a statement is expected to reach on a database."""
 
-from dataclasses import dataclass
-
+from surefoot.frozen import dataclass
 from surefoot.wording import roughly
 
 # A statement that changes or writes more rows is work, whatever else it does.

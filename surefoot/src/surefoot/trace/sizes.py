@@ -1,9 +1,8 @@
 """TableSize relates the duration of a statement on the scratch database to rows and bytes."""
 
-from dataclasses import dataclass
-
 import asyncpg
 
+from surefoot.frozen import dataclass
 from surefoot.quoting import qualified
 from surefoot.trace.provision_query import LAST_OF_SERVER
 

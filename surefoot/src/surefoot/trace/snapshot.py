@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
 import asyncpg
 
+from surefoot.frozen import dataclass
 from surefoot.trace.provision_query import LAST_OF_SERVER, PROVISIONS, rights
 from surefoot.trace.schema_objects import (
     Activity,

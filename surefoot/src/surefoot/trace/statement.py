@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from surefoot.frozen import dataclass
 from surefoot.operations.lock_class import without_comments
 from surefoot.trace.effects import Effect
 from surefoot.trace.expected_rows import MANY_ROWS, ExpectedRows

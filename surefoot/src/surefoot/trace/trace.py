@@ -11,7 +11,7 @@ Locks and effects are measured in PostgreSQL, not derived from the text of the S
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from surefoot.connect.failures import sqlstate
 from surefoot.connect.limits import Limits
 from surefoot.errors import DuplicateRows, Refused, SurefootError
+from surefoot.frozen import dataclass
 from surefoot.ledger.glance import heads_of
 from surefoot.quoting import literal
 from surefoot.run.commands import downgrade, upgrade

@@ -5,7 +5,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
@@ -15,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from surefoot.errors.disclosure import masked, printable
+from surefoot.frozen import dataclass
 from surefoot.overview import Overview, Unread
 from surefoot.overview.model import Link
 from surefoot.wording import counted, duration, roughly

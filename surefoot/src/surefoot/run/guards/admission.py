@@ -1,6 +1,5 @@
 """admit() decides whether a run can use a session, before anything else."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from surefoot.connect.failures import address
@@ -11,6 +10,7 @@ from surefoot.errors import (
     ReadOnlyRefused,
     StandbyRefused,
 )
+from surefoot.frozen import dataclass
 from surefoot.run.run import Run
 from surefoot.run.session_settings import READ, SessionSettings
 

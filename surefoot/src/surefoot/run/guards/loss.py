@@ -7,10 +7,10 @@ transaction has deleted and updated. docs/limits.md says what is counted, and wh
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from surefoot.catalog.widening import is_widening, needs_no_rewrite
+from surefoot.frozen import dataclass
 from surefoot.quoting import label, literal, qualified, quoted
 from surefoot.run.guards.guards import refuse_loss
 from surefoot.run.guards.past import ANSWER, Past

@@ -8,12 +8,12 @@ BLOCKS_OTHERS           whether the session that asks has a lock that readers or
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import Connection
 
 from surefoot.compat.sqlalchemy import await_only
+from surefoot.frozen import dataclass
 from surefoot.quoting import literal
 
 # The modes that no writer can have a lock beside, and ACCESS EXCLUSIVE, beside which no reader can.
