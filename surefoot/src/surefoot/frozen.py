@@ -22,6 +22,8 @@ else:
             raise TypeError("a class whose objects change has the original")
 
         def decorated(cls):
+            # Without one, dataclasses writes the signature, which loads modules.
+            cls.__doc__ = cls.__doc__ or cls.__name__
             made = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(cls)
             made._shape = _Shape(made)
             for name, method in _METHODS.items():

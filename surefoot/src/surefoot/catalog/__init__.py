@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     from surefoot.catalog.model import Key as Key
     from surefoot.catalog.model import difference as difference
     from surefoot.catalog.reading import casts as casts
+    from surefoot.catalog.reading import fingerprint as fingerprint
     from surefoot.catalog.reading import snapshot as snapshot
 
 _MODULES = {
     **dict.fromkeys(("NOTHING", "Catalog", "Difference", "Key", "difference"), "model"),
     **dict.fromkeys(("SchemaObject", "Value"), "kinds"),
-    **dict.fromkeys(("casts", "snapshot"), "reading"),
+    **dict.fromkeys(("casts", "fingerprint", "snapshot"), "reading"),
 }
 __all__ = list(_MODULES)
 __getattr__ = importing(__name__, _MODULES)

@@ -8,25 +8,22 @@ import re
 from surefoot.frozen import dataclass
 from surefoot.quoting import APART
 
+# Compiled where one is used: most processes parse none.
 _NAME = r'(?:\w+|"(?:[^"]|"")+")'
 _RELATION = rf"(?:{_NAME}\.)?{_NAME}"
 _NAMES = rf"\(({_NAME}(?:, {_NAME})*)\)"
-_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX {_NAME} ON {_RELATION} USING (\w+) \(")
-_INDEX_END = re.compile(
-    rf"(?: INCLUDE {_NAMES})?( NULLS NOT DISTINCT)?(?: WITH \(([^()]*)\))?(?: WHERE (.*))?",
-    re.DOTALL,
-)
-_KEY = re.compile(
+_INDEX = rf"CREATE (UNIQUE )?INDEX {_NAME} ON {_RELATION} USING (\w+) \("
+_INDEX_END = rf"(?: INCLUDE {_NAMES})?( NULLS NOT DISTINCT)?(?: WITH \(([^()]*)\))?(?: WHERE (.*))?"
+_KEY = (
     rf"(PRIMARY KEY|UNIQUE)( NULLS NOT DISTINCT)? {_NAMES}(?: INCLUDE {_NAMES})?"
     r"( DEFERRABLE)?(?: INITIALLY (DEFERRED))?"
 )
 _ACTION = r"(CASCADE|RESTRICT|SET NULL|SET DEFAULT)"
-_REFERENCE = re.compile(
+_REFERENCE = (
     rf"FOREIGN KEY {_NAMES} REFERENCES ({_RELATION}){_NAMES}"
-    rf"(?: ON UPDATE {_ACTION})?(?: ON DELETE {_ACTION})?(.*)",
-    re.DOTALL,
+    rf"(?: ON UPDATE {_ACTION})?(?: ON DELETE {_ACTION})?(.*)"
 )
-_PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]|[^'"(),]+""")
+_PIECE = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]|[^'"(),]+"""
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,11 @@ class ReferenceDefinition:
 
 def parse_index(definition: str) -> IndexDefinition | None:
     """An index; None where it has a tablespace or another clause."""
-    head = _INDEX.match(definition)
+    head = re.match(_INDEX, definition)
     if head is None:
         return None
     items, end = _items(definition, head.end())
-    tail = _INDEX_END.fullmatch(definition[end:])
+    tail = re.fullmatch(_INDEX_END, definition[end:], re.DOTALL)
     if tail is None:
         return None
     include, nulls, options, where = tail.groups()
@@ -89,7 +86,7 @@ def parse_index(definition: str) -> IndexDefinition | None:
 
 def parse_key(definition: str) -> KeyDefinition | None:
     """A primary key or a unique constraint."""
-    match = _KEY.fullmatch(definition)
+    match = re.fullmatch(_KEY, definition)
     if match is None:
         return None
     kind, nulls, columns, include, deferrable, initially = match.groups()
@@ -98,7 +95,7 @@ def parse_key(definition: str) -> KeyDefinition | None:
 
 def parse_reference(definition: str) -> ReferenceDefinition | None:
     """A foreign key."""
-    match = _REFERENCE.fullmatch(definition)
+    match = re.fullmatch(_REFERENCE, definition, re.DOTALL)
     if match is None:
         return None
     columns, table, referred, on_update, on_delete, rest = match.groups()
@@ -153,7 +150,7 @@ def whole_name(text: str) -> str:
 def _items(definition: str, start: int) -> tuple[list[str], int]:
     """The items up to the closing parenthesis, and the place after it."""
     depth, items, place = 0, [""], start
-    for match in _PIECE.finditer(definition, start):
+    for match in re.compile(_PIECE).finditer(definition, start):
         piece, place = match[0], match.end()
         if piece == ")" and not depth:
             break

@@ -67,6 +67,15 @@ def casts(connection: Connection) -> dict[tuple[str, str], str]:
     return {(source, target): how for source, target, how in found}
 
 
+def fingerprint(
+    connection: Connection,
+    schemas: str | Sequence[str] = (),
+    version_table: VersionTable = VersionTable(),
+) -> str:
+    """The fingerprint of the catalog of the schemas; see snapshot."""
+    return snapshot(connection, schemas, version_table=version_table, uses=False).fingerprint()
+
+
 def snapshot(
     connection: Connection,
     schemas: str | Sequence[str] = (),
@@ -77,6 +86,7 @@ def snapshot(
     beside: Sequence[str] = (),
     apart: Sequence[str] = (),
     searched: bool = False,
+    uses: bool = True,
 ) -> Catalog:
     """Read the catalog of the schemas, except the relations named in `exclude`.
 
@@ -86,7 +96,8 @@ def snapshot(
     privileges are read too.
 
     What an extension has is named without a schema; with it in the schemas `apart` and, when
-    `searched`, in those that the session does not search: a statement has to name it so.
+    `searched`, in those that the session does not search: a statement has to name it so. Without
+    `uses` the objects that an object needs are not read.
 
     Nothing is written, no lock but ACCESS SHARE is taken, and the settings are restored. A
     transaction of the caller stays open.
@@ -96,7 +107,7 @@ def snapshot(
     others: dict[str, Catalog] = {}
     owner: str | None = None
     rows: list[tuple[str, Sequence[Any]]]
-    uses: list[Any]
+    needs: list[Any]
     may: list[Any]
     try:
         # The settings are made in a savepoint: the rollback restores them, also after an error.
@@ -106,19 +117,20 @@ def snapshot(
             connection.execute(text(_SETTINGS))
             given = {"schema": schema, "searched": searched, "apart": [*apart]}
             _, version, schema = connection.execute(text(_SEARCH_PATH), given).one()
-            rows, uses, may = [], [], []
+            rows, needs, may = [], [], []
             for name in (schema, *beside):
                 of = {"schema": name}
                 read = connection.execute(text(OBJECTS), of).all()
                 rows.append(("" if name == schema else f"{name}{APART}", read))
-                uses += connection.execute(text(DEPENDENCIES), of).all()
+                if uses:
+                    needs += connection.execute(text(DEPENDENCIES), of).all()
                 if privileges:
                     may += connection.execute(text(PRIVILEGES), {**of, "owner": owner}).all()
             savepoint.rollback()
         for name in filter(None, further):
             other = snapshot(
                 connection, name, exclude=exclude, privileges=privileges,
-                version_table=version_table,
+                version_table=version_table, uses=uses,
             )  # fmt: skip
             # Extensions are objects of the database.
             of_schema = {
@@ -135,7 +147,7 @@ def snapshot(
         if (key := keys.get((kind, oid, part))) is not None:
             granted = tuple(sorted(who)) if who else None
             objects[key] = replace(objects[key], owner=of, privileges=granted)
-    return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner, others=others)
+    return replace(found, objects=objects, uses=_uses(needs, keys), owner=owner, others=others)
 
 
 def _parsed(prefix: str, rows: Iterable[Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:

@@ -13,49 +13,46 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic import context
-from alembic.script import write_hooks
+from alembic.config import Config
 
 from surefoot.autogenerate.plugin import TEXTS
 from surefoot.chain.lockfile import with_known, write_lock
 from surefoot.chain.revisions import heads, up_to
 from surefoot.chain.whole_file import write_whole
+from surefoot.environment import measurements, stock_template
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
 from surefoot.errors import SurefootError
 from surefoot.errors.names import command, goal
+from surefoot.linting.lint import with_verdicts
 from surefoot.project import Project
 from surefoot.rules.suppressions import suppressions
+from surefoot.run.scratch import bring
+from surefoot.scratch import scratch_database
+from surefoot.target import Target
 
 if TYPE_CHECKING:
     from surefoot.autogenerate.revision_text import RevisionTexts
     from surefoot.environment.environment import Environment
 
-# The type of the post-write hook that the ini file names.
-NAME = "surefoot"
 
-
-def register(environment: Environment, project: Project) -> None:
-    """Make the hook known under the name that the ini file uses."""
-
-    def hook(path: str, _options: object) -> None:
-        # Alembic calls it after env.py has run.
-        with rendered(config, project.locations):
-            written = Path(path).resolve()
-            _complete(written, project, config.attributes.get(TEXTS))
-            finish(written, environment, project)
-
-    config = context.config
-    write_hooks.register(NAME)(hook)
+def after_revision(path: str, config: Config, environment: Environment, project: Project) -> None:
+    """Do all of it with the file at `path`. Errors are shown, and end the process."""
+    with rendered(config, project.locations):
+        written = Path(path).resolve()
+        _complete(written, project, config.attributes.get(TEXTS))
+        finish(written, environment, project)
 
 
 def _complete(written: Path, project: Project, texts: RevisionTexts | None) -> None:
     """Write the texts of a planned revision into its file, where its template left them out."""
-    from surefoot.environment.stock_template import completed, with_phase  # noqa: PLC0415 - as above
-
     planned = texts.texts if texts else {}
     text = next((planned.get(r.id) for r in project.revisions() if r.path == written), None)
     source = written.read_text("utf-8")
-    made = with_phase(source) if text is None else completed(source, text)
+    made = (
+        stock_template.with_phase(source)
+        if text is None
+        else stock_template.completed(source, text)
+    )
     if made != source:
         write_whole(written, made.encode())
 
@@ -92,16 +89,10 @@ async def _lint(written: Path, environment: Environment, project: Project) -> No
     Prints the suppressions and the findings, and keeps the verdicts. On failure: where no scratch
     database can be had, or a revision does not run yet.
     """
-    from surefoot.environment.measurements import completed  # noqa: PLC0415 - as above
-    from surefoot.linting.lint import with_verdicts  # noqa: PLC0415 - as above
-    from surefoot.run.scratch import bring  # noqa: PLC0415 - where a revision is written
-    from surefoot.scratch import scratch_database  # noqa: PLC0415 - as above
-    from surefoot.target import Target  # noqa: PLC0415 - as above
-
     if environment.database is None:
         return
     revisions = with_known(project.revisions(), project.locked())
-    complete = partial(completed, written, revisions)
+    complete = partial(measurements.completed, written, revisions)
     unknown = [revision for revision in revisions if revision.is_unknown]
     before = up_to(revisions, unknown[0].down) if unknown else ()
     async with scratch_database(environment.resolved_database(), project, to=before) as made:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import ScriptDirectory, write_hooks
 from alembic.util.exc import CommandError, DatabaseNotAtHead
 from sqlalchemy import Connection
 
@@ -32,7 +32,7 @@ from surefoot.compat.sqlalchemy import await_only, greenlet_spawn, in_greenlet
 from surefoot.connect.database import bind, refuse_other_drivers
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.environment import after_revision, fast_path, late_files, options, place
+from surefoot.environment import fast_path, late_files, options, place
 from surefoot.environment.commandline import in_words, quiet_close, say
 from surefoot.environment.composition import applied, compared, shared, written
 from surefoot.errors import (
@@ -69,7 +69,7 @@ def run(environment: Environment, project: Project) -> None:
         # Alembic writes the file after env.py has run.
         named = ", ".join(map(str, project.locations))
         raise FileNotWritable(named, "the file system, or its mode, forbids it")
-    after_revision.register(environment, project)
+    _register_hook(environment, project)
     compat.install()
     config, given = context.config, shared(environment, project)
     if not writes:
@@ -92,6 +92,18 @@ def run(environment: Environment, project: Project) -> None:
             raise LoopAlreadyRunning
         else:
             asyncio.run(_connect(online, signals=True))
+
+
+def _register_hook(environment: Environment, project: Project) -> None:
+    """Make the post-write hook known that an ini file names `surefoot`."""
+    config = context.config
+
+    @write_hooks.register("surefoot")
+    def hook(path: str, _options: object) -> None:
+        # Alembic calls it after env.py has run.
+        from surefoot.environment.after_revision import after_revision  # noqa: PLC0415 - as above
+
+        after_revision(path, config, environment, project)
 
 
 def _write_sql(environment: Environment, project: Project, given: Mapping[str, Any]) -> None:

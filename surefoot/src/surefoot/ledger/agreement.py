@@ -42,7 +42,7 @@ def compare(
     It needs read access only and writes nothing. Call it at most once a minute.
     """
     heads = heads_of(connection, version_table)
-    found = catalog.snapshot(connection, schemas, version_table=version_table).fingerprint()
+    found = catalog.fingerprint(connection, schemas, version_table)
     return Agreement(", ".join(heads) or "base", expected_fingerprint(locked, heads), found)
 
 

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
-from surefoot.catalog import Catalog, snapshot
+from surefoot.catalog import Catalog, fingerprint, snapshot
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Event, Listen, RevisionDone, ignore
@@ -80,11 +79,14 @@ async def fingerprinted(
     async with scratch.engine.connect() as opened:
         reader: Any = opened.sync_connection
 
+        def fingerprint_in(connection: Connection) -> str:
+            return fingerprint(connection, scratch.schemas, scratch.version_table)
+
         def hear(event: Event) -> None:
             nonlocal kept_s
             listen(event)
             if isinstance(event, RevisionDone) and event.revision.revision in wanted - {last}:
-                found[event.revision.revision] = _catalog(scratch, reader).fingerprint()
+                found[event.revision.revision] = fingerprint_in(reader)
                 if time.monotonic() - kept_s > KEPT_S:
                     keep(known())
                     kept_s = time.monotonic()
@@ -95,9 +97,7 @@ async def fingerprinted(
                     scratch, each, listen=hear, measure=False, together=not looks, squash=False
                 )
             if last in wanted and heads(revisions) == {*targets}:
-                found[last] = await opened.run_sync(
-                    lambda _: _catalog(scratch, reader).fingerprint()
-                )
+                found[last] = await opened.run_sync(fingerprint_in)
         finally:
             if found:
                 keep(known())
@@ -107,8 +107,6 @@ async def fingerprinted(
 async def catalog_of(target: Target) -> Catalog:
     """The catalog of the target."""
     async with target.engine.connect() as connection:
-        return await connection.run_sync(partial(_catalog, target))
-
-
-def _catalog(target: Target, connection: Connection) -> Catalog:
-    return snapshot(connection, schemas=target.schemas, version_table=target.version_table)
+        return await connection.run_sync(
+            snapshot, target.schemas, version_table=target.version_table
+        )

@@ -38,9 +38,7 @@ def compare_with_stamp(run: Run, revisions: Sequence[Revision], stamped: Sequenc
     """
     expected = expected_fingerprint(with_known(revisions, run.project.locked()), stamped)
     of = run.project
-    found = catalog.snapshot(
-        run.connection, of.schemas, version_table=of.version_table
-    ).fingerprint()
+    found = catalog.fingerprint(run.connection, of.schemas, of.version_table)
     if found == expected:
         return
     refusal = StampRefused(run.recorder.database, stamped, expected, found)

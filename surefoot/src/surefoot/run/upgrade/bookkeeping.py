@@ -259,9 +259,7 @@ class Bookkeeping:
         """Write the fingerprint of the schema that the run has left, so a change can be dated."""
         known = [revision for revision in self._revisions if revision.id in heads]
         schemas = self._run.project.schemas
-        found = catalog.snapshot(
-            self._connection, schemas, version_table=self._version_table
-        ).fingerprint()
+        found = catalog.fingerprint(self._connection, schemas, self._version_table)
         newest, named = known[-1] if known else None, "+".join(heads) or "base"
         entry = self._entry(newest, named, direction, "measured", fingerprint=found)
         appending.append(self._connection, self.ledger, entry)
