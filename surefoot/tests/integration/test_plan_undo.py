@@ -131,7 +131,7 @@ async def test_undo_costs_what_going_back_was_seen_to_do(planner: Planner, case:
     there, back, cost, lines = CASES[case]
     planner.add(there, back)
     shown = render(await planner.plan())
-    assert f"1 of 1  0002  change (expand; undo: {cost})\n" in shown
+    assert f"1 of 1  0002  Change 0002 (expand; undo: {cost})\n" in shown
     told = [line for line in shown.splitlines() if line.lstrip().startswith("undo")]
     assert bool(told) == bool(lines)
     for line in lines:

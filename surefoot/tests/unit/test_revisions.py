@@ -17,6 +17,8 @@ from surefoot.chain.lockfile import (
 )
 from surefoot.chain.numbering import next_number
 from surefoot.chain.revisions import ancestors, heads, read_revisions, with_past
+from surefoot.chain.titles import title_of
+from surefoot.cli.lock import told
 from surefoot.errors import LockFileStale, RevisionsBroken
 
 
@@ -314,3 +316,45 @@ def test_a_missing_lock_says_how_to_write_it(tmp_path: Path) -> None:
     with pytest.raises(RevisionsBroken) as caught:
         read_lock(tmp_path / "revisions.lock")
     assert caught.value.help == "run `surefoot lock`"
+
+
+@pytest.mark.parametrize(
+    ("docstring", "title"),
+    [
+        ('"""Count the jobs.\n\nIt takes a moment.\n"""', "Count the jobs"),
+        ('"""\nCount the jobs\nof a file.\n"""', "Count the jobs of a file"),
+        ('""""""', "step 0001"),
+        ("", "step 0001"),
+        ("def upgrade(:", "step 0001"),
+        ('"""\0"""', "step 0001"),
+    ],
+)
+def test_a_title_is_the_beginning_of_the_docstring(
+    versions: Path, docstring: str, title: str
+) -> None:
+    """Of a file that cannot be read, the words of its name."""
+    first = read_revisions(versions)[0]
+    assert first.path is not None
+    first.path.write_text(f"{docstring}\nrevision = '0001'\n", "utf-8")
+    assert title_of(first) == title
+    assert title_of(replace(first, path=versions / "gone.py")) == "step 0001"
+    assert title_of(replace(first, path=None)) == "step 0001"
+
+
+def test_what_lock_found_is_told_by_rule(versions: Path) -> None:
+    """A line for each revision would hide everything else in a long history."""
+    first, second, third = read_revisions(versions)
+    one = [replace(first, verdict="avoid-truncate"), replace(second, verdict="unknown")]
+    assert [*told(one)] == [
+        "0001 breaks avoid-truncate: surefoot lint 0001",
+        "0002 was not seen to its end: surefoot lint 0002",
+    ]
+    both = [replace(each, verdict="avoid-truncate+require-downgrade") for each in (first, third)]
+    assert [*told([*both, replace(second, verdict="clean")])] == [
+        "0001, 0003 break avoid-truncate, require-downgrade: surefoot lint"
+    ]
+    many = [replace(first, id=f"{n:04}", verdict="avoid-truncate+unknown") for n in range(1, 41)]
+    assert [*told(many)] == [
+        "0001, 0002, …, 0039, 0040, 40 in all break avoid-truncate: surefoot lint",
+        "0001, 0002, …, 0039, 0040, 40 in all were not seen to their end: surefoot lint",
+    ]

@@ -78,7 +78,7 @@ def test_a_plan_says_what_would_be_locked_and_writes_nothing(
         "PLAN  eu: 1 revision, 1 statement, nothing run\n"
         + ("  tried on a copy of its schema\n" if options else "")
         + "\n"
-        "1 of 1  0015  index jobs (expand; undo: free)\n"
+        "1 of 1  0015  Index jobs by attempts (expand; undo: free)\n"
         "  CREATE INDEX CONCURRENTLY ix_jobs_attempts ON jobs (attempts)\n"
         "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither reads nor "
         "writes\n\n"

@@ -86,6 +86,11 @@ class Revision:
         return f"{self.id}_{self.slug}" if self.path is None else self.path.stem
 
     @property
+    def words(self) -> str:
+        """The words of its slug, which are the beginning of its title."""
+        return self.slug.replace("_", " ")
+
+    @property
     def file_name(self) -> str:
         """The name of its file."""
         return f"{self.name}.py"

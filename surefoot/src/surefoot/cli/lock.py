@@ -1,12 +1,14 @@
 """`surefoot lock`: write revisions.lock."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
 import click
 
+from surefoot import wording
 from surefoot.chain.backfills import check_backfills
 from surefoot.chain.conflict import joined
 from surefoot.chain.lockfile import (
@@ -35,7 +37,6 @@ from surefoot.scratch import scratch_database
 from surefoot.target import Target
 from surefoot.trace.executed_lines import TOO_LONG
 from surefoot.trace.fingerprints import fingerprinted, lacking
-from surefoot.wording import counted
 
 
 @click.command(name="lock")
@@ -90,7 +91,9 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
         read_backfills(found)
         check_seals(lock, revisions)
         squash = checked(found.squashed, revisions)
-        output.narrate(f"OK  {lock.name} is up to date: {counted(len(revisions), 'revision')}")
+        output.narrate(
+            f"OK  {lock.name} is up to date: {wording.counted(len(revisions), 'revision')}"
+        )
         if squash:
             output.narrate(squash)
         return
@@ -106,20 +109,31 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
     revisions = completed(found)
     changed = changed or lock.read_bytes() != written
     state = "written" if changed else "was up to date"
-    output.narrate(f"OK  {lock.name} {state}: {counted(len(revisions), 'revision')}")
+    output.narrate(f"OK  {lock.name} {state}: {wording.counted(len(revisions), 'revision')}")
     if not revisions:
         output.narrate(f"there is no revision in {found.named_locations()}")
     try:
         checked(found.squashed, revisions)
     except (SquashEdited, SquashStale) as error:
         output.narrate(error.render())
+    for line in told(revisions):
+        output.narrate(line)
+
+
+def told(revisions: Sequence[Revision]) -> Iterator[str]:
+    """A line for those that break the same rules, and for those that are unknown."""
+    found: dict[tuple[str, str], list[str]] = {}
     for revision in revisions:
-        if revision.broken_rules:
-            rules = ", ".join(revision.broken_rules)
-            output.narrate(f"{revision.id} breaks {rules}: {names.command()} lint {revision.id}")
+        if rules := ", ".join(revision.broken_rules):
+            found.setdefault((f"breaks {rules}", f"break {rules}"), []).append(revision.id)
         if revision.is_unknown:
-            said = "was not seen to its end"
-            output.narrate(f"{revision.id} {said}: {names.command()} lint {revision.id}")
+            unseen = ("was not seen to its end", "were not seen to their end")
+            found.setdefault(unseen, []).append(revision.id)
+    for (one, several), ids in found.items():
+        if len(ids) == 1:
+            yield f"{ids[0]} {one}: {names.command()} lint {ids[0]}"
+        else:
+            yield f"{wording.in_order(ids)} {several}: {names.command()} lint"
 
 
 def _merge(base: Path, ours: Path, theirs: Path) -> None:

@@ -26,7 +26,7 @@ def revisions(context: click.Context) -> Words:
     with suppress(Exception):
         found = [*of.locked()]
     found = found or [*read_revisions(*of.locations, recursive=of.recursive)]
-    return {each.id: each.slug.replace("_", " ") for each in reversed(found)}
+    return {each.id: each.words for each in reversed(found)}
 
 
 def goals(context: click.Context) -> Words:

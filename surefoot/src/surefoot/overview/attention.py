@@ -84,7 +84,8 @@ def _schema(reading: Reading, checks: Iterable[IntegrityCheck], command: str) ->
         return
     yield Notice(
         "database-drifted",
-        "the schema differs from the revisions: somebody changed it by hand",
+        "the schema is not the one that the revisions make: something else has changed it, or a "
+        "downgrade() leaves something",
         f"`{command} drift` lists the differences, when they appeared, and the SQL that removes "
         "them",
     )

@@ -131,7 +131,7 @@ def _chain(
     known = [
         Link(
             each.id,
-            each.slug.replace("_", " "),
+            each.words,
             each.phase,
             state(each.id),
             each.verdict,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from surefoot.chain.titles import title_of
 from surefoot.errors import names
 from surefoot.linting.markdown import shown as finding_shown
 from surefoot.linting.markdown import summary
@@ -79,7 +80,7 @@ def _head(forecast: Forecast) -> str:
 
 def _title(planned: PlannedRevision) -> str:
     revision = planned.revision
-    return f"{code(revision.id)} {prose(revision.slug.replace('_', ' '))}".rstrip()
+    return f"{code(revision.id)} {prose(title_of(revision))}".rstrip()
 
 
 def _phase(planned: PlannedRevision) -> str:

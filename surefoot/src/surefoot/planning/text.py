@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from surefoot.chain.titles import title_of
 from surefoot.linting.markdown import summary
 from surefoot.planning import words
 from surefoot.planning.estimate import Estimate
@@ -48,7 +49,7 @@ def _revision(
     planned: PlannedRevision, number: int, count: int, statistics: Statistics
 ) -> Iterator[str]:
     revision = planned.revision
-    title = f"{number} of {count}  {revision.id}  {revision.slug.replace('_', ' ')}"
+    title = f"{number} of {count}  {revision.id}  {title_of(revision)}"
     yield f"{title} ({revision.phase}; undo: {words.UNDO[planned.undo.cost]})"
     for backfill in planned.backfills:
         yield f"  requires the backfill {backfill.name}: {words.backfill_state(backfill)}"
