@@ -31,7 +31,7 @@ from surefoot.scratch import scratch_database
 from surefoot.target import Target
 
 if TYPE_CHECKING:
-    from surefoot.autogenerate.revision_text import RevisionTexts
+    from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
     from surefoot.environment.environment import Environment
 
 
@@ -39,14 +39,16 @@ def after_revision(path: str, config: Config, environment: Environment, project:
     """Do all of it with the file at `path`. Errors are shown, and end the process."""
     with rendered(config, project.locations):
         written = Path(path).resolve()
-        _complete(written, project, config.attributes.get(TEXTS))
-        finish(written, environment, project)
+        texts: RevisionTexts | None = config.attributes.get(TEXTS)
+        planned = texts.texts if texts else {}
+        ids = {each.path: each.id for each in project.revisions()}
+        identifier = ids.get(written, "")
+        _complete(written, planned.get(identifier))
+        finish(written, environment, project, is_last=identifier not in [*planned][:-1])
 
 
-def _complete(written: Path, project: Project, texts: RevisionTexts | None) -> None:
+def _complete(written: Path, text: RevisionText | None) -> None:
     """Write the texts of a planned revision into its file, where its template left them out."""
-    planned = texts.texts if texts else {}
-    text = next((planned.get(r.id) for r in project.revisions() if r.path == written), None)
     source = written.read_text("utf-8")
     made = (
         stock_template.with_phase(source)
@@ -57,8 +59,11 @@ def _complete(written: Path, project: Project, texts: RevisionTexts | None) -> N
         write_whole(written, made.encode())
 
 
-def finish(written: Path, environment: Environment, project: Project) -> None:
-    """Format a new revision file where ruff is installed, add it to revisions.lock, lint it."""
+def finish(written: Path, environment: Environment, project: Project, *, is_last: bool) -> None:
+    """Format a new revision file where ruff is installed, add it to revisions.lock, lint it.
+
+    The last one of a plan names the next command.
+    """
     if importlib.util.find_spec("ruff") is not None:
         # Formatted first: it would complain of lines that are only long so far.
         fix = ["check", "--quiet", "--fix", "--exit-zero"]
@@ -80,7 +85,8 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     except Exception as error:
         meant = understood(error, project.locations) or unforeseen(error)
         say(f"NOT LINTED  {meant.message}\n  then: {command()} lock")
-    say(f"OK  {written.name} written, {project.lock.name} refreshed. {review}")
+    refreshed = f", {project.lock.name} refreshed. {review}"
+    say(f"OK  {written.name} written{refreshed if is_last else ''}")
 
 
 async def _lint(written: Path, environment: Environment, project: Project) -> None:
