@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import event
 
-from harness.databases import Database
+from harness.databases import Database, engine
 from harness.runs import Chain, Launcher, Result
 from harness.states import wait_until
+from surefoot.connect.limits import Limits
+from surefoot.run.commands import upgrade
+from surefoot.target import Target
 
 TABLE = "op.execute('CREATE TABLE t (id int)')"
 FIRST, SECOND = "op.execute('CREATE TABLE a (id int)')", "op.execute('CREATE TABLE b (id int)')"
@@ -28,6 +33,8 @@ WAYS = {
     "an isolation level": f"op.get_bind().commit()\n{AUTOCOMMIT}\n{INDEX}",
     "a rollback of nothing": "op.get_bind().commit()\nop.get_bind().rollback()",
 }
+COMMIT = "op.get_bind().commit()"
+READS = re.compile(r"SELECT .* FROM \S*alembic_version_ledger\S* ORDER BY id\Z")
 OTHER = (
     "op.get_bind().commit()\n"
     "autocommit = {{'isolation_level': 'AUTOCOMMIT'}}\n"
@@ -111,6 +118,19 @@ async def test_it_runs_as_it_was_written(past: Past, watcher: asyncpg.Connection
     assert ("a_id" in found) == ("a_id" in way)
     assert (await ledger(watcher))[-1] == "applied"
     assert (await ledger(watcher))[0] == "started"
+
+
+async def test_a_long_past_reads_the_ledger_once(chain: Chain, empty_database: Database) -> None:
+    """Before its revisions begin: each of them asks about itself only, and this run knows it."""
+    last = [chain.add(f"op.execute('CREATE TABLE t{n} ()')\n{COMMIT}") for n in range(6)][-1]
+    chain.lock(baseline=[last])
+    sent: list[str] = []
+    async with engine(empty_database.access, "migrate") as opened:
+        event.listen(
+            opened.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2])
+        )
+        await upgrade(Target.of(opened, chain.ini, Limits()), "head")
+    assert len([each for each in sent if READS.match(each)]) <= 2, sent
 
 
 async def test_a_second_connection_behind_a_commit(

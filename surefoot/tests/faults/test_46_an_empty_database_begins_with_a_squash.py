@@ -56,6 +56,15 @@ KINDS = {
         ALTER TABLE item DROP COLUMN gone, ALTER COLUMN name SET STATISTICS 50;
         ALTER TABLE item SET (fillfactor = 70)
     """,
+    "one of several texts": """
+        CREATE TABLE chosen (
+            name varchar(9), CONSTRAINT few CHECK (name IN ('a', 'b')),
+            CONSTRAINT either CHECK (CASE WHEN name IS NULL THEN false ELSE name IN ('a', 'b') END)
+        );
+        CREATE INDEX chosen_few ON chosen (name) WHERE name IN ('a', 'b');
+        CREATE VIEW few_chosen AS SELECT name FROM chosen WHERE name IN ('a', 'it''s');
+        INSERT INTO chosen VALUES ('a')
+    """,
     "trigger": """
         CREATE TABLE told (at int);
         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS

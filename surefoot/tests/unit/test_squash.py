@@ -129,6 +129,14 @@ def test_constants_with_a_time_zone() -> None:
     ]
 
 
+def test_an_expression_that_postgresql_writes_in_two_forms() -> None:
+    """The forms are equal in the schema, and no two rows are."""
+    one, other = "(ARRAY['a'::character varying])::text[]", "ARRAY[('a'::character varying)::text]"
+    for kind, is_same in (("TABLE", True), ("VIEW", True), ("TABLE DATA", False)):
+        dumps = [entry("it's", kind, f"CHECK (x = ANY ({each}));\n") for each in (one, other)]
+        assert (first_difference(*dumps) == "") == is_same
+
+
 def test_the_first_difference() -> None:
     """The two lines, or that one has more; else the line ends."""
     assert first_difference("a\nb\n", "a\nb\n") == ""

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from surefoot.catalog.normal_form import settled
 from surefoot.connect.database import Database
 from surefoot.connect.libpq import run_program
 from surefoot.embedded import find_binaries, find_program
@@ -103,14 +104,30 @@ def _entries(dump: str) -> list[tuple[str, str, str]]:
     return found
 
 
+def _settled(dump: str) -> str:
+    """A dump with the expressions in their normal form; rows are left as they are."""
+    found, kind, place = list[str](), "", 0
+    for each in _ENTRY.finditer(dump):
+        found += [_settled_entry(kind, dump[place : each.start()]), each[0]]
+        kind, place = each["kind"], each.end()
+    return "".join((*found, _settled_entry(kind, dump[place:])))
+
+
+def _settled_entry(kind: str, text: str) -> str:
+    return text if kind == "TABLE DATA" else settled(text)
+
+
 def depends_on_zone(schema: str) -> bool:
     """Whether the dump of a schema has constants that another time zone may have made others."""
     return bool(_ZONED.search(schema))
 
 
 def first_difference(one: str, other: str) -> str:
-    """The first lines in which two dumps differ, for an error; empty where they are equal."""
-    if one == other:
+    """The first lines in which two dumps differ, for an error; empty where they are equal.
+
+    PostgreSQL writes some expressions in another form once it has read what it wrote.
+    """
+    if one == other or (one := _settled(one)) == (other := _settled(other)):
         return ""
     lines = one.splitlines()
     pairs = zip((*lines, "(end)"), (*other.splitlines(), "(end)"), strict=False)

@@ -35,9 +35,9 @@ class Bookkeeping:
         self._by_id: dict[str, Revision] = {}
         # The ledger's rows in force when the run began, and whether it told of any revision.
         self._read: Sequence[Row] = ()
-        # The revisions that are taken as they are; whether one has left rows about it in this run.
+        # The revisions that are taken as they are; those that have left rows in this run.
         self._past: frozenset[str] = frozenset()
-        self._has_left = False
+        self._left = set[str]()
         self._in_force: dict[str, Row] = {}
         self._was_used = False
 
@@ -157,15 +157,15 @@ class Bookkeeping:
             return None
 
         def write(kept: str) -> None:
-            self._has_left = True
+            self._left.add(about.revision)
             self.append(about.revision, about.direction, "started", error=kept)
 
         return PastRevision(self._connection, about.revision, self._begun(about), write)
 
     def _begun(self, about: PlannedRevision) -> str | None:
         """The text of the last row about an attempt that did not end."""
-        if self._has_left:
-            # A row of this run may have been rolled back with its transaction.
+        if about.revision in self._left:
+            # The row of this run may have been rolled back with its transaction.
             self._read = self.ledger.rows(self._connection)
         return last_attempt(self._read, about.revision, about.direction)
 
