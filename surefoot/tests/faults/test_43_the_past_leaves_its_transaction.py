@@ -120,6 +120,32 @@ async def test_it_runs_as_it_was_written(past: Past, watcher: asyncpg.Connection
     assert (await ledger(watcher))[0] == "started"
 
 
+@pytest.mark.parametrize("way", [BLOCK, "op.execute('COMMIT')"])
+async def test_it_is_tried_on_a_scratch_database_as_it_runs(past: Past, way: str) -> None:
+    """`plan` shows all of it, and judges none; `lint` judges it where it is named."""
+    past.add(f"{FIRST}\n{way}\n{SECOND}", "op.execute('DROP TABLE a, b')")
+    planned = await past.surefoot("plan")
+    assert planned.code == 0, planned.out + planned.err
+    assert "CREATE TABLE b (id int)" in planned.out
+    assert "0 errors, 0 warnings. Next: alembic upgrade head" in planned.out
+    judged = await past.surefoot("lint", "0002")
+    assert "0 warnings in 1 revision\n" in judged.err, judged.err
+    assert "not run to the end" not in judged.err + judged.out
+
+
+async def test_sql_begins_behind_it(past: Past) -> None:
+    """Its file stays as it is, so the message names no change of it."""
+    past.add(f"{FIRST}\n{BLOCK}")
+    past.add(f"{SECOND}\n{BLOCK.replace('a_id', 'other')}")
+    past.chain.add("op.execute('CREATE TABLE c ()')")
+    past.chain.lock(baseline=["0003"])
+    refused = await past.run("upgrade", "head", "--sql")
+    assert refused.code == 3
+    assert "[past-not-as-sql]  0002 ends its transaction by itself" in refused.err
+    assert "`alembic upgrade 0003:head --sql`" in refused.err
+    assert "CREATE TABLE c ()" in (await past.run("upgrade", "0003:head", "--sql")).out
+
+
 async def test_a_long_past_reads_the_ledger_once(chain: Chain, empty_database: Database) -> None:
     """Before its revisions begin: each of them asks about itself only, and this run knows it."""
     last = [chain.add(f"op.execute('CREATE TABLE t{n} ()')\n{COMMIT}") for n in range(6)][-1]

@@ -232,3 +232,29 @@ async def test_a_lock_of_nothing_is_said(
     assert done.err == (
         "OK  revisions.lock was up to date: 0 revisions\nthere is no revision in alembic/versions\n"
     )
+
+
+async def test_docstrings_that_are_no_title(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Of several lines the first one is told; a template's fields without a message are none."""
+    docstrings = (
+        "Add t1.\nIt has no column.",
+        "Create Date: 2026-01-02 12:00",
+        "\nRevises: 0002\n",
+    )
+    for number, docstring in enumerate(docstrings, 1):
+        table(chain, number)
+        path = chain.path(f"{number:04}")
+        text = path.read_text("utf-8").replace(f'"""Change {number:04}."""', f'"""{docstring}"""')
+        path.write_text(text, "utf-8")
+    chain.lock()
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    told = [re.sub(r"  (< )?[\d.]+ s$", "", line) for line in result.err.splitlines()[1:-1]]
+    assert told == ["  1 of 3  0001  Add t1", "  2 of 3  0002", "  3 of 3  0003"]
+    result = await launcher.alembic(chain, "history", url=empty_database.url)
+    assert [line.rstrip().split("  ")[-1] for line in result.out.splitlines()] == [
+        "expand",
+        "expand",
+        "Add t1",
+    ]

@@ -1353,6 +1353,32 @@ async def test_nothing_stays_behind_of_a_comparison(project: Project) -> None:
     await project.connection.rollback()
 
 
+async def test_indexes_that_alembic_takes_as_they_are_written(project: Project) -> None:
+    """Concurrent ones, and one that a column and its table give; another of its name is refused."""
+    metadata = things(
+        Column("size", Integer, index=True),
+        Column("name", Text),
+        Index("ix_things_size", "size"),
+        Index("ix_things_name", "name", postgresql_concurrently=True),
+    )
+    await project.revise(metadata, "Begin")
+    await project.upgrade()
+    await project.check(metadata)
+    concurrent = [
+        each.dialect_options["postgresql"]["concurrently"]
+        for each in metadata.tables["things"].indexes
+    ]
+    assert sorted(concurrent) == [False, False, True]
+    names = await project.connection.scalars(
+        text("SELECT indexname FROM pg_indexes WHERE tablename = 'things' ORDER BY 1")
+    )
+    assert names.all() == ["ix_things_name", "ix_things_size", "pk_things"]
+    await project.connection.rollback()
+    Index("ix_things_size", metadata.tables["things"].c.name)
+    with pytest.raises(UsageError, match=r"already exists; refused: CREATE INDEX ix_things_size"):
+        await project.check(metadata)
+
+
 async def test_models_that_cannot_be_created_are_an_error(project: Project) -> None:
     """With what PostgreSQL says of them."""
     metadata = things()
@@ -1360,7 +1386,8 @@ async def test_models_that_cannot_be_created_are_an_error(project: Project) -> N
     with pytest.raises(UsageError) as caught:
         await project.revise(metadata, "Begin")
     assert caught.value.message == (
-        'the models cannot be created in an empty schema: column "missing" does not exist'
+        'the models cannot be created in an empty schema: column "missing" does not exist; '
+        "refused: CREATE VIEW v AS SELECT missing FROM things"
     )
 
 

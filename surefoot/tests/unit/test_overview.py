@@ -61,6 +61,24 @@ def test_a_revision_has_its_last_runs() -> None:
     assert len(second.runs) == RUNS
 
 
+def test_pending_revisions_of_one_verdict_are_told_together() -> None:
+    """One that stopped on the scratch database leaves all behind it unseen, and none unsafe."""
+    verdicts = ["clean", "avoid-truncate", *["unknown"] * 40]
+    chain = [
+        Revision(f"{n:04}", (f"{n - 1:04}",) * (n > 1), "expand", "more", "a", None, verdict)
+        for n, verdict in enumerate(verdicts, 1)
+    ]
+    unsafe, unseen = overview(Build.of(chain), reading(FIRST), NOW).attention
+    assert unsafe.message.startswith(
+        "0002 is pending and unsafe on a database in use: lint says avoid"
+    )
+    assert unseen.message == (
+        "0003, 0004, …, 0041, 0042, 40 in all are pending, and lint has not seen all: whether a "
+        "database in use is safe is not known"
+    )
+    assert unseen.help == "`surefoot lint 0003` says why"
+
+
 def test_a_row_about_a_backfill_says_nothing_of_its_revision() -> None:
     """A step that failed before it has failed still, and one that began is still unfinished."""
     for outcome in ("failed", "started"):

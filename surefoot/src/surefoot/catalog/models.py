@@ -5,6 +5,8 @@
 3. Everything is rolled back, also after an error. No object of the database is changed or locked.
 """
 
+import re
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,14 +21,18 @@ from surefoot.catalog.extensions import missing_extension
 from surefoot.catalog.implicit_names import names_as_there
 from surefoot.catalog.kinds import Extension, Sequence
 from surefoot.catalog.model import NOTHING, Catalog, Key, with_text
+from surefoot.catalog.model_indexes import indexes_in_a_transaction
 from surefoot.catalog.model_names import catalog_name
 from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
-from surefoot.catalog.shadows import away, create_empty
+from surefoot.catalog.shadows import OURS, away, create_empty
 from surefoot.catalog.shared_types import existing_types
 from surefoot.errors import ModelsNotCreatable
+from surefoot.errors.disclosure import disclosed
 from surefoot.quoting import in_schema, quoted
 
+# Of a statement in a message.
+_LONGEST = 120
 # Objects of the real schema, members of extensions apart, that an object in the shadow needs.
 _BORROWED = text("""
 SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0),
@@ -229,7 +235,11 @@ def _create(
     try:
         # Without checkfirst, which would find the tables of the database.
         connection.execution_options(schema_translate_map=schemas)
-        with _refused(), existing_types(connection, models, schemas):
+        with (
+            _refused(),
+            existing_types(connection, models, schemas),
+            indexes_in_a_transaction(connection),
+        ):
             models.create_all(connection, tables=ours, checkfirst=False)
     finally:
         connection.execution_options(schema_translate_map=None)
@@ -244,7 +254,10 @@ def _refused() -> Iterator[None]:
         cause = getattr(error.orig, "__cause__", None) or error.orig
         # The text of asyncpg's error: SQLAlchemy's adds the class, the statement and parameters.
         reason = str(cause.args[0]) if cause is not None and cause.args else str(error)
+        # Without the name of the schema, which is that of this process.
+        sql = re.sub(rf'"?{OURS}\w+"?\.', "", disclosed(error.statement or ""))
+        statement = textwrap.shorten(sql, _LONGEST, placeholder=" …")
         raise ModelsNotCreatable(
-            f"the models cannot be created in an empty schema: {reason}",
+            f"the models cannot be created in an empty schema: {reason}; refused: {statement}",
             help="correct the models; they must include all objects that they need",
         ) from error

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from surefoot.errors import PermissionMissing
 from surefoot.quoting import quoted
 
-_OURS = "surefoot_shadow_"
+OURS = "surefoot_shadow_"
 # The extensions in a schema are found where they are.
 _STILL_FOUND = text("""
 SELECT set_config('search_path', current_setting('search_path') || ', ' || nspname, true)
@@ -44,7 +44,7 @@ def create_empty(connection: Connection, beside: Collection[str]) -> str:
     On failure: PermissionMissing.
     """
     _refuse_without_permission(connection)
-    shadow = f"{_OURS}{os.getpid()}"
+    shadow = f"{OURS}{os.getpid()}"
     connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
     connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
     for schema in beside:
@@ -55,7 +55,7 @@ def create_empty(connection: Connection, beside: Collection[str]) -> str:
 
 def away(schema: str) -> str:
     """The name of a real schema while an empty one has its own."""
-    return f"{_OURS}{sha256(schema.encode()).hexdigest()[:16]}"
+    return f"{OURS}{sha256(schema.encode()).hexdigest()[:16]}"
 
 
 def _move_away(connection: Connection, schema: str) -> None:

@@ -1,13 +1,23 @@
 """The title of a revision: the message with which its file was written."""
 
 import ast
+import re
 from contextlib import suppress
 
 from surefoot.chain.revisions import Revision
 
+# Alembic's template has them behind the message; one of its own may have no message.
+_FIELD = re.compile(r"(?:Revision ID|Revises|Create Date)\s*:", re.IGNORECASE)
+
+
+def title_in(docstring: str | None) -> str:
+    """The first line of a docstring, without its full stop; empty where it has none."""
+    line = (docstring or "").strip().partition("\n")[0].strip().rstrip(".")
+    return "" if _FIELD.match(line) else line
+
 
 def title_of(revision: Revision) -> str:
-    """The first lines of the docstring of its file; the words of its slug without a file."""
+    """The title in the file of a revision; the words of its slug without one."""
     code: bytes | None = None
     if revision.path is not None:
         with suppress(OSError):
@@ -20,6 +30,4 @@ def titled(revision: Revision, code: bytes | None) -> str:
     told = None
     with suppress(SyntaxError, ValueError):
         told = code and ast.get_docstring(ast.parse(code))
-    # As Alembic has it, without the line breaks and the full stop.
-    first = (told or "").split("\n\n", 1)[0]
-    return " ".join(first.split()).rstrip(".") or revision.words
+    return title_in(told or None) or revision.words

@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine
 
+from surefoot.chain.titles import title_in
 from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import say
@@ -54,7 +55,7 @@ def history(
         width = max((len(item.revision) for item in revisions), default=0)
         for revision in revisions:
             state = states.get(revision.revision, "unknown")
-            title = disclosed(revision.doc or "").rstrip(".")
+            title = disclosed(title_in(revision.doc))
             phase = phases[revision.revision] if phases else getattr(revision.module, "phase", "")
             config.print_stdout(f"{state:<7}  {revision.revision:<{width}}  {phase:<8}  {title}")
     shown = [states.get(item.revision) for item in revisions]

@@ -162,6 +162,21 @@ class CommitsByItself(Refused):
     )
 
 
+class PastNotAsSql(Refused):
+    """A revision of the past that ends its own transaction, in SQL for psql."""
+
+    revision: str
+    last: str
+    says = (
+        "{revision} ends its transaction by itself: SQL could not go on where such a revision "
+        "broke off"
+    )
+    helps = (
+        "run the revisions up to {last} without `--sql`, and let the SQL begin there: "
+        "`{names.alembic} upgrade {last}:head --sql`"
+    )
+
+
 class PartlyApplied(Refused):
     """A revision of the past was left half-way, and cannot go on from there."""
 

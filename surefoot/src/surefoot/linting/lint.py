@@ -65,7 +65,8 @@ async def lint(
 def _until_refused(chosen: Sequence[Revision]) -> tuple[Sequence[Revision], Refused | None]:
     """The revisions before the first one that no run takes, as its source shows, and why."""
     for number, revision in enumerate(chosen):
-        refusal = mixture(revision.id, code_of(str(path_of(revision))), "upgrade")
+        code = code_of(str(path_of(revision)))
+        refusal = None if revision.past else mixture(revision.id, code, "upgrade")
         if refusal is not None:
             return chosen[:number], refusal
     return chosen, None

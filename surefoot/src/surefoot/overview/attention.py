@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from surefoot.chain.revisions import CLEAN
+from surefoot.chain.revisions import CLEAN, UNKNOWN
 from surefoot.errors import names
 from surefoot.ledger.table import BROKEN_OFF, steps
 from surefoot.overview.backfills import unfinished_backfills
@@ -16,6 +16,7 @@ from surefoot.overview.model import (
     Unread,
 )
 from surefoot.run.sessions import Blocker
+from surefoot.wording import in_order
 
 
 def attention(
@@ -91,19 +92,28 @@ def _schema(reading: Reading, checks: Iterable[IntegrityCheck], command: str) ->
     )
 
 
+def _unsafe(verdict: str, ids: Sequence[str], shown: str) -> Notice:
+    """The pending revisions of one verdict; many of them were stopped by one and the same."""
+    are = f"{in_order(ids)} {'is' if len(ids) == 1 else 'are'} pending"
+    if verdict == UNKNOWN:
+        text = f"{are}, and lint has not seen all: whether a database in use is safe is not known"
+        return Notice("revision-unsafe", text, f"{shown} says why")
+    rules = verdict.replace("+", ", ")
+    text = f"{are} and unsafe on a database in use: lint says {rules}"
+    return Notice("revision-unsafe", text, f"{shown} shows the place and the safe form")
+
+
 def _found(
     pending: Iterable[Link],
     services: Iterable[AnnouncedService],
     command: str,
 ) -> Iterator[Notice]:
+    found: dict[str, list[str]] = {}
     for link in pending:
         if link.lint is not None and link.lint != CLEAN:
-            yield Notice(
-                "revision-unsafe",
-                f"{link.id} is pending and unsafe on a database in use: lint says "
-                f"{link.lint.replace('+', ', ')}",
-                f"`{command} lint {link.id}` shows the place and the safe form",
-            )
+            found.setdefault(link.lint, []).append(link.id)
+    for verdict, ids in found.items():
+        yield _unsafe(verdict, ids, f"`{command} lint {ids[0]}`")
     for service in services:
         if service.older_than:
             yield Notice(

@@ -96,6 +96,9 @@ def forecast(
 ) -> Forecast:
     """Join the trace with the statistics of the target, and the backfills of its revisions."""
     back = undos(pending, linted.trace, statistics)
+    # No rule judges the past; a finding without a revision is about something else.
+    past = {each.id for each in pending if each.past and not each.unlocked}
+    findings = tuple(each for each in linted.findings if each.revision not in past)
     revisions = tuple(
         PlannedRevision(
             revision,
@@ -110,7 +113,7 @@ def forecast(
         database,
         tuple(before),
         revisions,
-        linted.findings,
+        findings,
         statistics,
         copied,
         linted.mismatch,

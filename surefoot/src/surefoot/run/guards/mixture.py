@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from surefoot.chain.revisions import Revision
 from surefoot.chain.source import code_of
-from surefoot.errors import CommitsByItself, MixedRevision
+from surefoot.errors import CommitsByItself, MixedRevision, PastNotAsSql
 from surefoot.operations.concurrently import NAMES
 
 # The members of `op` that run no statement.
@@ -22,15 +22,20 @@ _OUTSIDE = tuple(name.encode() for name in (*NAMES, "autocommit_block"))
 def refuse_mixtures(revisions: Sequence[Revision], planned: Collection[str], command: str) -> None:
     """Look at the source of the planned revisions.
 
-    On failure: MixedRevision, CommitsByItself; nothing has run.
+    On failure: MixedRevision, CommitsByItself; PastNotAsSql, where those of the past are among
+    them. Nothing has run.
     """
     if command == "stamp":
         return
+    past: list[str] = []
     for revision in revisions:
         if revision.id in planned and revision.path is not None:
             found = mixture(revision.id, code_of(str(revision.path)), command)
-            if found is not None:
+            if found is not None and not (revision.past and command == "upgrade"):
                 raise found
+            past += [revision.id] * (found is not None)
+    if past:
+        raise PastNotAsSql(past[0], past[-1])
 
 
 def mixture(

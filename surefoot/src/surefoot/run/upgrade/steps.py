@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event
 
+from surefoot.chain.titles import title_in
 from surefoot.compat.alembic import rows_after, unused
 from surefoot.errors import CommandUnknown, DatabaseAhead
 from surefoot.ledger.glance import ids
@@ -144,7 +145,7 @@ def _planned(
     info: MigrationInfo = step.info
     direction = "stamp" if info.is_stamp else "upgrade" if info.is_upgrade else "downgrade"
     named = info.destination_revision_ids if info.is_stamp else info.up_revision_ids
-    title = (step.doc or "").strip().rstrip(".")
+    title = title_in(step.doc)
     return PlannedRevision(", ".join(named) or "base", title, direction, before, after)
 
 
