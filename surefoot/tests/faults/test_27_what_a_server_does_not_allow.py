@@ -65,8 +65,34 @@ async def test_a_statement_that_no_server_does(
     small.add("op.execute('ALTER TABLE t ALTER id TYPE bigint')")
     done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
     assert done.code == 4
-    assert "cannot alter type of a column used by a view or rule (SQLSTATE 0A000)" in done.err
+    needing = '(rule _RETURN on view v depends on column "id")'
+    assert f"column used by a view or rule {needing} (SQLSTATE 0A000)" in done.err
     assert "help: change the statement, or use a server that has what is missing" in done.err
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (
+            "CREATE VIEW v AS SELECT id FROM t",
+            "DROP TABLE t",
+            "because other objects depend on it (view v depends on table t) (SQLSTATE 2BP01)",
+        ),
+        (
+            "CREATE TABLE u (n text UNIQUE)",
+            "INSERT INTO u VALUES ('a depends on b'), ('a depends on b')",
+            'unique constraint "u_n_key" (SQLSTATE 23505)',
+        ),
+    ],
+)
+async def test_the_objects_that_depend_on_another_are_told_and_no_row(
+    small: Chain, launcher: Launcher, empty_database: Database, first: str, second: str, told: str
+) -> None:
+    """The DETAIL of an error is told where it names objects alone."""
+    small.add(f"op.execute({first!r})")
+    small.add(f"op.execute({second!r})")
+    done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert told in done.err
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import asyncpg
 import pytest
 
@@ -63,6 +65,10 @@ async def test_it_is_adopted_at_head(
     assert len(await rows(watcher)) == 5
     verified = await launcher.surefoot(plain, "ledger", url=url)
     assert verified.code == 0, verified.err
+    # No revision ran, so none took any time.
+    assert re.findall(r"000\d +(\S+) +\S+@", verified.out) == ["-"] * 5
+    seen = await launcher.surefoot(plain, "status", url=url)
+    assert len(re.findall(r"applied +000\d +[-\d]+ [:\d]+ +\S+@", seen.out)) == 5, seen.out
 
 
 @pytest.mark.sample(2)

@@ -11,6 +11,7 @@ from surefoot.adoption.changes import Change
 from surefoot.adoption.env_file import EnvFile
 from surefoot.adoption.reading import read_env
 from surefoot.adoption.rewriting import rewritten
+from surefoot.adoption.statements import DECORATOR
 from surefoot.errors import ConfigurationInvalid, FileNotWritable
 
 HEAD = "from alembic import context\nfrom shop.models import Base\nconfig = context.config\n"
@@ -323,7 +324,15 @@ REMARKS = {
         "with create_engine(OTHER).connect() as other:\n    context.run_migrations()",
         "one command migrates one database",
     ),
-    "a block": ("with lock():\n    context.run_migrations()", "move it to the top level"),
+    "a block": ("with lock():\n    context.run_migrations()", "the run is no longer inside of it"),
+    "a block beside it": (
+        "with open(PATH) as file:\n    file.write(str(1))",
+        "move it to the",
+    ),
+    "a loop beside it": ("for each in cache():\n    forget(each)", "move it to the top level"),
+    "a call of a run's variable": ("prepare(connection)", "the top level has no connection"),
+    "a caller of a run": ("repeated(3, context.run_migrations())", "delete it"),
+    "folders": ("context.script.version_locations = [FOLDER]", "name the folders in the ini file"),
 }
 
 
@@ -334,6 +343,39 @@ def test_what_is_not_understood_is_named_with_its_place(statement: str, where: s
     assert found.code in statement
     assert where in found.where
     assert found.line > 6
+
+
+def test_a_caller_that_is_given_the_run_is_no_place_for_it() -> None:
+    """A retry or a thread: above the run there is nothing that it could call."""
+    body = "def migrate():\n    context.run_migrations()\nrepeated(migrate, times=3)\n"
+    found = read_env(Path("env.py"), f"from alembic import context\n{body}").left
+    assert (4, DECORATOR) in [(each.line, each.where) for each in found]
+
+
+def test_folders_that_env_py_names_are_for_the_ini_file() -> None:
+    """Surefoot reads the revisions without env.py."""
+    line = "context.script.version_locations = [FOLDER]\n"
+    (found,) = read_env(Path("env.py"), HEAD + line + SYNC.replace("{options}", "") + TAIL).left
+    assert "`version_locations = …`" in found.where
+
+
+def test_the_number_of_a_lock_goes_with_it() -> None:
+    """Nothing else reads it."""
+    body = (
+        "    key = number_of('shop')\n"
+        "    connection.execute(text('SELECT pg_advisory_lock(:key)'), {'key': key})\n"
+    )
+    found = online(connected("create_engine(URL)") + body)
+    assert found.left == []
+    assert [each.line for each in found.replaced] == [11]
+
+
+def test_a_coroutine_has_no_url() -> None:
+    """That of `--sql` is taken, or a person is asked."""
+    body = "async def made():\n    return shop.engine\n" + connected("(await made())")
+    assert online(body).database is None
+    offline = "def offline():\n    context.configure(url=shop.url)\noffline()\n"
+    assert online(body + offline).database == "shop.url"
 
 
 PATHS = {

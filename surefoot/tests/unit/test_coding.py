@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from surefoot.adoption.past import lapses
 from surefoot.chain.coding import encoded, text_of
 from surefoot.chain.revisions import read_revisions
 from surefoot.errors import CommitsByItself
+from surefoot.run.guards.mixture import mixture
 
 TEXT = '''\
 """Größe."""
@@ -49,3 +51,14 @@ def test_the_past_of_a_project_is_read_in_any_coding(code: bytes, tmp_path: Path
     (tmp_path / "0001_size.py").write_bytes(code)
     first, *_ = lapses(read_revisions(tmp_path))
     assert (first.rule, first.line) == (CommitsByItself.code, code.count(b"\n") - 4)
+
+
+def test_a_string_of_which_python_warns_is_read_without_a_word(tmp_path: Path) -> None:
+    """Each command would tell it again, and for each rule; an import of the file tells it once."""
+    path = tmp_path / "0001_add_x.py"
+    path.write_text(f"{TEXT}\nPATTERN = '\\d'\n", "utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (revision,) = read_revisions(tmp_path)
+        assert revision.id == "0001"
+        assert mixture("0001", path.read_bytes() + b"\n# autocommit_block", "upgrade") is None

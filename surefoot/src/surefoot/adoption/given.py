@@ -40,7 +40,7 @@ class Parts:
 
     def remark(self, node: ast.stmt | ast.expr, where: str | None) -> None:
         """Note a statement, which belongs `where`: a place, None or nothing as in `place`."""
-        code = self.file.code(node).splitlines()[0]
+        code = self.file.code(node).splitlines()[0].rstrip(": ")
         if where is None:
             self.replaced.append(Remark(node.lineno, code, _OURS))
         elif where:

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from surefoot.chain.coding import text_of
+from surefoot.chain.coding import parsed, text_of
 from surefoot.chain.revisions import Revision
 from surefoot.errors import CommitsByItself
 from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, examine
@@ -20,7 +20,7 @@ _ANY_MAJOR = 18
 
 
 def _ends_transaction(unit: TracedRevision) -> Iterator[Hit]:
-    for node in ast.walk(ast.parse(unit.source)):
+    for node in ast.walk(parsed(unit.source)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         if node.func.attr in _ENDS:

@@ -18,6 +18,7 @@ from surefoot.adoption.env_file import EnvFile
 from surefoot.adoption.given import Parts, given
 from surefoot.adoption.scope import Scope
 from surefoot.adoption.statements import calls, dotted, last_name, names
+from surefoot.chain.coding import parsed
 from surefoot.errors import ConfigurationInvalid
 
 _RUNS = ("configure", "run_migrations", "begin_transaction")
@@ -25,12 +26,13 @@ _HIDDEN = (
     "nothing in the file itself runs migrations; write Environment(…).run() in place of what does"
 )
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+_Loop = (ast.For, ast.AsyncFor, ast.While)
 
 
 def read_env(path: Path, text: str) -> EnvFile:
     """Read the text of an env.py. On failure: ConfigurationInvalid, where it is not Python."""
     try:
-        tree = ast.parse(text)
+        tree = parsed(text)
     except (SyntaxError, ValueError) as error:
         place = f"{path}:{getattr(error, 'lineno', None) or 1}"
         said = f"it is not Python: {getattr(error, 'msg', error)}"
@@ -139,7 +141,10 @@ class _Reader:
             if isinstance(item.optional_vars, ast.Name):
                 scope.values.setdefault(item.optional_vars.id, [])
             if not isinstance(opened, ast.Call) or last_name(opened) not in statements.OPENS:
-                self._parts.remark(statement, statements.ABOVE)
+                if not self._runs(statement):
+                    self._remark(statement, statements.ABOVE, scope)
+                    return
+                self._parts.remark(statement, statements.AROUND)
             elif isinstance(opened.func, ast.Attribute):
                 self._open(opened.func.value, scope)
         self._visit(statement.body, scope)
@@ -195,8 +200,22 @@ class _Reader:
             self._call(value, statement, scope)
         elif isinstance(statement, ast.Assert) and self._checked(statement, statement.test, scope):
             pass
+        elif isinstance(statement, _Loop) and self._runs(statement):
+            self._parts.remark(statement, statements.LOOP)
         elif not _does_nothing(statement, value):
-            self._parts.remark(statement, statements.place_of(statement))
+            self._remark(statement, statements.place_of(statement), scope)
+
+    def _remark(self, statement: ast.stmt, where: str | None, scope: Scope) -> None:
+        """Note a statement; one that needs a variable of the run has no place above it."""
+        read = {*names(statement)} - {*statements.bound(statement)}
+        owners = {name: scope.owner(name) for name in read}
+        local = [name for name, owner in owners.items() if owner and name in owner.values]
+        if where == statements.ABOVE and local:
+            where = statements.RUN_ONLY.format(", ".join(sorted(local)))
+        for name in local if where is None else ():
+            if (owner := owners[name]) is not None:
+                owner.used.add(name)  # it goes with the statement
+        self._parts.remark(statement, where)
 
     def _assigned(self, statement: ast.Assign | ast.AnnAssign, scope: Scope) -> None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
@@ -210,16 +229,18 @@ class _Reader:
                 if scope is not self._parts.module and not statements.is_quiet(value):
                     self._parts.pending.append((statement, target.id, scope))
             elif scope is self._parts.module:
+                if dotted(target).endswith(".version_locations"):
+                    self._parts.remark(statement, statements.place_of(statement))
                 continue  # it stays
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 key = str(target.slice.value)
                 if key.rpartition(".")[2] == "url":
                     scope.url = value
                 elif not key.startswith("sqlalchemy.") and not self._is_no_empty(value, scope):
-                    self._parts.remark(statement, statements.ABOVE)
+                    self._remark(statement, statements.ABOVE, scope)
             elif not (self._parts.paths and "default_schema_name" in ast.unparse(target)):
                 # The search path decides that, too.
-                self._parts.remark(statement, statements.place_of(statement))
+                self._remark(statement, statements.place_of(statement), scope)
 
     def _is_no_empty(self, value: ast.expr | None, scope: Scope) -> bool:
         """Whether it is a hook that writes no empty revision, which Surefoot does not either."""
@@ -245,7 +266,9 @@ class _Reader:
             or name in statements.ENDS
             or statements.is_narration(call)
         ):
-            self._parts.remark(statement, statements.place(call))
+            # One that is given the function of a run would only run it.
+            where = statements.DECORATOR if self._runs(call) else statements.place(call)
+            self._remark(statement, where, scope)
 
 
 def _does_nothing(statement: ast.stmt, value: ast.expr | None) -> bool:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from surefoot.adoption.statements import FACTORIES, dotted, last_name
 
+# Calls on an engine whose result has the URL of the engine.
+_CONNECTS = ("connect", "begin", "execution_options")
+
 
 class Unclear(Exception):
     """An expression hangs on a variable whose value only shows when env.py runs."""
@@ -75,7 +78,10 @@ def engine_url(engine: ast.expr, scope: Scope, module: Scope) -> ast.expr | None
     On failure: Unclear.
     """
     if isinstance(engine, ast.Await):
-        return engine_url(engine.value, scope, module)
+        awaited = engine.value
+        if isinstance(awaited, ast.Call) and last_name(awaited) not in (*_CONNECTS, *FACTORIES):
+            raise Unclear(last_name(awaited))  # a coroutine, which has no URL before it has run
+        return engine_url(awaited, scope, module)
     if isinstance(engine, ast.Name):
         owner = scope.owner(engine.id)
         known = module if owner is None else owner
@@ -115,7 +121,7 @@ def _of_call(call: ast.Call, scope: Scope, module: Scope) -> ast.expr | None:
         return engine_url(call.args[0], scope, module)
     if "attributes" in dotted(call.func) or name == "pop":
         return None  # a connection that the caller hands in
-    if isinstance(call.func, ast.Attribute) and name in ("connect", "begin", "execution_options"):
+    if isinstance(call.func, ast.Attribute) and name in _CONNECTS:
         return engine_url(call.func.value, scope, module)
     return _attribute(scope.inlined(call))
 

@@ -77,6 +77,11 @@ _SEARCH_PATH = re.compile(
 # Stands in a text for a value that is filled in.
 _VALUE = "\0"
 ABOVE = "move it to the top level of the file, where it runs for every command"
+RUN_ONLY = "the top level has no {}: delete it, or write it there without"
+AROUND = "the run is no longer inside of it: delete it, or let the top level do the same"
+_LOCATIONS = (
+    "name the folders in the ini file, `version_locations = …`: every command reads them there"
+)
 _IN_REVISION = "run it in a revision, or before `alembic upgrade`"
 _LISTENER = "name settings of the session in the URL (?options=-cNAME%3DVALUE)"
 _ARGUMENT = (
@@ -223,12 +228,19 @@ def place(call: ast.Call) -> str | None:
     return next((where for word, where in _PLACES if word in said), _IN_REVISION)
 
 
+def _targets(statement: ast.stmt) -> Iterator[str]:
+    """The names and attributes that a statement gives a value."""
+    for each in ast.walk(statement):
+        if isinstance(each, (ast.Name, ast.Attribute)) and isinstance(each.ctx, ast.Store):
+            yield dotted(each)
+
+
 def place_of(statement: ast.stmt) -> str:
     """Where a statement belongs that is no call."""
     if isinstance(statement, (ast.Raise, ast.Assert)):
         return CHECK
-    if isinstance(statement, (ast.For, ast.AsyncFor, ast.While)):
-        return LOOP
+    if any(part.endswith(".version_locations") for part in _targets(statement)):
+        return _LOCATIONS
     if "default_schema_name" in ast.unparse(statement):
         return _SCHEMA
     return ABOVE

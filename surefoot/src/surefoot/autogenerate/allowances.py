@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Collection, Iterable
 
+from surefoot.chain.coding import parsed
 from surefoot.rules import design
 from surefoot.rules.findings import Finding
 from surefoot.rules.registry import RULES
@@ -80,7 +81,7 @@ def allowances(findings: Iterable[Finding], source: str) -> list[str]:
     all rules about the time that its locks last.
     """
     found = list(findings)
-    text = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
+    text = " ".join((ast.get_docstring(parsed(source)) or "").split())
     forms = _PLAIN.findall(text)
     plain = {_KIND.sub("", each): form for form in forms for each in form[0].split(", ")}
     others = {each.rule for each in found if not _is_plain(each, plain)}

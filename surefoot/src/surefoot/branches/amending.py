@@ -1,14 +1,15 @@
 """The newest revisions, taken out of a project: their files are kept beside the repository."""
 
+import ast
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
 
 from surefoot.chain.backfills import backfill_paths
+from surefoot.chain.coding import parsed
 from surefoot.chain.lockfile import read_lock, with_known, write_lock
 from surefoot.chain.revisions import Revision, ancestors, heads
-from surefoot.chain.titles import titled
 from surefoot.chain.whole_file import write_all
 from surefoot.errors import UsageError
 from surefoot.frozen import dataclass
@@ -34,7 +35,8 @@ class Taken:
         """The message with which the first of them was written."""
         first = self.revisions[0]
         code = next(code for path, code in self.files.items() if path == first.path)
-        return titled(first, code)
+        told = (ast.get_docstring(parsed(code)) or "").split("\n\n", 1)[0]
+        return " ".join(told.split()).rstrip(".") or first.words
 
 
 def newest(project: Project, chain: Sequence[Revision], first: str | None) -> Taken:

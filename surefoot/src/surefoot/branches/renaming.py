@@ -11,6 +11,7 @@ import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from surefoot.chain.coding import parsed
 from surefoot.errors import RevisionsBroken, UsageError
 from surefoot.frozen import dataclass
 
@@ -42,7 +43,7 @@ def renamed(
     try:
         encoding = tokenize.detect_encoding(io.BytesIO(code).readline)[0]
         text = code.decode(encoding)
-        tree = ast.parse(code, filename=str(path))
+        tree = parsed(code, str(path))
         tokens = [*tokenize.generate_tokens(io.StringIO(text, newline="").readline)]
     except (SyntaxError, ValueError, tokenize.TokenError) as error:
         line = getattr(error, "lineno", None) or 1

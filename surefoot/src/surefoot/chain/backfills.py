@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from surefoot.chain.checksum import checksum
+from surefoot.chain.coding import parsed
 from surefoot.errors import BackfillInvalid, LockFileStale
 
 _WORD = "backfill"
@@ -25,7 +26,7 @@ def backfill_paths(lock: Path) -> Sequence[Path]:
 def backfill_code(path: Path) -> ast.Module:
     """The code of a file. On failure: BackfillInvalid."""
     try:
-        return ast.parse(path.read_bytes(), filename=str(path))
+        return parsed(path.read_bytes(), str(path))
     except (OSError, SyntaxError, ValueError) as error:
         raise BackfillInvalid(str(path), f"it cannot be read: {error}") from None
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from surefoot.chain.coding import parsed
 from surefoot.quoting import in_schema
 
 _NAME = r'(?:"[^"]+"|\w+)'
@@ -20,7 +21,7 @@ def created_tables(path: Path) -> Iterator[str]:
 
     Those of the downgrade are left out: it may create one that had another name before.
     """
-    for part in ast.parse(path.read_bytes()).body:
+    for part in parsed(path.read_bytes()).body:
         is_downgrade = isinstance(part, ast.FunctionDef) and part.name == "downgrade"
         if isinstance(part, ast.Expr) or is_downgrade:
             continue

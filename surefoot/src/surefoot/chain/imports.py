@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Iterator
 
+from surefoot.chain.coding import parsed
+
 # Modules that do not change with the application.
 _STEADY = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
 # A line that imports from one module, or one module.
@@ -19,7 +21,7 @@ def changing_imports(source: bytes) -> Iterator[tuple[int, str]]:
     named = {(of or alone).partition(b".")[0].decode() for of, alone in lines}
     if named <= _STEADY and len(lines) == source.count(b"import"):
         return  # parsing would take much longer
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -16,6 +16,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from surefoot.chain.checksum import checksum
+from surefoot.chain.coding import parsed
 from surefoot.chain.module_names import module_names
 from surefoot.errors import RevisionsBroken, RunsNothing
 from surefoot.frozen import dataclass
@@ -111,7 +112,7 @@ def code_of(path: str) -> bytes:
 def source_of(path: Path, source: bytes) -> Source:
     """The content of a file with these bytes. On failure: RevisionsBroken, RunsNothing."""
     try:
-        tree = ast.parse(source, filename=str(path))
+        tree = parsed(source, str(path))
     except (SyntaxError, ValueError, RecursionError) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
         has_conflict = _CONFLICT.search(source) is not None

@@ -4,6 +4,7 @@ import ast
 import re
 from contextlib import suppress
 
+from surefoot.chain.coding import parsed
 from surefoot.chain.revisions import Revision
 
 # Alembic's template has them behind the message; one of its own may have no message.
@@ -17,17 +18,9 @@ def title_in(docstring: str | None) -> str:
 
 
 def title_of(revision: Revision) -> str:
-    """The title in the file of a revision; the words of its slug without one."""
-    code: bytes | None = None
-    if revision.path is not None:
-        with suppress(OSError):
-            code = revision.path.read_bytes()
-    return titled(revision, code)
-
-
-def titled(revision: Revision, code: bytes | None) -> str:
-    """The same, where the bytes of the file are at hand."""
+    """The title in the file of a revision; the words of its slug where it has none."""
     told = None
-    with suppress(SyntaxError, ValueError):
-        told = code and ast.get_docstring(ast.parse(code))
-    return title_in(told or None) or revision.words
+    if revision.path is not None:
+        with suppress(OSError, SyntaxError, ValueError):
+            told = ast.get_docstring(parsed(revision.path.read_bytes()))
+    return title_in(told) or revision.words

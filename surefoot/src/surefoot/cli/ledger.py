@@ -61,7 +61,8 @@ def command(json_: bool, last: int | None) -> None:
 
 def _cells(row: Row) -> tuple[str, ...]:
     when = f"{row.finished_at:%Y-%m-%d %H:%M}" if row.finished_at else ""
-    done = (row.outcome, row.direction, row.revision, duration(row.duration_s))
+    took = "-" if row.outcome == "adopted" else duration(row.duration_s)  # nothing ran
+    done = (row.outcome, row.direction, row.revision, took)
     if row.outcome == BACKFILL:  # it tells of a moment
         done = (row.outcome, "-", row.revision, "-")
     return (str(row.id), when, *done, row.person)

@@ -11,6 +11,7 @@ import click
 
 from surefoot import rules
 from surefoot.chain.backfills import backfill_code, backfill_paths
+from surefoot.chain.coding import parsed
 from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.cli.ini_path import ini_file
 from surefoot.errors.base import every_error
@@ -46,7 +47,7 @@ def rule_titles(_: click.Context | None = None) -> Words:
 
 
 def _rules_in(file: Path) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(parsed(file.read_bytes())):
         match node:
             case ast.Call(keywords=[ast.keyword("id", ast.Constant(str(id_))), named, *_]):
                 if named.arg == "title" and isinstance(named.value, ast.Constant):
@@ -83,7 +84,7 @@ def targets(context: click.Context) -> Words:
     if (named := getattr(context.find_root().command, "targets", None)) is not None:
         return dict.fromkeys(imported(named)(), "")
     of = _project(context)
-    module = ast.parse((of.folder / "env.py").read_bytes())
+    module = parsed((of.folder / "env.py").read_bytes())
     for call in ast.walk(module):
         for given in call.keywords if isinstance(call, ast.Call) else ():
             if given.arg == "targets":
@@ -103,7 +104,7 @@ def _keys(value: ast.expr, module: ast.Module, of: Project) -> Iterable[str]:
             folders = (Path.cwd(), *map(Path, module_paths(of.ini)))
             files = (Path(folder, *path.split(".")).with_suffix(".py") for folder in folders)
             file = next(each for each in files if each.is_file())
-            return _assigned(name, ast.parse(file.read_bytes()), of)
+            return _assigned(name, parsed(file.read_bytes()), of)
     return ()
 
 

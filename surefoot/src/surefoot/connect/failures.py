@@ -18,6 +18,7 @@ import asyncpg
 from surefoot import errors
 from surefoot.errors import SurefootError
 from surefoot.errors.names import setting
+from surefoot.wording import listed
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -30,6 +31,7 @@ UNDEFINED_TABLE = "42P01"
 UNDEFINED_COLUMN = "42703"
 DISK_FULL = "53100"
 NOT_SUPPORTED = "0A000"
+_NEEDED_STILL = "2BP01"
 NOT_NULL_VIOLATION = "23502"
 # By pg_cancel_backend() or by statement_timeout.
 CANCELLED = "57014"
@@ -143,7 +145,16 @@ def describe(error: BaseException) -> str:
         return "the server has ended the session"
     # asyncpg's text goes on with DETAIL and HINT lines, and a DETAIL quotes the row.
     text = str(deepest.args[0]) if deepest.args else ""
-    return text.strip() or type(deepest).__name__
+    return f"{text.strip() or type(deepest).__name__}{_dependents(deepest)}"
+
+
+def _dependents(error: BaseException) -> str:
+    """The objects that depend on what a statement changes, as its DETAIL has them, and no row."""
+    if getattr(error, "sqlstate", None) not in (NOT_SUPPORTED, _NEEDED_STILL):
+        return ""
+    lines = (getattr(error, "detail", None) or "").splitlines()
+    needing = [line for line in lines if " depends on " in line]
+    return f" ({listed(needing, '; ', most=3)})" if needing else ""
 
 
 def named(error: BaseException) -> str:

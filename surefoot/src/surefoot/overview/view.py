@@ -160,7 +160,7 @@ def _chain(
 
 def _done(row: Row) -> dict[str, Any]:
     """The last step of a revision; nothing ran where it was stamped or adopted."""
-    ran_s = None if row.direction == "stamp" else row.duration_s
+    ran_s = None if row.direction == "stamp" or row.outcome == "adopted" else row.duration_s
     return {"finished_at": row.finished_at, "duration_s": ran_s, "by": row.person}
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from surefoot.autogenerate.revision_text import RevisionTexts, docstring, imports
+from surefoot.chain.coding import parsed
 from surefoot.chain.numbering import next_number
 from surefoot.chain.revisions import Revision
 from surefoot.frozen import dataclass
@@ -50,7 +51,7 @@ def rewritten(
     """
     if any(revision.id in each.down for each in chain):
         raise NotCertain(f"other revisions build on {revision.id}")
-    functions = {n.name: n for n in ast.parse(unit.source).body if isinstance(n, ast.FunctionDef)}
+    functions = {n.name: n for n in parsed(unit.source).body if isinstance(n, ast.FunctionDef)}
     up, down = functions["upgrade"], functions.get("downgrade")
     alone = len(_code(up)) == len(forms) == 1
     replaced: dict[Lines, str] = {}

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from surefoot.chain.coding import parsed
 from surefoot.frozen import dataclass
 from surefoot.rules.findings import Finding, Hit, Rule, finding
 
@@ -41,7 +42,7 @@ class TriedBackfill:
 
     def line(self, *names: str) -> int:
         """The line of the first of these attributes, or else of the class."""
-        classes = (n for n in ast.walk(ast.parse(self.source)) if isinstance(n, ast.ClassDef))
+        classes = (n for n in ast.walk(parsed(self.source)) if isinstance(n, ast.ClassDef))
         class_ = next(iter(classes), None)
         for node in class_.body if class_ else ():
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", 0)]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from surefoot.chain.coding import parsed
 from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, finding
 from surefoot.rules.source import REQUIRED
 from surefoot.trace.provisions import PROVISION
@@ -106,5 +107,5 @@ def _raises(source: str) -> bool:
         isinstance(node, ast.FunctionDef)
         and node.name == "downgrade"
         and any(isinstance(each, ast.Raise) for each in node.body)
-        for node in ast.parse(source).body
+        for node in parsed(source).body
     )

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from surefoot.chain.coding import parsed
 from surefoot.operations.enums import BLOCK_TAG
 from surefoot.operations.lock_class import without_comments
 from surefoot.rules.findings import Hit, Rule, TracedRevision
@@ -123,7 +124,7 @@ def _chooses(unit: TracedRevision) -> Iterator[Hit]:
 
 def _out_of_sight(unit: TracedRevision) -> Iterator[Hit]:
     """Other processes, threads, connections and sessions; for imports there is another rule."""
-    for node in ast.walk(ast.parse(unit.source)):
+    for node in ast.walk(parsed(unit.source)):
         if isinstance(node, ast.Import):
             found = {alias.name for alias in node.names} & _UNSEEN_MODULES
         elif isinstance(node, ast.ImportFrom):

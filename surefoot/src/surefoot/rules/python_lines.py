@@ -4,6 +4,8 @@ import ast
 from collections.abc import Sequence
 from functools import lru_cache
 
+from surefoot.chain.coding import parsed
+
 # First and last line, both counted.
 Lines = tuple[int, int]
 
@@ -11,7 +13,7 @@ Lines = tuple[int, int]
 @lru_cache(maxsize=8)
 def statements(source: str) -> Sequence[ast.stmt]:
     """All statements, each before those within it."""
-    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+    found = [node for node in ast.walk(parsed(source)) if isinstance(node, ast.stmt)]
     return sorted(found, key=lambda node: (node.lineno, -lines_of(node)[1]))
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from surefoot.chain.coding import parsed
 from surefoot.chain.imports import changing_imports
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.rules.suppressions import suppressions
@@ -25,7 +26,7 @@ def _imports(unit: TracedRevision) -> Iterator[Hit]:
 
 def _no_downgrade(unit: TracedRevision) -> Iterator[Hit]:
     functions = {
-        node.name: node for node in ast.parse(unit.source).body if isinstance(node, ast.FunctionDef)
+        node.name: node for node in parsed(unit.source).body if isinstance(node, ast.FunctionDef)
     }
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
     if upgrade is None or _does_nothing(upgrade):

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from surefoot.chain.coding import parsed
+
 # How a revision asks for the dialect, and what else it may be.
 _DIALECT = re.compile(r"(dialect|dialect_?name|(dialect|engine)\.name)$", re.IGNORECASE)
 _DIALECTS = frozenset({"postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql"})
@@ -32,7 +34,7 @@ def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
     within a line.
     """
     found: list[tuple[int, int]] = []
-    tree = ast.parse(source)
+    tree = parsed(source)
     passed = _passed(tree)
     for function in _functions(tree.body):
         parts = list(_parts(function.body))
@@ -65,7 +67,7 @@ def choices(source: str, executed: frozenset[int], sent: Counter[int]) -> Sequen
     """
     found = []
     functions: Counter[int] = Counter()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         sending = [part for part in _optional(node) if any(map(_sends, ast.walk(part)))]
         if not sending:
             continue
@@ -89,7 +91,7 @@ def unmade(
     SQLAlchemy makes or drops what it finds missing or there; a function that is given an operation
     calls it as often as there is something to call it with.
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     own = {function.name for function in _functions(tree.body)}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or node.lineno not in executed:
@@ -109,7 +111,7 @@ def given(source: str, executed: frozenset[int]) -> Sequence[int]:
 
     That is the environment, the version of the server or the result of a query.
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     known: set[str] = set()
     flows = list(_flows(tree))
     size = -1

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from surefoot.chain.coding import text_of
+from surefoot.chain.coding import parsed, text_of
 from surefoot.chain.numbering import is_number
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionImports, RevisionMisnamed, names
@@ -82,4 +82,4 @@ def declared_losses(revision: Revision) -> frozenset[str]:
 
 
 def _docstring(revision: Revision) -> str:
-    return ast.get_docstring(ast.parse(path_of(revision).read_bytes())) or ""
+    return ast.get_docstring(parsed(path_of(revision).read_bytes())) or ""

@@ -7,6 +7,7 @@ revision (in a helper, in a loop) is refused by `Migration.outside_transaction` 
 import ast
 from collections.abc import Collection, Sequence
 
+from surefoot.chain.coding import parsed
 from surefoot.chain.revisions import Revision
 from surefoot.chain.source import code_of
 from surefoot.errors import CommitsByItself, MixedRevision, PastNotAsSql
@@ -44,7 +45,7 @@ def mixture(
     """The refusal of a revision, as its source shows it for a direction."""
     if not any(name in source for name in _OUTSIDE):
         return None
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.FunctionDef) and node.name == direction:
             calls = _called(node)
             outside = [name for name in calls if name in NAMES]
