@@ -70,6 +70,7 @@ async def test_a_statement_that_no_server_does(
     assert "help: change the statement, or use a server that has what is missing" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "told"),
     [

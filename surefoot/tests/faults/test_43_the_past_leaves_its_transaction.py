@@ -120,6 +120,7 @@ async def test_it_runs_as_it_was_written(past: Past, watcher: asyncpg.Connection
     assert (await ledger(watcher))[0] == "started"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [BLOCK, "op.execute('COMMIT')"])
 async def test_it_is_tried_on_a_scratch_database_as_it_runs(past: Past, way: str) -> None:
     """`plan` shows all of it, and judges none; `lint` judges it where it is named."""
@@ -133,6 +134,7 @@ async def test_it_is_tried_on_a_scratch_database_as_it_runs(past: Past, way: str
     assert "not run to the end" not in judged.err + judged.out
 
 
+@pytest.mark.slow
 async def test_sql_begins_behind_it(past: Past) -> None:
     """Its file stays as it is, so the message names no change of it."""
     past.add(f"{FIRST}\n{BLOCK}")

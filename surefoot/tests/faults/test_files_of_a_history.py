@@ -234,6 +234,7 @@ async def test_a_lock_of_nothing_is_said(
     )
 
 
+@pytest.mark.slow
 async def test_docstrings_that_are_no_title(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,17 @@ async def has(chain: Chain, *ids: str) -> tuple[str, ...]:
     ):
         assert await connection.scalar(query) == ",".join(ids)
     return found
+
+
+@pytest.mark.slow
+async def test_alembic_logs_no_revision_of_a_scratch_database(
+    chain: Chain, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A command that changes nothing would seem to migrate the database of the project."""
+    chain.add("op.execute('CREATE TABLE t (n int)')")
+    with caplog.at_level(logging.INFO, "alembic.runtime.migration"):
+        await has(chain, "0001")
+    assert [each.message for each in caplog.records if "upgrade" in each.message] == []
 
 
 @pytest.mark.slow

@@ -92,12 +92,17 @@ def test_a_row_about_a_backfill_says_nothing_of_its_revision() -> None:
 
 
 def test_a_step_that_failed_or_broke_off_needs_attention() -> None:
-    """Until it is applied."""
+    """Until it is applied, or it has no file and has left nothing."""
     for outcome in ("failed", "started"):
         read = reading(FIRST, row(2, "0002", outcome, error="no"))
         assert states(read)["0002"] == "failed"
         codes = [notice.code for notice in overview(BUILD, read, NOW).attention]
         assert codes == ["run-failed", "revision-unsafe"]
+    for kept, is_told in (("nothing", False), ("1 change at its beginning", True)):
+        error = f"0009 failed: no\n  kept of 0009: {kept}"
+        gone = reading(FIRST, row(2, "0009", "failed", error=error))
+        codes = [notice.code for notice in overview(BUILD, gone, NOW).attention]
+        assert ("run-failed" in codes) == is_told
     mended = reading(FIRST, row(2, "0002", "failed"), row(3, "0002"), at="0002")
     assert states(mended)["0002"] == "applied"
     assert [n.code for n in overview(BUILD, mended, NOW).attention] == ["revision-unsafe"]

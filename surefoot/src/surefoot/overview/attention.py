@@ -1,6 +1,6 @@
 """attention() lists the problems that somebody should look at. Pure functions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN, UNKNOWN
 from surefoot.errors import names
@@ -16,6 +16,7 @@ from surefoot.overview.model import (
     Unread,
 )
 from surefoot.run.sessions import Blocker
+from surefoot.run.upgrade.outcome import NOTHING
 from surefoot.wording import in_order
 
 
@@ -25,12 +26,20 @@ def attention(
     services: Sequence[AnnouncedService] | Unread,
     checks: Sequence[IntegrityCheck],
     *,
+    known: Collection[str],
     command: str,
 ) -> tuple[Notice, ...]:
-    """The notices, the most urgent first; their help names the library's command as `command`."""
+    """The notices, the most urgent first; their help names the library's command as `command`.
+
+    The revisions of this build are `known`.
+    """
     activity = reading.activity
     return (
-        *(_blocked(activity.blockers) if isinstance(activity, Activity) else _broken_off(reading)),
+        *(
+            _blocked(activity.blockers)
+            if isinstance(activity, Activity)
+            else _broken_off(reading, known)
+        ),
         *(
             ()
             if isinstance(reading.backfills, Unread)
@@ -50,13 +59,18 @@ def _blocked(blockers: Iterable[Blocker]) -> Iterator[Notice]:
         yield Notice("lock-blocked", f"the migration waits for {blocker}", help_)
 
 
-def _broken_off(reading: Reading) -> Iterator[Notice]:
-    """Each revision whose last step did not end well; no run is active that could retry it."""
+def _broken_off(reading: Reading, known: Collection[str]) -> Iterator[Notice]:
+    """Each revision whose last step did not end well; no run is active that could retry it.
+
+    One that has no file any more, and of which nothing is kept, asks for nothing.
+    """
     if isinstance(reading.ledger, Unread):
         return
     last = {row.revision: row for row in steps(reading.ledger)}
     for row in last.values():
         if row.outcome not in BROKEN_OFF:
+            continue
+        if row.revision not in known and f"kept of {row.revision}: {NOTHING}" in (row.error or ""):
             continue
         step = f"{row.direction} of {row.revision}"
         ended = row.error or f"{step} failed"

@@ -7,8 +7,9 @@ await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a sc
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,21 @@ async def accept_checksum(
             return await connection.run_sync(accept)
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Within the block Alembic logs no revision: they run on a scratch database."""
+    logger = logging.getLogger("alembic.runtime.migration")
+
+    def none(_: object) -> bool:
+        return False
+
+    logger.addFilter(none)
+    try:
+        yield
+    finally:
+        logger.removeFilter(none)
+
+
 async def _run(
     target: Target,
     function: Callable[[Config, Any], None],
@@ -198,7 +214,10 @@ async def _run(
         async with interruption.connected() as connection:
             await greenlet_spawn(call, connection)
 
-    with explained(target.engine.url), interruption.on_signals() if signals else nullcontext():
+    # The log of Alembic names no database: one that is told of another would be alarming.
+    told = nullcontext() if attributes.get("measure", True) else _unlogged()
+    signalled = interruption.on_signals() if signals else nullcontext()
+    with explained(target.engine.url), signalled, told:
         running = asyncio.ensure_future(run())
         try:
             await asyncio.shield(running)
