@@ -1375,8 +1375,9 @@ async def test_indexes_that_alembic_takes_as_they_are_written(project: Project) 
     assert names.all() == ["ix_things_name", "ix_things_size", "pk_things"]
     await project.connection.rollback()
     Index("ix_things_size", metadata.tables["things"].c.name)
-    with pytest.raises(UsageError, match=r"already exists; refused: CREATE INDEX ix_things_size"):
+    with pytest.raises(UsageError, match=r"already exists$") as caught:
         await project.check(metadata)
+    assert "give `CREATE INDEX ix_things_size ON things (" in (caught.value.help or "")
 
 
 async def test_models_that_cannot_be_created_are_an_error(project: Project) -> None:
@@ -1386,9 +1387,9 @@ async def test_models_that_cannot_be_created_are_an_error(project: Project) -> N
     with pytest.raises(UsageError) as caught:
         await project.revise(metadata, "Begin")
     assert caught.value.message == (
-        'the models cannot be created in an empty schema: column "missing" does not exist; '
-        "refused: CREATE VIEW v AS SELECT missing FROM things"
+        'the models cannot be created in an empty schema: column "missing" does not exist'
     )
+    assert "give `CREATE VIEW v AS SELECT missing FROM things`" in (caught.value.help or "")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    String,
     Table,
     Text,
     TypeDecorator,
@@ -286,6 +287,37 @@ async def test_names_are_filtered_for_every_kind(project: Project) -> None:
         ("index", "legacy_index", "things", None),
         ("unique_constraint", "legacy_key", "things", None),
     } <= {*asked}
+
+
+@pytest.mark.parametrize("manages", [(), ("views",)])
+async def test_an_excluded_view_is_kept_where_a_column_that_it_needs_changes(
+    project: Project, manages: tuple[str, ...]
+) -> None:
+    """Some declare it as a table that no revision makes."""
+    made = things(Column("size", String(9)))
+    await project.create(made)
+    await project.execute("CREATE VIEW all_things AS SELECT id, size FROM things")
+
+    def included(item: Any, name: Any, kind: str, reflected: bool, other: Any) -> bool:
+        return not item.info.get("is_view")
+
+    def with_view(kind: Any) -> MetaData:
+        metadata = things(Column("size", kind))
+        view = Table("all_things", metadata, Column("id", BigInteger, primary_key=True))
+        view.info["is_view"] = True
+        return metadata
+
+    let(project, include_object=included, manages=manages)
+    await project.check(with_view(String(9)))
+    await project.revise(with_view(String(5)), "Shorten")
+    await project.upgrade()
+    await project.check(with_view(String(5)))
+    query = text(
+        "SELECT string_agg(column_name, ',') FROM information_schema.columns "
+        "WHERE table_name = 'all_things'"
+    )
+    assert await project.connection.scalar(query) == "id,size"
+    await project.connection.rollback()
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from functools import partial
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
-from sqlalchemy import MetaData, text
+from sqlalchemy import Connection, MetaData, text
 
 from surefoot.autogenerate.comparison import Comparison, is_replaced
 from surefoot.autogenerate.filters import Filters
@@ -27,6 +27,10 @@ from surefoot.quoting import in_schema
 
 _log = logging.getLogger(__name__)
 _VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v'")
+_ALL_VIEWS = text("""
+SELECT nspname::text, relname::text FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind IN ('v', 'm')
+""")
 # Whether this role may rename each, and whether it holds an extension.
 _SCHEMAS = text("""
 SELECT nspname::text AS name, pg_has_role(nspowner, 'USAGE') AS is_own,
@@ -63,8 +67,9 @@ def compare(
     }
     filters = Filters(context, context.opts.get(PROJECT, {}), declared, beside)
     excluded.update(filters.tables(frozenset(excluded)))
+    views = _views(connection, schema) & excluded
     database = snapshot(
-        connection, schema, exclude=excluded, privileges=True, beside=beside, apart=named,
+        connection, schema, exclude=excluded - views, privileges=True, beside=beside, apart=named,
         searched=True,
     )  # fmt: skip
     created = partial(
@@ -100,7 +105,7 @@ def compare(
     missing -= {*context.inspector.get_schema_names()}
     models = filters.applied(models, database)
     privileges = _privileges(models, database) if "privileges" in manages else {}
-    models, left = with_unclaimed(models, database, manages)
+    models, left = with_unclaimed(models, database, manages, views)
     spelled = dict(filters.spelled())
     return Comparison(
         database.declarable(),
@@ -117,6 +122,12 @@ def compare(
         privileges,
         Defaults.read(connection, schema),
     )
+
+
+def _views(connection: Connection, default: str) -> frozenset[str]:
+    """The views of the database: one that is not compared may need a column that is."""
+    rows = connection.execute(_ALL_VIEWS)
+    return frozenset(in_schema(None if at == default else at, name) for at, name in rows)
 
 
 def models_of(context: AutogenContext) -> list[MetaData]:

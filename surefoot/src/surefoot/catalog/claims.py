@@ -68,11 +68,15 @@ def managed(names: Collection[str]) -> frozenset[str]:
 
 
 def with_unclaimed(
-    models: Catalog, database: Catalog, manages: Collection[str] = ()
+    models: Catalog,
+    database: Catalog,
+    manages: Collection[str] = (),
+    apart: Collection[str] = (),
 ) -> tuple[Catalog, Mapping[str, int]]:
     """The models with what they leave alone, as the database has it; and how much, by kind.
 
-    An object goes, even so, where it needs one that goes: a view on a column that no model has.
+    An object goes, even so, where it needs one that goes: a view on a column that no model has. The
+    views `apart` are left alone, too, and not counted: the project has excluded them.
 
     On failure: ConfigurationInvalid for an unknown name in `manages`.
     """
@@ -80,7 +84,8 @@ def with_unclaimed(
     left = {
         key
         for key in database.objects
-        if key not in models.objects and _is_left(key, database, kinds)
+        if key not in models.objects
+        and (_is_of(key, database, apart) or _is_left(key, database, kinds))
     }
     while gone := {key for key in left if _goes(key, models, database, left)}:
         left -= gone
@@ -90,7 +95,8 @@ def with_unclaimed(
     counts = Counter(
         kind
         for key in left
-        if (kind := _kind(key, database)) == key.kind or not table_of(database.objects[key])
+        if not _is_of(key, database, apart)
+        and ((kind := _kind(key, database)) == key.kind or not table_of(database.objects[key]))
     )
     objects = dict(whole.objects)
     for key, item in models.objects.items():
@@ -99,6 +105,12 @@ def with_unclaimed(
             counts["comment" if {*kept} == {"comment"} else "table setting"] += 1
             objects[key] = replace(item, **kept)
     return replace(whole, objects=objects), dict(sorted(counts.items()))
+
+
+def _is_of(key: Key, database: Catalog, views: Collection[str]) -> bool:
+    """Whether it is one of the views, or belongs to it."""
+    of = _relation(database.objects[key], database) or key
+    return of.name in views and of.kind in MANAGED["views"]
 
 
 def left_alone(counts: Mapping[str, int]) -> str:

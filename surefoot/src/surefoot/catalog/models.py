@@ -257,7 +257,9 @@ def _refused() -> Iterator[None]:
         # Without the name of the schema, which is that of this process.
         sql = re.sub(rf'"?{OURS}\w+"?\.', "", disclosed(error.statement or ""))
         statement = textwrap.shorten(sql, _LONGEST, placeholder=" …")
+        # The message ends with the reason, which says what is missing.
         raise ModelsNotCreatable(
-            f"the models cannot be created in an empty schema: {reason}; refused: {statement}",
-            help="correct the models; they must include all objects that they need",
+            f"the models cannot be created in an empty schema: {reason}",
+            help=f"correct the models, which give `{statement}`; they must include all objects "
+            "that they need",
         ) from error
