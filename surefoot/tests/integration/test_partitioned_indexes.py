@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, Date, Index, Integer, MetaData, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    TextClause,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import connect
@@ -31,6 +41,33 @@ FOUND = text("""
 SELECT count(*), count(*) FILTER (WHERE indisvalid) FROM pg_index
 WHERE pg_get_indexdef(indexrelid) LIKE '%(n%' AND (indrelid = 'events'::regclass OR EXISTS (
     SELECT FROM pg_inherits WHERE inhrelid = indexrelid))
+""")
+
+# An attempt that ended behind the first partition, and one behind the first below the second.
+BEGUN = (
+    "CREATE INDEX ix ON ONLY events (n)",
+    "CREATE INDEX events_2025_ix ON events_2025 (n)",
+    "ALTER INDEX ix ATTACH PARTITION events_2025_ix",
+)
+BEGUN_BELOW = (
+    *BEGUN,
+    "CREATE INDEX events_2026_ix ON ONLY events_2026 (n)",
+    "ALTER INDEX ix ATTACH PARTITION events_2026_ix",
+    "CREATE INDEX h1_ix ON h1 (n)",
+    "ALTER INDEX events_2026_ix ATTACH PARTITION h1_ix",
+)
+NOT_VALID = (
+    "SET LOCAL allow_system_table_mods = on",
+    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'events_2025_ix'::regclass",
+)
+# The definitions of all that has a name like that of an index of the first partition.
+NAMED = text("""
+SELECT relname, relkind, pg_get_indexdef(oid) FROM pg_class WHERE relname LIKE 'events_2025_ix%'
+ORDER BY relname
+""")
+UNIQUE = text("""
+SELECT count(*) FROM pg_index JOIN pg_partition_tree('events') ON relid = indrelid
+WHERE indisunique AND NOT indisprimary
 """)
 
 
@@ -64,10 +101,15 @@ def test_a_name_is_found_in_the_statement(name: str) -> None:
             assert made.name.endswith(quoted(name))
 
 
-async def found(project: Project) -> tuple[int, int]:
-    row = (await project.connection.execute(FOUND)).one()
+async def rows(project: Project, query: TextClause) -> list[tuple[Any, ...]]:
+    found = [tuple(row) for row in await project.connection.execute(query)]
     await project.connection.rollback()
-    return int(row[0]), int(row[1])
+    return found
+
+
+async def found(project: Project) -> tuple[int, int]:
+    ((all_of_them, valid),) = await rows(project, FOUND)
+    return all_of_them, valid
 
 
 @pytest.mark.slow
@@ -144,15 +186,56 @@ async def test_an_index_that_lacks_a_partition_is_completed(project: Project) ->
     await project.check(events(Index("ix", "n")))
 
 
+@pytest.mark.parametrize(
+    ("begun", "gone", "left"),
+    [
+        (BEGUN, "events_2026", 2),
+        (BEGUN, "events_2025, events_2026", 1),
+        (BEGUN_BELOW, LONG, 4),
+        (BEGUN_BELOW, f"h1, {LONG}", 3),
+        ((*BEGUN, *NOT_VALID), LONG, 4),
+    ],
+    ids=["one", "all", "one below", "all below", "another, beside one that is not valid"],
+)
+async def test_partitions_that_lacked_the_index_are_gone(
+    project: Project, begun: tuple[str, ...], gone: str, left: int
+) -> None:
+    """An attempt ended before it had built theirs: with nothing to attach it would stay invalid."""
+    await project.execute(*begun, f"DROP TABLE {gone}")
+    await project.upgrade()
+    assert await found(project) == (left, left)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "CREATE INDEX events_2025_ix ON events_2025 (id)",
+        "CREATE TABLE events_2025_ix ()",
+        "CREATE INDEX events_2025_ix ON other (n)",
+    ],
+    ids=["another definition", "a table", "of another table"],
+)
+async def test_something_else_has_the_name_of_an_index(project: Project, other: str) -> None:
+    """It stays as it is, and the index of the partition gets a number."""
+    await project.execute("CREATE TABLE other (n int)", other)
+    before = await rows(project, NAMED)
+    await project.upgrade()
+    assert await found(project) == (5, 5)
+    kept, added = (await rows(project, NAMED))[:-1], (await rows(project, NAMED))[-1]
+    assert (kept, added[0]) == (before, "events_2025_ix1")
+
+
 @pytest.mark.slow
 async def test_duplicates_leave_no_index(project: Project) -> None:
     unique = events(Index("ix", "n"), Index("uq", "n", "at", unique=True))
     await project.upgrade()
-    await project.execute("INSERT INTO events VALUES (400, '2026-12-1', 1), (401, '2026-12-1', 1)")
+    # In the partition that is the last one of those of a partition.
+    await project.execute("INSERT INTO events VALUES (400, '2026-3-1', 1), (401, '2026-3-1', 1)")
     await project.revise(unique, "Allow each once")
     with pytest.raises(DuplicateRows, match="1 duplicate row"):
         await project.upgrade()
     assert await found(project) == (5, 5)
+    assert await rows(project, UNIQUE) == [(0,)]
     await project.execute("DELETE FROM events WHERE id = 401")
     await project.upgrade()
     assert await found(project) == (10, 10)

@@ -23,11 +23,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex
 
 from surefoot.connect.failures import sqlstate
-from surefoot.connect.sender import own
 from surefoot.errors import DuplicateRows, IndexDiffers
-from surefoot.operations.index_lookups import duplicates, find_index, is_of_parts
+from surefoot.operations.index_lookups import duplicates, find_index, is_partitioned
 from surefoot.operations.lock_class import LockClass
-from surefoot.operations.partitions import build_parts, is_partitioned
+from surefoot.operations.partitions import build_parts
+from surefoot.operations.sent import drop_index, send
 from surefoot.operations.statement import operation
 from surefoot.quoting import literal, quoted
 
@@ -76,7 +76,7 @@ class OutsideTransaction(MigrateOperation):
 
     def run(self, connection: Connection) -> None:
         """Do it, or the rest of it, on a connection in autocommit."""
-        _send(connection, self.sql())
+        send(connection, self.sql())
 
 
 @Operations.register_operation("create_index_concurrently")
@@ -127,38 +127,46 @@ class CreateIndexConcurrently(OutsideTransaction):
     def run(self, connection: Connection) -> None:
         self.refuse(connection)
         build, name = partial(self._build, connection), str(self.index.name)
-        schema, has_parts = (
-            self.name.removesuffix(quoted(name)),
-            is_partitioned(connection, self.table),
-        )
-        build(schema, quoted(name), f"ONLY {self.table}" if has_parts else self.table)
-        try:
-            if has_parts:
+        schema = self.name.removesuffix(quoted(name))
+        if not is_partitioned(connection, self.table):
+            build(schema, quoted(name), self.table)
+            return
+        for is_last in (False, True):
+            build(schema, quoted(name), f"ONLY {self.table}")
+            try:
                 build_parts(connection, self.table, self.name, name, build)
-        except DuplicateRows:
-            _drop(connection, self.name)
-            raise
-        if has_parts and not (find_index(connection, self.name) or (False,))[0]:
-            raise RuntimeError(f"{name} is not valid: the index of a partition is not")
+            except DuplicateRows:
+                drop_index(connection, self.name)
+                raise
+            if (find_index(connection, self.name) or (False,))[0]:
+                return
+            # PostgreSQL keeps it so: nothing is left to attach to it.
+            if not is_last:
+                drop_index(connection, self.name)
+        raise RuntimeError(f"{name} is not valid: the index of a partition is not")
 
-    def _build(self, connection: Connection, schema: str, name: str, table: str) -> None:
-        """Build the index, or that of a partition; of a partitioned table one that is empty."""
+    def _build(self, connection: Connection, schema: str, name: str, table: str) -> bool:
+        """Build the index, or that of a partition; of a partitioned table one that is empty.
+
+        Whether there was none that can be used.
+        """
         whole, is_empty = f"{schema}{name}", table.startswith("ONLY ")
         valid, definition = find_index(connection, whole) or (False, None)
         if valid or (is_empty and definition is not None):
-            return
+            return False
         if definition is not None:
-            _drop(connection, whole)
+            drop_index(connection, whole)
         statement = self._create(concurrently=not is_empty)
         own = f" {quoted(str(self.index.name))} ON {self.table} "
         try:
-            _send(connection, statement.replace(own, f" {name} ON {table} ", 1))
+            send(connection, statement.replace(own, f" {name} ON {table} ", 1))
         except DBAPIError as error:
             if sqlstate(error) != UNIQUE_VIOLATION:
                 raise
             count = duplicates(connection, whole)
-            _drop(connection, whole)
+            drop_index(connection, whole)
             raise DuplicateRows(str(self.index.name), count) from error
+        return True
 
     def _create(self, *, concurrently: bool) -> str:
         self.index.dialect_options["postgresql"]["concurrently"] = concurrently
@@ -205,7 +213,7 @@ class DropIndexConcurrently(_OnIndex):
         return f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}"
 
     def run(self, connection: Connection) -> None:
-        _drop(connection, self.name)
+        drop_index(connection, self.name)
 
     def done(self) -> str:
         return f"to_regclass({literal(self.name)}) IS NULL"
@@ -224,7 +232,7 @@ class ReindexConcurrently(_OnIndex):
     def run(self, connection: Connection) -> None:
         leftovers = connection.exec_driver_sql(_LEFTOVERS.format(name=literal(self.name)))
         for leftover in leftovers.scalars().all():
-            _drop(connection, leftover)
+            drop_index(connection, leftover)
         super().run(connection)
 
 
@@ -252,7 +260,7 @@ class DetachPartitionConcurrently(OutsideTransaction):
         if pending is None:
             return  # detached already
         end = "FINALIZE" if pending else "CONCURRENTLY"
-        _send(connection, f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
+        send(connection, f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
 
     def _attached(self) -> str:
         partition, table = literal(self.partition), literal(self.table)
@@ -282,14 +290,3 @@ def _run(operations: Operations, step: OutsideTransaction) -> None:
 def qualified(name: str, schema: str | None) -> str:
     """A name as SQL writes it, with its schema where there is one."""
     return f"{quoted(schema)}.{quoted(name)}" if schema else quoted(name)
-
-
-def _drop(connection: Connection, name: str) -> None:
-    how = "" if is_of_parts(connection, name) else "CONCURRENTLY "
-    _send(connection, f"DROP INDEX {how}IF EXISTS {name}")
-
-
-def _send(connection: Connection, statement: str) -> None:
-    """Send a statement of the revision; all others of a step look something up."""
-    with own(False):
-        connection.exec_driver_sql(statement)
