@@ -17,7 +17,7 @@ import pytest
 
 from harness.chains import long
 from harness.commands import psql, snapshot_of
-from harness.databases import Database, Databases, connect, engine, value
+from harness.databases import Database, Databases, connect, engine, execute, value
 from harness.runs import Chain, Launcher, Run
 from harness.server import PG_MAJOR, Server, temporary_folder
 from harness.states import State, state_of
@@ -106,11 +106,25 @@ KINDS = {
         REVOKE DELETE ON item FROM CURRENT_USER;
         CREATE TABLE later (id int)
     """,
+    "large object": """
+        CREATE TABLE kept (o oid); INSERT INTO kept SELECT lo_from_bytea(4242, 'two')
+    """,
     "row security": """
         ALTER TABLE item ENABLE ROW LEVEL SECURITY;
         CREATE POLICY own ON item FOR SELECT TO PUBLIC USING (id > 0)
     """,
 }
+OF_THE_ROLE = """
+CREATE TABLE t (id int);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON t FOR SELECT TO CURRENT_USER USING (id > 0);
+CREATE POLICY all_of_them ON t TO CURRENT_USER, pg_monitor WITH CHECK (CURRENT_USER <> 'tester');
+GRANT SELECT ON t TO pg_monitor;
+REVOKE DELETE ON t FROM CURRENT_USER;
+CREATE FOREIGN DATA WRAPPER nowhere;
+CREATE SERVER far FOREIGN DATA WRAPPER nowhere;
+CREATE USER MAPPING FOR CURRENT_USER SERVER far
+"""
 # A check that waits for a lock, which is in the database of a test.
 WAITS = """
 CREATE FUNCTION waits(n int) RETURNS bool LANGUAGE plpgsql AS
@@ -216,6 +230,32 @@ async def test_every_kind_of_object_and_row(
         rows.append([tuple(each or ()) for each in asked])
         await connection.close()
     assert rows[0] == rows[1]
+
+
+@pytest.mark.slow
+async def test_another_role_migrates(
+    chain: Chain, launcher: Launcher, databases: Databases
+) -> None:
+    """What the role of the dump owns, grants and names is that of whoever migrates."""
+    chain.add(executed(OF_THE_ROLE))
+    made = await databases.empty()
+    await squash(chain, launcher, made)
+    role = f"{made.name}_migrates"
+    await execute(made.url, f"CREATE ROLE {role} LOGIN SUPERUSER")
+    catalogs = []
+    for used in (True, False):
+        if not used:
+            chain.lock_path.with_name("squashed.sql").unlink()
+        other = await databases.empty()
+        url = other.url.replace("://tester@", f"://{role}@")
+        result = await launcher.alembic(chain, "upgrade", "head", url=url)
+        assert (result.code, "SQUASH" in result.err) == (0, used), result.err
+        mapping = await value(other.url, "SELECT usename FROM pg_user_mappings")
+        catalogs.append((mapping, await snapshot_of(other, privileges=True)))
+        await databases.drop(other)
+    await execute(made.url, f"DROP ROLE {role}")
+    assert catalogs[0] == catalogs[1]
+    assert catalogs[0][0] == role
 
 
 @pytest.mark.slow
@@ -533,6 +573,33 @@ async def test_killed_in_the_middle(
     result = await launcher.alembic(chain, "upgrade", "head", url=made.url)
     assert (result.code, "SQUASH" in result.err) == (0, True), result.err
     assert await _names(watcher) == ["t", "u"]
+    await watcher.close()
+
+
+@pytest.mark.slow
+async def test_killed_behind_a_large_object(
+    chain: Chain, launcher: Launcher, databases: Databases
+) -> None:
+    """It is written in the transaction of all of it, which is there or is not."""
+    chain.add(executed(WAITS.replace("LANGUAGE plpgsql", "LANGUAGE plpgsql IMMUTABLE")))
+    chain.add(executed(KINDS["large object"]))
+    chain.add(executed("CREATE TABLE t (n int); INSERT INTO t VALUES (1)"))
+    chain.add(executed("CREATE INDEX late ON t ((waits(n)))"))
+    chain.add(executed("CREATE TABLE u (id int)"))
+    await squash(chain, launcher, await databases.empty(), "0004")
+    made = await databases.empty()
+    watcher = await connect(made.url)
+    await watcher.execute("SELECT pg_advisory_lock(4242)")
+    run = await launcher.start(chain, "upgrade", "head", url=made.url)
+    await watcher.execute("SELECT pg_terminate_backend($1, 5000)", await _waiting(watcher, run))
+    ended = await run.end()
+    assert ended.code == 75, ended.err
+    assert not await _names(watcher)
+    assert await watcher.fetchval("SELECT count(*) FROM pg_largeobject_metadata") == 0
+    await watcher.execute("SELECT pg_advisory_unlock(4242)")
+    result = await launcher.alembic(chain, "upgrade", "head", url=made.url)
+    assert (result.code, "SQUASH" in result.err) == (0, True), result.err
+    assert await watcher.fetchval("SELECT lo_get(o) FROM kept") == b"two"
     await watcher.close()
 
 

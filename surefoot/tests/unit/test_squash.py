@@ -96,6 +96,11 @@ def test_the_revisions_that_an_upgrade_passes() -> None:
 def test_a_dump_as_one_message() -> None:
     """Its settings are local, schemas may be there, and its own role is whoever migrates."""
     grant = "GRANT SELECT ON TABLE public.t TO me;\nGRANT SELECT ON TABLE public.me TO meow;"
+    policy = (
+        'CREATE POLICY "TO me" ON public.me FOR SELECT TO a, {} USING ((EXTRACT(day FROM me) > 1));'
+    )
+    mapping = "CREATE USER MAPPING FOR {} SERVER me OPTIONS (\n    name 'FOR me SERVER'\n);"
+    large = "SELECT lo_open('1', 131072);\nSELECT lowrite(0, '\\x00');\nSELECT lo_close(0);"
     sql = plain_sql(
         HEAD
         + entry("s", "SCHEMA", "CREATE SCHEMA s;")
@@ -104,6 +109,9 @@ def test_a_dump_as_one_message() -> None:
         + entry("f()", "FUNCTION", "CREATE FUNCTION public.f() AS 'CREATE SCHEMA s; TO me';")
         + entry("TABLE t", "ACL", grant)
         + entry("T", "DEFAULT ACL", "ALTER DEFAULT PRIVILEGES FOR ROLE me GRANT SELECT TO you;")
+        + entry("t p", "POLICY", policy.format("me"))
+        + entry("USER MAPPING me SERVER me", "USER MAPPING", mapping.format("me"))
+        + entry("1..1", "BLOBS", f"BEGIN;\n{large}\nCOMMIT;")
         + "--\n-- PostgreSQL database dump complete\n--\n\n",
         "me",
     )
@@ -116,6 +124,9 @@ def test_a_dump_as_one_message() -> None:
         "CREATE FUNCTION public.f() AS 'CREATE SCHEMA s; TO me';",
         "GRANT SELECT ON TABLE public.t TO CURRENT_USER;\nGRANT SELECT ON TABLE public.me TO meow;",
         "ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER GRANT SELECT TO you;",
+        policy.format("CURRENT_USER"),
+        mapping.format("CURRENT_USER"),
+        large,
     ]
 
 

@@ -28,6 +28,12 @@ _ENTRY = re.compile(
     r"^--\n-- (?:Data for )?Name: (?P<name>[^\n]*); Type: (?P<kind>[^;\n]*); Schema: [^\n]*\n--\n",
     re.MULTILINE,
 )
+# Entries that name roles outside of parentheses and of what is quoted, behind one of these words.
+_NAMES_ROLES = ("ACL", "DEFAULT ACL", "POLICY", "USER MAPPING")
+_BEFORE_A_ROLE = ("FROM", "TO", "ROLE", "FOR", ",")
+_WORD = re.compile(r"""\s+|"(?:[^"]|"")*"|'(?:[^']|'')*'|[\w$]+|.""", re.DOTALL)
+# pg_dump writes a large object in a transaction of its own, which would end that of the squash.
+_TRANSACTION = re.compile(r"^(?:BEGIN|COMMIT);\n", re.MULTILINE)
 _END = "--\n-- PostgreSQL database dump complete\n--\n"
 # A constant with a time zone, as a session in UTC writes it.
 _ZONED = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?\+00\b")
@@ -88,10 +94,20 @@ def plain_sql(dump: str, owner: str) -> str:
 def _changed(kind: str, text: str, owner: str) -> str:
     if kind == "SCHEMA":
         return re.sub(r"^CREATE SCHEMA ", r"\g<0>IF NOT EXISTS ", text, flags=re.MULTILINE)
-    if kind in ("ACL", "DEFAULT ACL"):
-        named = rf"\b(FROM|TO|FOR ROLE) {re.escape(owner)}(?=[ ;])"
-        return re.sub(named, r"\1 CURRENT_USER", text)
-    return text
+    if kind == "BLOBS":
+        return _TRANSACTION.sub("", text)
+    return _of_whoever(text, owner) if kind in _NAMES_ROLES else text
+
+
+def _of_whoever(text: str, owner: str) -> str:
+    """The text with CURRENT_USER where it names the owner as a role."""
+    made, before, depth = [], "", 0
+    for word in _WORD.findall(text):
+        depth += (word == "(") - (word == ")")
+        is_role = word == owner and not depth and before in _BEFORE_A_ROLE
+        made.append("CURRENT_USER" if is_role else word)
+        before = before if word.isspace() else word
+    return "".join(made)
 
 
 def _entries(dump: str) -> list[tuple[str, str, str]]:
