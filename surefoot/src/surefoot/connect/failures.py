@@ -47,6 +47,9 @@ UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
 SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
 # On Python 3.10 asyncio's timeout is an exception of its own.
 SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
+# asyncpg has no other mark of a connection that had ended before a statement. Where it has heard
+# why the server ends the session, and the end has not arrived, that is an InternalClientError.
+_CLOSED = "connection is closed"
 # Of asyncpg itself: SQLAlchemy 2.0 hands on what connecting met as the driver said it.
 DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -73,8 +76,11 @@ def is_lost(error: BaseException) -> bool:
         return state in SESSION_ENDED or state.startswith("08")
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without
 
+    causes = list(_causes(error))
+    if isinstance(causes[0], asyncpg.InternalClientError) or _CLOSED in str(causes[0]):
+        return True
     return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or any(isinstance(c, SILENCE) for c in _causes(error))
+        error.connection_invalidated or any(isinstance(cause, SILENCE) for cause in causes)
     )
 
 

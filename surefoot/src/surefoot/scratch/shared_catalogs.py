@@ -5,7 +5,10 @@ is dropped: roles, tablespaces, settings of roles. A subscription would keep the
 dropped.
 """
 
+from typing import Any
+
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from surefoot.errors import ClusterChanged
 
@@ -37,10 +40,16 @@ ORDER BY 1
 
 def refuse_changes(connection: Connection) -> None:
     """A listener for the commit of an engine. On failure: ClusterChanged, and it is rolled back."""
+    driver: Any = connection.dialect.dbapi
     cursor = connection.connection.cursor()  # no statement of the revision, so no event
     try:
         cursor.execute(_WRITTEN)
         written = [row[0] for row in cursor.fetchall()]
+    except driver.Error as error:
+        lost = connection.dialect.is_disconnect(error, None, None)
+        raise DBAPIError.instance(
+            _WRITTEN, None, error, driver.Error, connection_invalidated=lost
+        ) from error
     finally:
         cursor.close()
     if written:
