@@ -100,6 +100,32 @@ async def test_a_pooler_without_transactions_is_named(
     assert "pool_mode to transaction; for migrations, set the database URL that env.py" in done.err
 
 
+@pytest.mark.parametrize("settings", [{}, SLOW(FORGETFUL)], ids=["as it comes", "forgetful"])
+@pytest.mark.parametrize("command", [("drift",), SLOW(("lint",)), SLOW(("squash", "head"))])
+async def test_a_scratch_server_behind_one_is_named(
+    slow: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    settings: dict[str, str],
+    command: tuple[str, ...],
+) -> None:
+    """The setting that helps is its own; no scratch database is left."""
+    done = await launcher.alembic(slow, "upgrade", "head", url=empty_database.url)
+    assert done.code == 0, done.err
+    scratches = "SELECT count(*) FROM pg_database WHERE datname LIKE 'surefoot\\_scratch%'"
+    with pooler.pooling(empty_database.url, **settings) as url:
+        env = {"SUREFOOT_TEST_SCRATCH_URL": url}
+        run = await launcher.start(
+            slow, *command, url=empty_database.url, env=env, program="surefoot"
+        )
+        done = await run.end()
+    assert done.code == 3, done.err
+    assert "the scratch server at 127.0.0.1:" in done.err
+    assert "help: set the URL of the scratch server to the server itself" in done.err
+    assert await watcher.fetchval(scratches) == 0
+
+
 @pytest.mark.slow
 async def test_services_are_looked_for_by_the_direct_url(
     slow: Chain, launcher: Launcher, empty_database: Database

@@ -22,12 +22,14 @@ from harness.runs import Chain, Launcher, Run
 from harness.server import PG_MAJOR, Server, temporary_folder
 from harness.states import State, state_of
 from surefoot.connect.database import Database as Access
+from surefoot.connect.libpq import run_program
 from surefoot.connect.limits import Limits
 from surefoot.embedded import binaries, majors_at_hand
-from surefoot.errors import NotSquashed, ServerBinariesMissing
+from surefoot.errors import DatabaseUnreachable, NotSquashed, ServerBinariesMissing
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Event, Squashed
+from surefoot.squashing import dump
 from surefoot.squashing.make import make
 from surefoot.target import Target
 
@@ -786,6 +788,30 @@ async def test_roles_cannot_be_squashed(small: Chain) -> None:
     nowhere = Access("postgresql://nobody@127.0.0.1:1/nowhere")
     with pytest.raises(NotSquashed, match="they change roles, which a dump"):
         await make(Project.read(small.ini), nowhere, "0004")
+
+
+async def test_a_dump_whose_session_was_ended_is_repeated(
+    small: Chain, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing of the revisions; where the server does not answer that is said."""
+    calls = 0
+
+    async def ended(*options: Any, **named: Any) -> tuple[int, str, str]:
+        nonlocal calls
+        calls += 1
+        return (
+            (1, "", "pg_dump: error: query failed")
+            if calls == 1
+            else await run_program(*options, **named)
+        )
+
+    monkeypatch.setattr(dump, "run_program", ended)
+    server = (await databases.empty()).url
+    made = await make(Project.read(small.ini), Access(server, scratch_url=server), "0003")
+    assert (made.squash.count, calls) == (3, 6)
+    dead, calls = Access("postgresql://nobody@127.0.0.1:1/nowhere", pg_bindir=None), 0
+    with pytest.raises(DatabaseUnreachable):
+        await dump.dumped_schema(dead, PG_MAJOR, "0003")
 
 
 async def test_without_any_postgresql(small: Chain, monkeypatch: pytest.MonkeyPatch) -> None:

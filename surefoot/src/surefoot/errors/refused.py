@@ -100,6 +100,18 @@ class PoolerRefused(Refused):
     )
 
 
+class ScratchBehindPooler(Refused):
+    """The scratch server is reached through a pooler, which keeps sessions to its databases."""
+
+    address: str
+    reason: str
+    says = (
+        "the scratch server at {address} is a pooler ({reason}), and a scratch database needs "
+        "sessions of its own"
+    )
+    helps = "set {names[scratch]} to the server itself"
+
+
 class PoolerWithoutTransactions(Refused):
     """The connection goes through a pooler in statement mode."""
 

@@ -25,7 +25,7 @@ from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
 from surefoot.connect.failures import address, describe, explained, is_lost
 from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
-from surefoot.errors import ScratchLost, ScratchRoomMissing
+from surefoot.errors import PoolerRefused, ScratchBehindPooler, ScratchLost, ScratchRoomMissing
 from surefoot.frozen import dataclass
 from surefoot.project import Project
 from surefoot.quoting import quoted
@@ -229,11 +229,11 @@ async def _beside(
 ) -> AsyncIterator[AsyncEngine]:
     """A new database on the server of another one, which stays as it is; a copy of a template.
 
-    Where it `refuses` changes of the server no revision can commit one. On failure: ScratchLost.
+    Where it `refuses` changes of the server no revision can commit one. On failure: ScratchLost,
+    ScratchBehindPooler.
     """
     name = f"surefoot_scratch_{uuid.uuid4().hex[:12]}"
-    with explained(database.shown()):
-        admin = await database.connect("migrate")
+    admin = await _connected(database)
     try:
         shared = {row[0] for row in await admin.fetch(_OF_THE_SERVER)}
         with explained(database.shown()):
@@ -259,6 +259,21 @@ async def _beside(
             if row[0] not in shared:
                 await admin.execute(f"DROP {row[0]}")
         await admin.close()
+
+
+async def _connected(database: Database) -> "asyncpg.Connection[asyncpg.Record]":
+    """A session on the server of scratch databases. On failure: ScratchBehindPooler."""
+    try:
+        with explained(database.shown()):
+            admin = await database.connect("migrate")
+    except PoolerRefused as error:
+        raise ScratchBehindPooler(error.address, error.reason) from error
+    connected, pid = admin.get_server_pid(), await admin.fetchval("SELECT pg_backend_pid()")
+    if connected != pid:
+        await admin.close()
+        reason = f"the connection is to process {connected}, and process {pid} answers"
+        raise ScratchBehindPooler(address(database.shown()), reason)
+    return admin
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from surefoot.catalog.normal_form import settled
 from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
 from surefoot.connect.libpq import run_program
 from surefoot.embedded import find_binaries, find_program
 from surefoot.errors import DumpProgramMissing, NotSquashed
@@ -42,7 +43,7 @@ _ZONED = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?\+00\b")
 async def dumped(database: Database, major: int, revision: str, *, as_sql: bool) -> str:
     """The dump of a scratch database: as SQL to make it again, or whole, to compare it.
 
-    On failure: DumpProgramMissing, NotSquashed.
+    On failure: DumpProgramMissing, NotSquashed, DatabaseUnreachable.
     """
     return await _run(database, major, revision, *(_PLAIN if as_sql else ()))
 
@@ -55,10 +56,14 @@ async def dumped_schema(database: Database, major: int, revision: str) -> str:
 async def _run(database: Database, major: int, revision: str, *options: str) -> str:
     program, given = _program(database, major), (*_ALWAYS, *options)
     url, name = database.location("migrate"), f"{database.name}-squash"
-    code, dump, messages = await run_program(program, *given, url=url, name=name)
-    if code:
-        raise NotSquashed(revision, messages.partition("\n")[0])
-    return _NOT_SQL.sub("", dump)
+    for _ in range(2):
+        code, dump, messages = await run_program(program, *given, url=url, name=name)
+        if not code:
+            return _NOT_SQL.sub("", dump)
+        # That its session was ended, or a statement cancelled, says nothing of the revisions.
+        with explained(database.shown("migrate")):
+            await (await database.connect("migrate")).close()
+    raise NotSquashed(revision, messages.partition("\n")[0])
 
 
 def _program(database: Database, major: int) -> Path:
