@@ -38,13 +38,18 @@ class Body(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """A step that takes a revision to itself; `leaves` begins the names of what a crash leaves."""
+    """A step that takes a revision to itself; the names of what a crash leaves begin like `leaves`.
+
+    That is a regular expression.
+    """
 
     up: str
     down: str
     leaves: str
     down_outside: bool
     table: str
+    # Whether a script of `--sql` can do it.
+    in_scripts: bool = True
 
 
 @dataclass
@@ -103,6 +108,7 @@ class Step:
     leaves: str = ""
     # The table that a step outside a transaction is about.
     table: str = ""
+    in_scripts: bool = True
 
     def is_outside(self, *, down: bool) -> bool:
         """Whether it takes effect outside a transaction in this direction."""
@@ -303,6 +309,21 @@ class Schema:
             table=table.name,
         )
 
+    def index_partitions_concurrently(self) -> Outside | None:
+        partitioned = [table for table in self.tables if table.partitioned]
+        if not partitioned:
+            return None
+        table, name = self.rng.choice(partitioned), self.name("ix")
+        columns = self.rng.choice((["n"], ["n", "id"]))
+        return Outside(
+            f'op.create_index_concurrently("{name}", "{table.name}", {columns})',
+            f'op.drop_index_concurrently("{name}")',
+            rf"(?:{table.name}_\d+_)?{name}",
+            down_outside=True,
+            table=table.name,
+            in_scripts=False,
+        )
+
     # -- constraints -----------------------------------------------------------------------------
 
     def add_check(self) -> Body:
@@ -469,7 +490,7 @@ TRANSACTIONAL: Sequence[tuple[Callable[[Schema], Body | None], int]] = (
     (Schema.set_default, 1),
     (Schema.create_index, 2),
     (Schema.drop_index, 1),
-    (Schema.create_partitions, 2),
+    (Schema.create_partitions, 3),
     (Schema.add_check, 2),
     (Schema.add_foreign_key, 2),
     (Schema.validate, 3),
@@ -484,6 +505,7 @@ CONCURRENT: Sequence[tuple[Callable[[Schema], Outside | None], int]] = (
     (Schema.create_index_concurrently, 5),
     (Schema.drop_index_concurrently, 3),
     (Schema.reindex_concurrently, 2),
+    (Schema.index_partitions_concurrently, 4),
     (Schema.detach_partition_concurrently, 3),
 )
 OUTSIDE_SHARE = 0.4
@@ -508,9 +530,8 @@ def build(chain: Chain, rng: Random) -> list[Step]:
         if outside is None:
             steps.append(Step(identifier, tables))
         else:
-            steps.append(
-                Step(identifier, tables, True, outside.down_outside, outside.leaves, outside.table)
-            )
+            _, _, leaves, down_outside, table, in_scripts = outside
+            steps.append(Step(identifier, tables, True, down_outside, leaves, table, in_scripts))
     chain.lock()
     return steps
 
