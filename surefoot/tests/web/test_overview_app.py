@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount
 
-from harness.databases import Database, engine
+from harness.databases import Database, engine, execute
 from harness.server import SAMPLE
 from surefoot import Project, Watch
 from surefoot.startup.check import Build
@@ -132,6 +132,35 @@ async def test_readiness_is_answered_although_the_authorizer_fails(database: Dat
         assert (await client.get("/migrations")).status_code == 500
         answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "code": "at-head"})
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "finished_at = 'infinity'",
+        pytest.param("started_at = '0001-01-01 BC'", marks=pytest.mark.slow),
+        pytest.param("finished_at = '20000-01-01'", marks=pytest.mark.slow),
+        "actor = '[1]'",
+        pytest.param("details = '[1]'", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("build", [BUILD, Build.of(BUILD.revisions[:-1])], ids=["head", "ahead"])
+async def test_a_row_that_nobody_writes_is_shown_as_far_as_it_can_be(
+    database: Database, edit: str, build: Build
+) -> None:
+    """The page says that the ledger was edited, and so do the others."""
+    await execute(
+        database.url,
+        "SET session_replication_role = replica;"
+        f"UPDATE alembic_version_ledger SET {edit} WHERE id = 1",
+    )
+    async with mounted(database, None, build=build) as client:
+        answers = {path: await client.get(path) for path in (*PATHS, "/readyz")}
+    assert {answer.status_code for answer in answers.values()} <= {200, 503}
+    seen = answers["/migrations.json"].json()
+    assert seen["headline"]["state"] in ("current", "ahead")
+    assert "changed by hand at or before row 1" in answers["/migrations"].text
+    assert len(seen["history"]["rows"]) > 1
 
 
 @pytest.mark.parametrize("before", ["0", "-1", "x", "", "9" * 5000])

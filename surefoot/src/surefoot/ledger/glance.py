@@ -12,7 +12,7 @@ from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
 from surefoot.frozen import dataclass
 from surefoot.ledger.digest import DIGITS, TELLING
-from surefoot.ledger.table import Ledger, Row, applied, refuse_hidden, was_used
+from surefoot.ledger.table import TIME, Ledger, Row, applied, refuse_hidden, was_used
 from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
 
@@ -54,7 +54,8 @@ WITH in_force AS (
 )
 SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, {_DIGEST} = $1,
     json_agg(json_build_array(revision, direction, phase, outcome, checksum,
-        extract(epoch FROM finished_at), to_jsonb(in_force) ->> 'requires_code') ORDER BY id)::text,
+        extract(epoch FROM {TIME.format("finished_at")}),
+        to_jsonb(in_force) ->> 'requires_code') ORDER BY id)::text,
     EXISTS (SELECT FROM {{table}} WHERE outcome IN {TELLING})
 FROM in_force
 """  # noqa: S608 - as above
@@ -181,4 +182,6 @@ def ids(found: Iterable[Any], version_table: VersionTable = VersionTable()) -> t
 def _row(values: list[Any]) -> tuple[str, Row]:
     revision, direction, phase, outcome, checksum, finished_s, requires_code = values
     row = Row(revision, direction, phase, outcome, checksum, requires_code=requires_code)
-    return revision, replace(row, finished_at=datetime.fromtimestamp(finished_s, timezone.utc))
+    if finished_s is not None:
+        row = replace(row, finished_at=datetime.fromtimestamp(finished_s, timezone.utc))
+    return revision, row
