@@ -1,5 +1,6 @@
 """An applied revision is edited, deleted, or one is put before it."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -220,3 +221,20 @@ async def test_a_ledger_that_was_edited_by_hand_is_refused(
         "  help: restore the row from a backup; `surefoot ledger` shows it\n"
     )
     await nothing_happened(result, watcher)
+    shown = await launcher.surefoot(applied, "ledger", url=empty_database.url)
+    assert (shown.code, shown.err) == (3, result.err)
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["ID", "1", "2", "3", "4"]
+    listed = await launcher.surefoot(applied, "ledger", "--json", url=empty_database.url)
+    document = json.loads(listed.out)
+    assert document["rows"][1]["checksum"] == "mine"
+    assert (listed.code, document["edited"]["row"]) == (3, 2)
+
+
+@pytest.mark.slow
+async def test_a_ledger_that_the_search_path_hides_is_not_called_missing(
+    applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The other commands refuse, too."""
+    await watcher.execute(f"ALTER DATABASE \"{empty_database.name}\" SET search_path = ''")
+    shown = await launcher.surefoot(applied, "ledger", url=empty_database.url)
+    assert (shown.code, "REFUSED [search-path-empty]" in shown.err) == (3, True), shown.err

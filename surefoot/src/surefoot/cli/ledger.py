@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 from surefoot.cli import output
 from surefoot.cli.project import json_option, on_target, project
 from surefoot.cli.targets import target_option
+from surefoot.errors import LedgerEdited
+from surefoot.ledger.glance import heads_of
 from surefoot.ledger.table import BACKFILL, Ledger, Row
 from surefoot.target import Target
 from surefoot.wording import counted, duration
@@ -35,12 +37,25 @@ def command(json_: bool, last: int | None) -> None:
 
     Exit codes: 0 all hashes are valid; 3 a row was changed; 75 the database does not answer.
     """
-    name, rows = on_target(_read)
+    name, rows, edited = on_target(_read)
     shown = rows[-last:] if last else rows
     if json_:
         listed = [asdict(row) for row in shown]
-        output.answer_json({"schema_version": 1, "database": name, "rows": listed})
-        return
+        told = edited and edited.as_json()
+        output.answer_json({"schema_version": 1, "database": name, "rows": listed, "edited": told})
+    else:
+        _answer(shown)
+    if edited is not None:
+        raise edited
+    if not json_:
+        output.narrate(
+            f"{counted(len(rows), 'row')} of {name}, all hashes are valid"
+            if rows
+            else f"{name} has no ledger, or an empty one"
+        )
+
+
+def _answer(shown: Sequence[Row]) -> None:
     cells = [_HEADER, *map(_cells, shown)] if shown else []
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if shown:
@@ -52,11 +67,6 @@ def command(json_: bool, last: int | None) -> None:
         for label, told in ((why, row.reason), (said, row.error)):
             if told:
                 output.answer(f"        {label}: {told.splitlines()[0]}")
-    output.narrate(
-        f"{counted(len(rows), 'row')} of {name}, all hashes are valid"
-        if rows
-        else f"{name} has no ledger, or an empty one"
-    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -73,13 +83,20 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([number.strip().rjust(widths[0]), *texts]).rstrip()
 
 
-async def _read(target: Target) -> tuple[str, tuple[Row, ...]]:
+async def _read(target: Target) -> tuple[str, Sequence[Row], LedgerEdited | None]:
     async with target.engine.connect() as connection:
-        return target.name, await connection.run_sync(_rows)
+        return target.name, *await connection.run_sync(_rows)
 
 
-def _rows(connection: Connection) -> tuple[Row, ...]:
-    ledger = Ledger(project().version_table)
-    if ledger.exists(connection):
+def _rows(connection: Connection) -> tuple[Sequence[Row], LedgerEdited | None]:
+    """The rows, also where one was changed. On failure: as `heads_of`, where there is no ledger."""
+    table, edited = project().version_table, None
+    ledger = Ledger(table)
+    if not ledger.exists(connection):
+        heads_of(connection, table)
+        return (), None
+    try:
         ledger.verify(connection)
-    return ledger.rows(connection, details=_ALL)
+    except LedgerEdited as error:
+        edited = error
+    return ledger.read(connection, details=_ALL), edited
