@@ -295,7 +295,8 @@ def test_a_folder_that_cannot_be_written_is_said_before_a_file_is_made(chain: Ch
     assert (done.returncode, done.stderr) == (
         2,
         f"ERROR [file-not-writable]  {chain.versions} cannot be written: the file system, or its "
-        "mode, forbids it\n  help: let the user of this command write there\n",
+        "mode, forbids it\n  help: see that the user of this command may write there, and that "
+        "there is room\n",
     )
 
 

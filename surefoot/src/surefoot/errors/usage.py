@@ -145,7 +145,7 @@ class FileNotWritable(UsageError):
     path: str
     reason: str
     says = "{path} cannot be written: {reason}"
-    helps = "let the user of this command write there"
+    helps = "see that the user of this command may write there, and that there is room"
 
 
 class RevisionsBroken(UsageError):
