@@ -6,7 +6,7 @@ projects in one database have theirs apart.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import zip_longest
 
 from surefoot.frozen import dataclass
@@ -86,10 +86,18 @@ class VersionTable:
         digest = hashlib.sha256(f"{self.mutex}:backfill:{backfill}".encode()).digest()
         return int.from_bytes(digest[:4], "big") >> 1
 
-    def changes(self, before: Collection[str], after: Collection[str]) -> tuple[str, ...]:
-        """The SQL that leads its rows from those revisions to these, a statement for each row."""
-        gone = map(literal, sorted({*before} - {*after}))
-        new = map(literal, sorted({*after} - {*before}))
+    def changes(
+        self,
+        before: Collection[str],
+        after: Collection[str],
+        put: Callable[[str, str], str] = lambda name, _: literal(name),
+    ) -> tuple[str, ...]:
+        """The SQL that leads its rows from those revisions to these, a statement for each row.
+
+        `put` is how a name of the type `text` stands in it.
+        """
+        gone = [put(each, "text") for each in sorted({*before} - {*after})]
+        new = [put(each, "text") for each in sorted({*after} - {*before})]
         found = []
         for old, name in zip_longest(gone, new):
             change = f"UPDATE {self.quoted} SET version_num = {name}"  # noqa: S608 - quoted, as below

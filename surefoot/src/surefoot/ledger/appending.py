@@ -6,13 +6,15 @@ Each row holds the hash of the row before it, so the rows of a statement are wri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from surefoot.connect.failures import NOT_NULL_VIOLATION, column, sqlstate
 from surefoot.errors.disclosure import disclosed
 from surefoot.ledger.details import LOCKS
+from surefoot.ledger.kept_row import KeptRow, Put, cast
 from surefoot.ledger.layout import hashed
 from surefoot.ledger.table import Entry, Ledger
 from surefoot.ledger.writer import actor, storable
@@ -55,6 +57,8 @@ entry AS (
 SELECT id, started_at, finished_at, {columns}, previous_sha256, row_sha256
 FROM entry, pg_notify('{channel}', '')
 """
+# The changes of the version table, as SQL.
+Moves = Callable[[Put], Sequence[str]]
 # The rows of one such statement. It looks through all of them for each.
 _AT_ONCE = 50
 # Of the columns that are no text.
@@ -63,6 +67,11 @@ _TYPES = {"statements": "integer", "attempts": "integer", "details": "jsonb"}
 _OFFLINE_ACTOR = """jsonb_build_object('database_user', session_user, 'os_user', 'offline SQL',
     'host', coalesce(host(inet_client_addr()), 'local'),
     'application', current_setting('application_name'))"""
+
+
+def no_moves(_: Put) -> Sequence[str]:
+    """The version table stays."""
+    return ()
 
 
 @dataclass
@@ -85,26 +94,29 @@ def statements(
     ledger: Ledger,
     entries: Sequence[Entry],
     within: str | None,
-    moves: Sequence[str],
+    moves: Moves,
+    kept: KeptRow | None = None,
 ) -> list[str]:
     """The statements that write rows and move the version table; they fail as `append_sql`.
 
     `within` is None where the revision has not done its work in the transaction that is open.
     """
-    return [
-        append_sql(
+    found: list[str] = []
+    for number, entry in enumerate(entries):
+        make = partial(
+            append_sql,
             ledger,
             *_stored(connection, entry),
             within=within,
-            moves=() if number else moves,
+            moves=no_moves if number else moves,
             with_locks=within is not None,
         )
-        for number, entry in enumerate(entries)
-    ]
+        found += kept.statements(make) if kept else [make(cast)]
+    return found
 
 
 def statements_together(
-    connection: Connection, ledger: Ledger, rows: Sequence[Timed], within: str, moves: Sequence[str]
+    connection: Connection, ledger: Ledger, rows: Sequence[Timed], within: str, moves: Moves
 ) -> list[str]:
     """The same for revisions that commit together; each of their rows names the transaction."""
     by = _by(connection, **({"transaction": within} if len(rows) > 1 else {}))
@@ -152,9 +164,10 @@ def append_sql(
     ledger: Ledger,
     entry: Entry,
     by: str = _OFFLINE_ACTOR,
+    put: Put = cast,
     *,
     within: str | None = None,
-    moves: Sequence[str] = (),
+    moves: Moves = no_moves,
     with_locks: bool = False,
 ) -> str:
     """The statement that appends a row; `by` is the SQL of who writes it.
@@ -163,14 +176,15 @@ def append_sql(
     version table, of a row each; it fails unless each finds its row. With `with_locks` the server
     adds to the details the locks that the transaction holds.
     """
-    given = _values(entry, by)
+    checks = _checks(ledger, within, moves, put)
+    given = _values(entry, by, put)
     if with_locks and entry.details is not None:
         given["details"] += f" || {_locks(ledger)}"
     return _APPEND.format(
         columns=", ".join(given),
         values=", ".join(f"{value} AS {name}" for name, value in given.items()),
         hashed=hashed("entry."),
-        **_checks(ledger, within, moves),
+        **checks,
     )
 
 
@@ -179,7 +193,7 @@ def several_sql(
     rows: Sequence[Timed],
     by: str,
     within: str | None = None,
-    moves: Sequence[str] = (),
+    moves: Moves = no_moves,
 ) -> Iterator[str]:
     """The statements that append rows of one transaction. The first fails as `append_sql`."""
     for first in range(0, len(rows), _AT_ONCE):
@@ -193,19 +207,16 @@ def several_sql(
             given=", ".join(f"given.{name}" for name in given),
             rows=", ".join(values),
             hashed=hashed("next."),
-            **_checks(ledger, within, moves if first == 0 else ()),
+            **_checks(ledger, within, moves if first == 0 else no_moves),
         )
 
 
-def _values(entry: Entry, by: str) -> dict[str, str]:
+def _values(entry: Entry, by: str, put: Put = cast) -> dict[str, str]:
     """The columns of a row, without number, times and hashes, as SQL."""
     columns = vars(entry)
     if entry.details is not None:
         columns = {**columns, "details": json.dumps(entry.details, ensure_ascii=False)}
-    given = {
-        name: f"CAST({literal(value)} AS {_TYPES.get(name, 'text')})"
-        for name, value in columns.items()
-    }
+    given = {name: put(value, _TYPES.get(name, "text")) for name, value in columns.items()}
     return {**given, "actor": by}
 
 
@@ -214,10 +225,10 @@ def _locks(ledger: Ledger) -> str:
     return LOCKS.format(**names)
 
 
-def _checks(ledger: Ledger, within: str | None, moves: Sequence[str]) -> Mapping[str, str]:
-    is_within = within and f"pg_current_xact_id_if_assigned() = {literal(within)}"
-    moved = [f"moved_{n} AS ({move} RETURNING 1)" for n, move in enumerate(moves)]
-    found = [f"(SELECT count(*) FROM moved_{n}) = 1" for n in range(len(moves))]  # noqa: S608 - a number
+def _checks(ledger: Ledger, within: str | None, moves: Moves, put: Put = cast) -> Mapping[str, str]:
+    is_within = within and f"pg_current_xact_id_if_assigned() = {put(within, 'xid8')}"
+    moved = [f"moved_{n} AS ({move} RETURNING 1)" for n, move in enumerate(moves(put))]
+    found = [f"(SELECT count(*) FROM moved_{n}) = 1" for n in range(len(moved))]  # noqa: S608 - a number
     return {
         "is_within": is_within or "true",
         "moved": f"WITH {', '.join(moved)} " if moved else "",

@@ -5,20 +5,26 @@ the revision is not in its transaction any more, or the version table not where 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from alembic.util.exc import CommandError
 
 from surefoot.errors import CommitsByItself
-from surefoot.ledger.appending import statements, statements_together, unwritten
+from surefoot.ledger.appending import no_moves, statements, statements_together, unwritten
+from surefoot.ledger.kept_row import KeptRow
 from surefoot.ledger.table import Entry
 from surefoot.run.guards.loss import LossGuard
+from surefoot.run.question import may_be_shared
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 from surefoot.run.upgrade.stretch import Stretch
 from surefoot.run.upgrade.transaction import RevisionTransaction
+
+# PostgreSQL plans a prepared statement anew for its first five times.
+_SEVERAL = 8
 
 
 class Closing:
@@ -40,13 +46,21 @@ class Closing:
         self._loss = LossGuard(run)
         # The revision after each of the plan.
         self._following: Mapping[str, PlannedRevision] = {}
+        # Whether the statement that writes a row is worth to be kept.
+        self._keeps = False
+        self._kept_row = KeptRow()
+        # The revision whose rows went to the server last.
+        self._written: PlannedRevision | None = None
 
     def planned(self, plan: Sequence[PlannedRevision]) -> None:
         """The revisions that are to run, in their order."""
         self._following = {each.revision: then for each, then in pairwise(plan)}
+        self._keeps = len(plan) > _SEVERAL and may_be_shared(self._connection)
 
     def begin(self, about: PlannedRevision) -> None:
-        """A revision begins: find out in which transaction."""
+        """A revision begins, or another attempt: find out in which transaction."""
+        if about == self._written:
+            self._kept_row.forget()  # the message with its rows has failed
         self._transaction.identify(self._loss.begin if self._guards_data(about) else None)
 
     def function_done(self) -> None:
@@ -109,9 +123,7 @@ class Closing:
     ) -> None:
         def rows(identity: str | None) -> Sequence[str]:
             if identity is None or not self._stretch.may_have(about):
-                ledger, table = self._bookkeeping.ledger, self._table
-                changes = table.changes(about.before, about.after) if moves else ()
-                return statements(self._connection, ledger, entries, identity, changes)
+                return self._rows_of_one(about, entries, identity, moves=moves)
             self._stretch.add(entries)
             if self._stretch.goes_on_with(self._following.get(about.revision)):
                 return ()
@@ -119,9 +131,29 @@ class Closing:
 
         self._transaction.complete(revision, self._keeps_data, rows)
 
+    def _rows_of_one(
+        self,
+        about: PlannedRevision,
+        entries: Sequence[Entry],
+        identity: str | None,
+        *,
+        moves: bool,
+    ) -> Sequence[str]:
+        ledger, kept, ends = self._bookkeeping.ledger, self._kept_row, list[str]()
+        changes = partial(self._table.changes, about.before, about.after) if moves else no_moves
+        self._written = about
+        if identity is None or not self._transaction.is_plain:
+            kept.forget()
+        if about.revision not in self._following:
+            ends = kept.end()
+        is_kept = self._keeps and identity is not None and not ends
+        return *ends, *statements(
+            self._connection, ledger, entries, identity, changes, kept if is_kept else None
+        )
+
     def _rows_of_stretch(self, after: Sequence[str], identity: str) -> Sequence[str]:
         ends = self._stretch.end()
-        moves = self._table.changes(self._stretch.before, after)
+        moves = partial(self._table.changes, self._stretch.before, after)
         ledger, rows = self._bookkeeping.ledger, self._stretch.rows
         return *ends, *statements_together(self._connection, ledger, rows, identity, moves)
 

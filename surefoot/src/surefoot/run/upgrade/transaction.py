@@ -43,7 +43,7 @@ class RevisionTransaction:
     # Whether a statement of the run is under way.
     _own = False
     # Whether all statements of the revision begin as those that set nothing.
-    _is_plain = False
+    is_plain = False
 
     def __init__(self, run: Run, stretch: Stretch) -> None:
         self._run, self._connection, self._recorder = run, run.connection, run.recorder
@@ -73,7 +73,7 @@ class RevisionTransaction:
         with self.unobserved():
             if stretch.rows:
                 # Most revisions set nothing, and seldom a trigger does; the end of a stretch looks.
-                if not self._is_plain:
+                if not self.is_plain:
                     self.messages.restore()
                 self._identity = stretch.go_on()
             else:
@@ -84,7 +84,7 @@ class RevisionTransaction:
                 self._identity = guard(*timeout) if guard else ask(self._connection, *timeout, _ID)
             if self._past is not None:
                 self._past.begins()
-        self._recorder.sent, self._is_plain = Sent(), True
+        self._recorder.sent, self.is_plain = Sent(), True
 
     def kept(self, *, lost: bool = False) -> str:
         """The part of the running revision that is kept after it failed, in words for an error."""
@@ -230,7 +230,7 @@ class RevisionTransaction:
         self._stretch.check(statement)
         running = self._recorder.running
         ending = ends_transaction(statement)
-        self._is_plain = self._is_plain and sets_nothing(statement)
+        self.is_plain = self.is_plain and sets_nothing(statement)
         if self._past is not None and (ending is None or "PREPARE" not in ending):
             if ending is not None:
                 self._leave_past()

@@ -1,0 +1,51 @@
+"""KeptRow keeps the statement that writes a row prepared, in the session of a run.
+
+PostgreSQL takes longer to parse and plan it than to run it. A session that has run something else
+than plain changes may have lost it: DISCARD ALL and DEALLOCATE ALL drop it.
+"""
+
+import secrets
+from collections.abc import Callable
+
+from surefoot.quoting import literal
+
+# How a value of a type stands in a statement.
+Put = Callable[[str | int | None, str], str]
+
+
+def cast(value: str | int | None, type_: str) -> str:
+    """The value itself."""
+    return f"CAST({literal(value)} AS {type_})"
+
+
+class KeptRow:
+    """The names of the prepared statements, by their text."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def statements(self, make: Callable[[Put], str]) -> list[str]:
+        """The statements that do what `make(cast)` does."""
+        values, types = list[str](), list[str]()
+
+        def put(value: str | int | None, type_: str) -> str:
+            values.append(literal(value))
+            types.append(type_)
+            return f"${len(values)}"
+
+        text, prepare = make(put), list[str]()
+        if text not in self._names:
+            # No other run has had it in this session, as behind a pooler that resets nothing.
+            self._names[text] = f"surefoot_row_{secrets.token_hex(4)}"
+            prepare = [f"PREPARE {self._names[text]} ({', '.join(types)}) AS {text}"]
+        return [*prepare, f"EXECUTE {self._names[text]} ({', '.join(values)})"]
+
+    def end(self) -> list[str]:
+        """The statements that drop them."""
+        names = [*self._names.values()]
+        self.forget()
+        return [f"DEALLOCATE {name}" for name in names]
+
+    def forget(self) -> None:
+        """They may be there, or not: prepare others."""
+        self._names.clear()
