@@ -46,9 +46,14 @@ class _Shape:
             for each in fields
             if each.default_factory is not dataclasses.MISSING
         }
-        absent = (each.name for each in fields if each.default is dataclasses.MISSING)
-        self.required = [name for name in absent if name not in self.factories]
         self.positions = [each.name for each in fields if not each.kw_only]
+        absent = {each.name for each in fields if each.default is dataclasses.MISSING}
+        # By the number of positional arguments, the names that have to be given.
+        self.required = [
+            frozenset(absent.difference(self.factories, self.positions[:count]))
+            for count in range(len(self.positions) + 1)
+        ]
+        self.has_post_init = hasattr(cls, "__post_init__")
         compared = [each.name for each in fields if each.compare]
         # attrgetter needs a name.
         self.compared: Callable[[object], Any] = attrgetter(*compared or ["__class__"])
@@ -58,16 +63,20 @@ def _init(self: Any, *args: Any, **given: Any) -> None:
     shape: _Shape = self._shape
     values = vars(self)
     values.update(shape.defaults)
-    values.update(zip(shape.positions, args, strict=False))
+    if args:
+        values.update(zip(shape.positions, args, strict=False))
     values.update(given)
     for name, factory in shape.factories.items():
         if values[name] is dataclasses.MISSING:
             values[name] = factory()
-    missing = [name for name in shape.required if values[name] is dataclasses.MISSING]
-    if missing or len(values) > len(shape.defaults) or len(args) > len(shape.positions):
-        named = f"{type(self).__name__} misses {missing}, or got more than its fields"
+    if (
+        len(args) > len(shape.positions)
+        or len(values) > len(shape.defaults)
+        or not shape.required[len(args)] <= given.keys()
+    ):
+        named = f"{type(self).__name__} misses a field, or got more than its fields"
         raise TypeError(f"{named}: {', '.join(shape.defaults) or 'none'}")
-    if hasattr(self, "__post_init__"):
+    if shape.has_post_init:
         self.__post_init__()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    DateTime,
     Enum,
     ForeignKey,
     Integer,
@@ -456,3 +457,26 @@ async def privileges(project: Project) -> list[Any]:
     rows = found.all()
     await project.connection.rollback()
     return list(rows)
+
+
+async def test_two_names_of_one_time_are_one_default(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alembic's comparison takes them for one, too; a precision is another value."""
+    columns = {
+        "a": "CURRENT_TIMESTAMP",
+        "b": "now()",
+        "c": "CURRENT_TIMESTAMP + '1 day'",
+        "d": "now()",
+    }
+
+    def dated(**given: str) -> MetaData:
+        at = ((name, text(given.get(name, value))) for name, value in columns.items())
+        return things(*(Column(name, DateTime(timezone=True), server_default=v) for name, v in at))
+
+    await project.create(dated())
+    same = dated(a="now()", b="CURRENT_TIMESTAMP", c="now() + interval '1 day'")
+    assert await project.revise(same, "Nothing") == []
+    assert "models and database are equal" in capsys.readouterr().err
+    await project.check(same)
+    assert len(await project.revise(dated(d="CURRENT_TIMESTAMP(0)"), "Round")) == 1

@@ -18,6 +18,7 @@ from harness.databases import Database
 from surefoot.catalog import Catalog, Key, difference, snapshot
 from surefoot.catalog.kinds import Enum
 from surefoot.operations import enums as operations
+from surefoot.operations.concurrently import DropIndexConcurrently
 
 SCHEMA = (
     "CREATE TYPE state AS ENUM ('A', 'B', 'it''s')",
@@ -163,3 +164,9 @@ async def test_the_statements_are_the_same_offline(empty_database: Database) -> 
     async with engine.connect() as connection:
         assert await labels(connection) == ("D:d", "B", "A")
     await engine.dispose()
+
+
+def test_a_step_on_an_index_takes_the_table_of_drop_index() -> None:
+    """PostgreSQL needs no table, and neither does `op.drop_index`."""
+    with_table = DropIndexConcurrently("ix", "t", schema="s")
+    assert with_table.sql() == DropIndexConcurrently("ix", schema="s").sql()

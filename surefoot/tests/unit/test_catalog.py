@@ -11,7 +11,7 @@ import pytest
 import surefoot
 from surefoot.catalog.kinds import Column, Enum, Index, Routine, View
 from surefoot.catalog.model import Catalog, Difference, Key, difference
-from surefoot.catalog.normal_form import view_definition
+from surefoot.catalog.normal_form import same_default, view_definition
 from surefoot.catalog.statements import comment, create, drop
 
 SOURCE = str(Path(surefoot.__file__).parents[1])
@@ -131,3 +131,21 @@ def test_a_function_is_named_by_its_types() -> None:
         comment=None,
     )  # fmt: skip
     assert drop(Key("function", "odd((integer)"), odd) == 'DROP FUNCTION "odd("(integer)'
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (None, None, True),
+        ("now()", None, False),
+        ("now()", "CURRENT_TIMESTAMP", True),
+        ("timezone('utc'::text, now())", "timezone('utc'::text, CURRENT_TIMESTAMP)", True),
+        ("'CURRENT_TIMESTAMP'::text", "'now()'::text", False),
+        ("CURRENT_TIMESTAMP(3)", "now()", False),
+        ("LOCALTIMESTAMP", "now()", False),
+        ("clock_timestamp()", "now()", False),
+        ('"CURRENT_TIMESTAMP"()', "now()()", False),
+    ],
+)
+def test_two_texts_of_one_default(one: str | None, other: str | None, same: bool) -> None:
+    assert same_default(one, other) == same

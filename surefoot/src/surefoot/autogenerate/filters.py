@@ -19,6 +19,7 @@ from surefoot.autogenerate.naming import temporary_name
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, table_of
 from surefoot.catalog.model_names import member_name
+from surefoot.catalog.normal_form import same_default
 from surefoot.frozen import dataclass
 from surefoot.quoting import cut, in_schema, own_name, schema_of, shown
 
@@ -100,8 +101,9 @@ class Filters:
         retyped = (column.type, column.collation) != (found.type, found.collation)
         if retyped and self._ignores("compare_type", column, found):
             column = replace(column, type=found.type, collation=found.collation)
-        if column.default != found.default and self._ignores(
-            "compare_server_default", column, found
+        if column.default != found.default and (
+            same_default(column.default, found.default)
+            or self._ignores("compare_server_default", column, found)
         ):
             column = replace(column, default=found.default)
         return column

@@ -19,6 +19,8 @@ _TYPE = r"""(?:[\w."]+(?: \w+)*(?:\([\d,]+\))?(?: with(?:out)? time zone)?)"""
 _ARRAY_CAST = re.compile(rf"::({_TYPE})\[\]")
 # An operand to which a cast binds: a name, a call or CASE, and further casts.
 _SIMPLE = re.compile(rf"(?:[\w.]+|\s*CASE\s.*\sEND)(?:::{_TYPE}(?:\[\])?)*", re.DOTALL)
+# With a precision it is rounded.
+_NOW = re.compile(rf"{_QUOTED} | (?P<now>\bCURRENT_TIMESTAMP\b(?!\())", re.VERBOSE | re.DOTALL)
 _BARE_SINCE = 160000
 # Words that end FROM, and words that show more than one relation in it.
 _AFTER_FROM = frozenset({"WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH"})
@@ -33,6 +35,18 @@ def view_definition(definition: str, server_version: int) -> str:
     pieces = [found[0] for found in _PIECE.finditer(definition)]
     relation = _only_relation(pieces)
     return definition if relation is None else "".join(_bare(pieces, relation))
+
+
+def same_default(one: str | None, other: str | None) -> bool:
+    """Whether two defaults are the same value: `now()` and CURRENT_TIMESTAMP are one time.
+
+    Source: PostgreSQL's documentation of date and time functions, "Current Date/Time".
+    """
+    return _with_now(one) == _with_now(other)
+
+
+def _with_now(text: str | None) -> str | None:
+    return text and _NOW.sub(lambda found: "now()" if found["now"] else found[0], text)
 
 
 def settled(text: str) -> str:

@@ -196,9 +196,11 @@ class CreateIndexConcurrently(OutsideTransaction):
 
 
 class _OnIndex(OutsideTransaction):
-    """A step on an index by its name."""
+    """A step on an index by its name. A table may be named as in `op.drop_index`, to no effect."""
 
-    def __init__(self, index_name: str, *, schema: str | None = None) -> None:
+    def __init__(
+        self, index_name: str, table_name: str | None = None, *, schema: str | None = None
+    ) -> None:
         self.name = qualified(index_name, schema)
 
 
