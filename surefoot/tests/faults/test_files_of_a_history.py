@@ -238,7 +238,7 @@ async def test_a_lock_of_nothing_is_said(
 async def test_docstrings_that_are_no_title(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
-    """Of several lines the first one is told; a template's fields without a message are none."""
+    """The first sentence is told; a template's fields without a message are none."""
     docstrings = (
         "Add t1.\nIt has no column.",
         "Create Date: 2026-01-02 12:00",

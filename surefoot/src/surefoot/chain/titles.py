@@ -3,18 +3,28 @@
 import ast
 import re
 from contextlib import suppress
+from textwrap import shorten
 
 from surefoot.chain.coding import parsed
 from surefoot.chain.revisions import Revision
 
+# On a line of a run, beside its number, its id and how long it took.
+_LONGEST = 100
 # Alembic's template has them behind the message; one of its own may have no message.
 _FIELD = re.compile(r"(?:Revision ID|Revises|Create Date)\s*:", re.IGNORECASE)
 
 
 def title_in(docstring: str | None) -> str:
-    """The first line of a docstring, without its full stop; empty where it has none."""
-    line = (docstring or "").strip().partition("\n")[0].strip().rstrip(".")
-    return "" if _FIELD.match(line) else line
+    """The first sentence of a docstring, without its full stop; empty where it has none."""
+    lines = list[str]()
+    for line in map(str.strip, (docstring or "").strip().splitlines()):
+        if not line or _FIELD.match(line):
+            break
+        lines.append(line)
+        if line.endswith("."):
+            break
+    text = " ".join(lines).rstrip(".")
+    return text if len(text) <= _LONGEST else shorten(text, _LONGEST, placeholder=" …")
 
 
 def title_of(revision: Revision) -> str:

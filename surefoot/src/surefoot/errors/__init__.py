@@ -19,6 +19,7 @@ from surefoot.errors.chain_tests import *  # noqa: F403 - as above
 from surefoot.errors.check_failed import *  # noqa: F403 - as above
 from surefoot.errors.data_loss import *  # noqa: F403 - as above
 from surefoot.errors.integrity import *  # noqa: F403 - as above
+from surefoot.errors.poolers import *  # noqa: F403 - as above
 from surefoot.errors.refused import *  # noqa: F403 - as above
 from surefoot.errors.run_failed import *  # noqa: F403 - as above
 from surefoot.errors.squash import *  # noqa: F403 - as above
