@@ -790,6 +790,7 @@ async def test_roles_cannot_be_squashed(small: Chain) -> None:
         await make(Project.read(small.ini), nowhere, "0004")
 
 
+@pytest.mark.slow
 async def test_a_dump_whose_session_was_ended_is_repeated(
     small: Chain, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,7 +43,7 @@ async def begun(chain: Chain, launcher: Launcher, empty_database: Database) -> C
 @pytest.mark.parametrize(
     ("change", "at", "indexed"),
     [
-        ("DROP TABLE b, c", BEFORE, ["a"]),
+        SLOW("DROP TABLE b, c", BEFORE, ["a"]),
         SLOW("DROP TABLE b", ATTACHED, ["a", "c"]),
         SLOW("DROP TABLE a, b, c", BEFORE, []),
         SLOW("ALTER TABLE event DETACH PARTITION b", BEFORE, ["a", "c"]),

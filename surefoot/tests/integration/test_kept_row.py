@@ -99,6 +99,7 @@ async def test_it_is_parsed_once_and_dropped_at_the_end(runs: Runs) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_a_short_run_prepares_none(runs: Runs) -> None:
     """Its rows would take longer."""
     await runs.add()
@@ -169,6 +170,7 @@ async def test_a_message_that_fails_may_have_prepared_it(runs: Runs) -> None:
     assert len({*tried}) == len(tried)
 
 
+@pytest.mark.slow
 async def test_one_that_was_dropped_unseen_fails_its_revision(runs: Runs) -> None:
     """It is rolled back, and the next run begins with it and applies it."""
     await runs.add("op.execute('INSERT INTO t VALUES (1)')")

@@ -289,7 +289,7 @@ async def test_names_are_filtered_for_every_kind(project: Project) -> None:
     } <= {*asked}
 
 
-@pytest.mark.parametrize("manages", [(), ("views",)])
+@pytest.mark.parametrize("manages", [(), pytest.param(("views",), marks=pytest.mark.slow)])
 async def test_an_excluded_view_is_kept_where_a_column_that_it_needs_changes(
     project: Project, manages: tuple[str, ...]
 ) -> None:
