@@ -30,6 +30,7 @@ from surefoot.autogenerate.table_operations import (
     create_table,
     drop_column,
 )
+from surefoot.autogenerate.titles import title
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, View
 from surefoot.environment.commandline import in_words
@@ -369,3 +370,12 @@ def _calls(database: Catalog, models: Catalog) -> int:
     finally:
         sys.setprofile(None)
     return count
+
+
+def test_a_title_says_once_what_comes_again() -> None:
+    """Dropped and created in one revision, an object is replaced."""
+    gone, comes = (Change(Stage.STATE, [], [], each, of(FOREIGN)) for each in ("drop", "make"))
+    other = Change(Stage.STATE, [], [], "drop", of(INDEX))
+    assert title([gone, comes, other]) == "Replace the constraint t.fk, drop the index ix"
+    assert title([gone, other]) == "Drop the constraint t.fk, drop the index ix"
+    assert title([Change(Stage.STATE, [], [])] * 2) == "Change a table"

@@ -11,7 +11,7 @@ from collections import abc
 from collections.abc import Iterable, Iterator
 
 from surefoot.autogenerate.allowances import MISSING
-from surefoot.autogenerate.change import UNNAMED, WINDOW, Change, Stage, Turn
+from surefoot.autogenerate.change import WINDOW, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import domain_changes
@@ -25,13 +25,13 @@ from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
 from surefoot.autogenerate.privileges import grant_again, privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
+from surefoot.autogenerate.titles import title
 from surefoot.autogenerate.waiting import wait, wait_for_successors
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint, Index, Sequence, TableObject
 from surefoot.frozen import dataclass
-from surefoot.quoting import quoted, shown
+from surefoot.quoting import quoted
 
-_VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
 # The groups of these turns are independent of each other.
 _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
@@ -117,8 +117,8 @@ def _revision(group: list[Change], is_named: bool, comparison: Comparison) -> Re
     about = dict.fromkeys(part.about for part in group if part.about)
     if before and not any(BEFORE in each for each in about):
         about[before] = None
-    title = None if is_named else shown(_title(group))
-    return RevisionPlan(tuple(group), title, narrows, tuple(about))
+    own = None if is_named else title(group)
+    return RevisionPlan(tuple(group), own, narrows, tuple(about))
 
 
 def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
@@ -286,15 +286,3 @@ def _named(grouped: list[list[Change]]) -> list[Change]:
     """The revision that gets the developer's message as its title."""
     fits = (Turn.RENAME.__eq__, Turn.MAIN.__eq__, Turn.MAIN.__lt__)
     return next((group for fit in fits for group in grouped if fit(group[0].turn)), grouped[0])
-
-
-def _title(group: list[Change]) -> str:
-    first, *rest = dict.fromkeys(part.title or _said(part) for part in group)
-    return ", ".join((first, *(title[:1].lower() + title[1:] for title in rest)))
-
-
-def _said(change: Change) -> str:
-    if change.key == UNNAMED:
-        return "Change a table"
-    kind = "" if change.key.kind in ("table", "column") else f"the {change.key.kind} "
-    return f"{_VERBS.get(change.action, 'Change')} {kind}{change.key.name}"
