@@ -3,13 +3,15 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import event
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, text
 
 from harness import databases
 from harness.databases import Database
@@ -24,6 +26,7 @@ COUNT = 12
 PREPARED = re.compile(r"\bPREPARE (surefoot_row_\w+) \(")
 EXECUTED = re.compile(r"\bEXECUTE (surefoot_row_\w+) \(")
 DROPPED = re.compile(r"\bDEALLOCATE (surefoot_row_\w+)")
+LEFT = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'surefoot_row%'"
 BUILT = "CREATE INDEX CONCURRENTLY ON t (id)"
 ROWS = """
 SELECT revision, direction, outcome, attempts, statements, details - 'sent'
@@ -137,6 +140,27 @@ async def test_a_revision_in_between_that_may_drop_it(runs: Runs, body: str) -> 
     await runs.upgrade()
     assert 1 <= len(runs.names(PREPARED)) <= 2
     assert len(await rows(runs)) == COUNT
+
+
+@pytest.mark.parametrize("middle", [(), ("op.execute('no SQL')",)], ids=["applied", "failed"])
+async def test_a_session_that_was_handed_in_keeps_none(runs: Runs, middle: tuple[str, ...]) -> None:
+    """It goes on behind the run."""
+    await runs.add(*middle)
+
+    def upgraded(connection: Connection) -> None:
+        config = Config(runs.chain.ini)
+        config.attributes["connection"] = connection
+        with pytest.raises(RunFailed) if middle else nullcontext():
+            command.upgrade(config, "head")
+
+    async with (
+        databases.engine(runs.database.access, "migrate") as made,
+        made.connect() as connection,
+    ):
+        await connection.run_sync(upgraded)
+        assert await connection.scalar(text(LEFT)) == 0
+    applied = [each[0] for each in await rows(runs) if each[2] == "applied"]
+    assert len(applied) == (6 if middle else COUNT)
 
 
 async def test_a_message_that_fails_may_have_prepared_it(runs: Runs) -> None:

@@ -5,18 +5,20 @@ the revision is not in its transaction any more, or the version table not where 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from alembic.util.exc import CommandError
 
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import CommitsByItself
 from surefoot.ledger.appending import no_moves, statements, statements_together, unwritten
 from surefoot.ledger.kept_row import KeptRow
 from surefoot.ledger.table import Entry
 from surefoot.run.guards.loss import LossGuard
-from surefoot.run.question import may_be_shared
+from surefoot.run.question import may_be_shared, send
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
@@ -96,6 +98,13 @@ class Closing:
         if self._stretch.may_have(running):
             rows = self._rows_of_stretch(running.before, self._stretch.identity)
             self._transaction.messages.write(rows)
+
+    def end(self) -> None:
+        """Leave the session without a prepared statement, after a run that has failed."""
+        for statement in [] if self._connection.invalidated else self._kept_row.end():
+            with suppress(*DATABASE_ERRORS), self._transaction.unobserved():
+                send(self._connection, statement)
+                self._connection.commit()
 
     def refusal(self, error: Exception) -> Exception | None:
         """The meaning of an error by which the rows refused to be written; None for another."""

@@ -121,6 +121,8 @@ class Migration:
                     if not isinstance(meant, Refused):
                         # While this run has the mutex: the ledger has one writer.
                         self._record_failure(meant)
+                    if not is_lost(error):
+                        self._closing.end()
                     if meant is error:
                         raise
                     raise meant from error
