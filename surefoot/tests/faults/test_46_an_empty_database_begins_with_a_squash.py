@@ -238,7 +238,7 @@ async def test_every_kind_of_object_and_row(
 async def test_another_role_migrates(
     chain: Chain, launcher: Launcher, databases: Databases
 ) -> None:
-    """What the role of the dump owns, grants and names is that of whoever migrates."""
+    """Objects, privileges and policies of the role of the dump pass to the role that migrates."""
     chain.add(executed(OF_THE_ROLE))
     made = await databases.empty()
     await squash(chain, launcher, made)

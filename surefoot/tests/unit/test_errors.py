@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
+from surefoot.connect.failures import is_lost
 from surefoot.environment.commandline import understood
 from surefoot.errors import Interrupted, RevisionUnknown, SurefootError, Temporary
 
@@ -43,3 +45,16 @@ def test_an_empty_name_is_no_revision(tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as raised:
         list(ScriptDirectory(tmp_path).iterate_revisions("", "base"))
     assert isinstance(understood(raised.value), RevisionUnknown)
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InterfaceError("another operation is in progress"), False),
+        (RuntimeError("the connection is closed"), False),
+    ],
+)
+def test_only_the_driver_says_that_a_connection_is_closed(error: Exception, lost: bool) -> None:
+    """A revision may raise an error with the same text about something else."""
+    assert is_lost(error) == lost

@@ -94,7 +94,7 @@ USES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "by position what has a name": lambda of: of["Point"](1, 2, [], "", 5),
     "looks": lambda of: of["Named"](name=""),
     "assigned": lambda of: setattr(of["Point"](1), "x", 2),
-    "assigned anew": lambda of: setattr(of["Point"](1), "q", 2),
+    "a new attribute is assigned": lambda of: setattr(of["Point"](1), "q", 2),
     "deleted": lambda of: delattr(of["Point"](1), "x"),
 }
 

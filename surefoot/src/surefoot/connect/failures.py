@@ -76,8 +76,9 @@ def is_lost(error: BaseException) -> bool:
         return state in SESSION_ENDED or state.startswith("08")
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without
 
-    causes = list(_causes(error))
-    if isinstance(causes[0], asyncpg.InternalClientError) or _CLOSED in str(causes[0]):
+    first, *_ = causes = list(_causes(error))
+    is_closed = isinstance(first, asyncpg.InterfaceError) and _CLOSED in str(first)
+    if is_closed or isinstance(first, asyncpg.InternalClientError):
         return True
     return isinstance(error, DBAPIError) and (
         error.connection_invalidated or any(isinstance(cause, SILENCE) for cause in causes)

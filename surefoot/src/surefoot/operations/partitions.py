@@ -49,8 +49,9 @@ class _Part(NamedTuple):
 def build_parts(connection: Connection, table: str, index: str, name: str, build: Build) -> None:
     """Build an index of a table, which exists ON ONLY the table, on its partitions, and attach all.
 
-    Each is looked for anew, since partitions come and go. Theirs are called after the partition and
-    `name`, so that another attempt finds them.
+    The list of partitions is read again after each one, since others may be attached, detached or
+    dropped meanwhile. Their indexes are named after the partition and `name`, so that another
+    attempt finds them.
     """
 
     def lacking() -> list[_Part]:

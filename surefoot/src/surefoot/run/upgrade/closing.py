@@ -25,7 +25,7 @@ from surefoot.run.upgrade.bookkeeping import Bookkeeping
 from surefoot.run.upgrade.stretch import Stretch
 from surefoot.run.upgrade.transaction import RevisionTransaction
 
-# PostgreSQL plans a prepared statement anew for its first five times.
+# PostgreSQL makes a custom plan for the first five executions of a prepared statement.
 _SEVERAL = 8
 
 
