@@ -36,7 +36,7 @@ async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpg
         target = tests.target(engine)
         session: Any = (await opened.get_raw_connection()).driver_connection
         if start is not None:
-            await upgrade(target, start, squash=False)
+            await upgrade(target, start, squash=False, measure=False)
         state, missing = await fill(session, tests.values, version_table=tests.version_table)
         walk.missing.update(missing)
         unknown = set(tests.values) - state.column_names
@@ -88,7 +88,7 @@ async def _step(
         reason = _reason(error)
         await unseed(session, target.version_table)
         # An error here is the one that counts: it fails on empty tables as well.
-        await upgrade(target, revision.id, squash=False)
+        await upgrade(target, revision.id, squash=False, measure=False)
         walk.failed(revision, RowsRefused(file, reason))
     else:
         gone = lost(before, await read(session, target.version_table))
