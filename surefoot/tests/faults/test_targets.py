@@ -73,6 +73,7 @@ async def project(
     return made
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "typed", ["alembic -x target={} {}", "surefoot {1} --target={0}", "surefoot --target {} {}"]
 )
@@ -146,6 +147,7 @@ async def test_a_command_for_a_development_database_takes_none(project: Project,
     assert f"{name.split(maxsplit=1)[0]} takes no --target" in refused.err
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("typed", ["alembic -x target=us current", "surefoot status --target us"])
 async def test_an_address_that_does_not_answer_is_that_of_the_target(
     project: Project, typed: str
@@ -156,6 +158,7 @@ async def test_an_address_that_does_not_answer_is_that_of_the_target(
     assert "host and port in the project's targets: us right?" in refused.err
 
 
+@pytest.mark.slow
 async def test_the_lock_file_names_no_target(project: Project) -> None:
     """It is read by everybody."""
     await project.type("alembic -x target=us revision -m more")

@@ -142,6 +142,7 @@ async def test_a_revision_in_between_that_may_drop_it(runs: Runs, body: str) -> 
     assert len(await rows(runs)) == COUNT
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("middle", [(), ("op.execute('no SQL')",)], ids=["applied", "failed"])
 async def test_a_session_that_was_handed_in_keeps_none(runs: Runs, middle: tuple[str, ...]) -> None:
     """It goes on behind the run."""

@@ -186,6 +186,7 @@ async def test_an_index_that_lacks_a_partition_is_completed(project: Project) ->
     await project.check(events(Index("ix", "n")))
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("begun", "gone", "left"),
     [
@@ -206,6 +207,7 @@ async def test_partitions_that_lacked_the_index_are_gone(
     assert await found(project) == (left, left)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "other",
     [

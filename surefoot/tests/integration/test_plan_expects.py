@@ -173,6 +173,7 @@ def statement(sql: str, parameters: tuple[Any, ...] = ()) -> Statement:
     return replace(Statement("1", 1, 1, sql, True, parameters), locks={"t": "ROW EXCLUSIVE"})
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("case", CASES)
 async def test_the_target_tells_how_many_rows_it_expects(
     customers: Database, now: Statistics, case: str

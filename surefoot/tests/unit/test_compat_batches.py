@@ -53,6 +53,7 @@ MESSAGES: dict[str, Message] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("count", [1, SIZE - 1, SIZE, SIZE + 1, 2 * SIZE + 1])
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
 async def test_every_message_finds_what_was_put_off(
