@@ -290,7 +290,7 @@ def imported(reference: str) -> Any:
     module, colon, attributes = reference.partition(":")
     if not (module and colon and attributes):
         raise ConfigurationInvalid(
-            reference, 'it is not an import string such as "shop.models:metadata"'
+            reference or '""', 'it is not an import string such as "shop.models:metadata"'
         )
     found: Any = import_module(module)
     try:

@@ -383,6 +383,28 @@ async def test_two_projects_in_one_database(databases: Databases, tmp_path: Path
     assert done.code == 0, done.err
 
 
+NOWHERE = "postgresql://nobody@localhost:1/nothing"
+
+
+@pytest.mark.parametrize("command", ["status", "lint"])
+async def test_a_command_before_it_is_adopted(
+    layout: Layout, databases: Databases, tmp_path: Path, command: str
+) -> None:
+    """It names `surefoot adopt`, with the database of env.py and without; nothing is run."""
+    database = await databases.empty()
+    for url in (database.url, NOWHERE):
+        folder = layout.write(tmp_path / str(len(url)), url)
+        env = {"DATABASE_URL": url}
+        done = forks().start("surefoot", command, env=env, cwd=folder).wait()
+        if not (folder / "flask").exists():  # No ini file of Flask-Migrate has a script_location.
+            assert "[environment-missing]" in done.err, done.err
+            assert "`surefoot adopt` shows the change of env.py" in done.err
+        assert done.code == 2
+    assert (
+        await value(database.url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    )
+
+
 def test_two_people_may_write_at_once(tmp_path: Path) -> None:
     """Both write the same files, each as a whole."""
     project(tmp_path, {**FILES, "alembic.ini": INI})

@@ -14,6 +14,7 @@ from surefoot.cli.targets import chosen
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.environment.environment import Environment, load
+from surefoot.errors import ConfigurationInvalid, EnvironmentMissing
 from surefoot.project import Project
 from surefoot.target import Target
 
@@ -28,7 +29,15 @@ def opened() -> tuple[Environment, Project]:
     """
     root = click.get_current_context().find_root()
     if isinstance(root.obj, Path):
-        root.obj = load(root.obj)
+        try:
+            root.obj = load(root.obj)
+        except ConfigurationInvalid as error:
+            from surefoot.adoption.reading import runs_migrations  # noqa: PLC0415 - rare
+
+            # That of plain Alembic may need its database, its driver or its settings.
+            if runs_migrations(Path(error.where)):
+                raise EnvironmentMissing(error.where) from error
+            raise
     found: tuple[Environment, Project] = root.obj
     return found
 

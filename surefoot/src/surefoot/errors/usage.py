@@ -33,7 +33,10 @@ class EnvironmentMissing(UsageError):
 
     path: str
     says = "{path} does not call Environment(…).run()"
-    helps = "let env.py end with: Environment(metadata=…, database=…).run()"
+    helps = (
+        "`{names.command} adopt` shows the change of env.py; it ends with "
+        "Environment(metadata=…, database=…).run()"
+    )
 
 
 class DatabaseUrlMissing(UsageError):
