@@ -418,7 +418,7 @@ def test_two_people_may_write_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_new_revision_says_its_phase(databases: Databases, tmp_path: Path) -> None:
-    """With the hook of docs/adopting.md and the template of Alembic; a new column is `expand`."""
+    """With the hook of docs/adopting.md and the template of Alembic: each file of a plan."""
     database = await databases.empty()
     layout = LAYOUTS["sync template"]
     folder = layout.write(tmp_path, database.url)
@@ -433,10 +433,19 @@ async def test_a_new_revision_says_its_phase(databases: Databases, tmp_path: Pat
     replace(
         folder / "app" / "models.py",
         r"primary_key=True\)",
-        'primary_key=True), sa.Column("age", sa.Integer)',
+        'primary_key=True), sa.Column("age", sa.Integer, index=True)',
     )
     done = run_alembic("revision", "--autogenerate", "-m", "age", url=database.url, cwd=folder)
     assert done.code == 0, done.err
-    (made,) = (folder / "migrations" / "versions").glob("*_age.py")
-    assert '\nphase = "expand"\n' in made.read_text("utf-8")
-    assert "\nLocks: ACCESS EXCLUSIVE on " in made.read_text("utf-8")
+    files = (folder / "migrations" / "versions").glob("*.py")
+    made = [
+        path.read_text("utf-8")
+        for path in files
+        if path.name not in ("1a_orders.py", "2b_index.py")
+    ]
+    first, second = sorted(made, key=lambda text: "create_index" in text)
+    for text in (first, second):
+        assert '\nphase = "expand"\n' in text
+    assert "\nLocks: ACCESS EXCLUSIVE on orders" in first
+    assert "\nLocks: SHARE UPDATE EXCLUSIVE on orders" in second
+    assert done.err.count("Review, then: alembic upgrade head") == 1

@@ -69,7 +69,9 @@ def run(environment: Environment, project: Project) -> None:
         # Alembic writes the file after env.py has run.
         named = ", ".join(map(str, project.locations))
         raise FileNotWritable(named, "the file system, or its mode, forbids it")
-    _register_hook(environment, project)
+    if "destination" not in context.config.attributes:
+        # Else a run on a scratch database, while a hook works, would take the place of that hook.
+        _register_hook(environment, project)
     compat.install()
     config, given = context.config, shared(environment, project)
     if not writes:
