@@ -117,7 +117,7 @@ async def test_a_step_outside_a_transaction_gives_up_within_its_budget(
     assert result.code == 75, result.err
     assert "ERROR [lock-blocked]  0002 did not get its lock in " in result.err
     assert f"  by: pid {blocker.get_server_pid()} blocker, idle in transaction" in result.err
-    assert "  kept of 0002: what its step has left, which the same command repairs\n" in result.err
+    assert "  kept of 0002: what its step has left, which another attempt repairs\n" in result.err
     await blocker.execute("ROLLBACK")
     again = await launcher.alembic(chain, "upgrade", "head", url=url, env=env)
     assert again.code == 0, again.err

@@ -88,7 +88,7 @@ async def test_a_revision_that_is_not_one_unit_is_refused(
             assert await watcher.fetchval("SELECT to_regclass($1) IS NULL", name)
     else:
         assert result.code == 4, result.err
-        step = "what its step has left, which the same command repairs"
+        step = "what its step has left, which another attempt repairs"
         is_kept = "index_concurrently" in body.partition("\n")[0] or body.startswith("for")
         assert result.err.endswith(late(said, step if is_kept else "nothing")), result.err
         applied = await watcher.fetch(

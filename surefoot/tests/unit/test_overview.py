@@ -92,7 +92,7 @@ def test_a_row_about_a_backfill_says_nothing_of_its_revision() -> None:
 
 
 def test_a_step_that_failed_or_broke_off_needs_attention() -> None:
-    """Until it is applied, or it has no file and has left nothing."""
+    """Until it is applied; not where it left nothing and has no file, or was a way back."""
     for outcome in ("failed", "started"):
         read = reading(FIRST, row(2, "0002", outcome, error="no"))
         assert states(read)["0002"] == "failed"
@@ -102,6 +102,12 @@ def test_a_step_that_failed_or_broke_off_needs_attention() -> None:
         error = f"0009 failed: no\n  kept of 0009: {kept}"
         gone = reading(FIRST, row(2, "0009", "failed", error=error))
         codes = [notice.code for notice in overview(BUILD, gone, NOW).attention]
+        assert ("run-failed" in codes) == is_told
+        back = row(2, "0001", "failed", direction="downgrade", error=error.replace("0009", "0001"))
+        codes = [n.code for n in overview(BUILD, reading(FIRST, back), NOW).attention]
+        assert "run-failed" in codes
+        left = reading(FIRST, back, row(3, "0002"), at="0002")
+        codes = [n.code for n in overview(BUILD, left, NOW).attention]
         assert ("run-failed" in codes) == is_told
     mended = reading(FIRST, row(2, "0002", "failed"), row(3, "0002"), at="0002")
     assert states(mended)["0002"] == "applied"

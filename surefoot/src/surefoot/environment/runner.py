@@ -258,10 +258,12 @@ class Online:
             calls_back=self.environment.options.get("on_version_apply") is not None,
         )
 
+        steps = recorded(function, script, recorder, migration)
+
         def attempt() -> None:
             context.configure(
                 connection=connection,
-                fn=recorded(function, script, recorder, migration),
+                fn=steps,
                 on_version_apply=applied(self.environment, migration.on_version_apply),  # type: ignore[arg-type]  # several
                 migration=migration,
                 **compat.WRITES_NOTHING,

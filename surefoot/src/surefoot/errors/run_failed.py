@@ -122,12 +122,12 @@ class AnswerLost(RunFailed):
 class DuplicateRows(RunFailed):
     """A unique index cannot be built, because the table has duplicate rows."""
 
-    def __init__(self, index: str, count: int) -> None:
+    def __init__(self, index: str, count: int, command: str = "the same command") -> None:
         self.index, self.count = index, count
         super().__init__(
             f"the unique index {index} cannot be built because of "
             f"{counted(count, 'duplicate row')}; no index is left",
-            help="remove the duplicates, then run the same command again",
+            help=f"remove the duplicates, then run {command} again",
         )
 
 

@@ -74,11 +74,12 @@ class LockBlocked(Temporary):
     applied: Sequence[str]
     kept: str = "nothing"
     cause: Cause = "lock timeout"
+    command: str = "the same command"
     says = (
         "{revision} {did} in {tries}{blockers!l:by: }\n"
         "done: {applied:nothing}\nkept of {revision}: {kept}"
     )
-    helps = "end the session that blocks, then run the same command again"
+    helps = "end the session that blocks, then run {command} again"
 
     @property
     def did(self) -> str:
@@ -132,8 +133,13 @@ class Interrupted(Temporary):
 
     exit_code = 130
 
-    def __init__(self, by: int | None = None, applied: Sequence[str] | None = ()) -> None:
-        """`by` is the number of a signal.
+    def __init__(
+        self,
+        by: int | None = None,
+        applied: Sequence[str] | None = (),
+        command: str = "the same command",
+    ) -> None:
+        """`by` is the number of a signal; `command` goes on with what is left.
 
         `applied` is None for a command that only reads, or where all or nothing is kept.
         """
@@ -144,5 +150,5 @@ class Interrupted(Temporary):
             return
         super().__init__(
             f"interrupted; done: {in_order(self.applied)}",
-            help="the same command goes on from there",
+            help=f"{command} goes on from there",
         )

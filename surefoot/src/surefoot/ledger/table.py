@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 BACKFILL = "backfill"
 # The outcomes of a step that did not end well.
 BROKEN_OFF = ("failed", "started")
+# The outcomes of a step that led the database to a revision.
+ARRIVED = ("applied", "adopted", "stamped")
+# The part of a revision that is kept, in words for an error.
+NOTHING = "nothing"
 _READ = "SELECT {columns} FROM {table} ORDER BY id"
 # Of a row that was changed by hand, where it is nothing that a run writes: it is read without that.
 TIME = "CASE WHEN {0} BETWEEN '0002-01-01' AND '9998-12-31' THEN {0} END"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN, UNKNOWN
 from surefoot.errors import names
-from surefoot.ledger.table import BROKEN_OFF, steps
+from surefoot.ledger.table import ARRIVED, BROKEN_OFF, NOTHING, steps
 from surefoot.overview.backfills import unfinished_backfills
 from surefoot.overview.model import (
     Activity,
@@ -16,7 +16,6 @@ from surefoot.overview.model import (
     Unread,
 )
 from surefoot.run.sessions import Blocker
-from surefoot.run.upgrade.outcome import NOTHING
 from surefoot.wording import in_order
 
 
@@ -62,21 +61,26 @@ def _blocked(blockers: Iterable[Blocker]) -> Iterator[Notice]:
 def _broken_off(reading: Reading, known: Collection[str]) -> Iterator[Notice]:
     """Each revision whose last step did not end well; no run is active that could retry it.
 
-    One that has no file any more, and of which nothing is kept, asks for nothing.
+    Where nothing is kept, one that has no file any more asks for nothing, nor does a downgrade
+    behind which another step was done.
     """
     if isinstance(reading.ledger, Unread):
         return
-    last = {row.revision: row for row in steps(reading.ledger)}
+    rows = steps(reading.ledger)
+    last = {row.revision: row for row in rows}
+    arrived = max((row.id for row in rows if row.outcome in ARRIVED), default=0)
     for row in last.values():
         if row.outcome not in BROKEN_OFF:
             continue
-        if row.revision not in known and f"kept of {row.revision}: {NOTHING}" in (row.error or ""):
+        is_past = row.revision not in known or (row.direction == "downgrade" and row.id < arrived)
+        if is_past and f"kept of {row.revision}: {NOTHING}" in (row.error or ""):
             continue
         step = f"{row.direction} of {row.revision}"
         ended = row.error or f"{step} failed"
         if row.outcome == "started":
             ended = f"{step} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
-        rest = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
+        # As Alembic names the revision below one.
+        rest = "upgrade head" if row.direction == "upgrade" else f"downgrade {row.revision}-1"
         again = f"{names.alembic()} {rest}"
         yield Notice("run-failed", ended, f"run `{again}` again: it continues from there")
 

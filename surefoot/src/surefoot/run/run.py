@@ -1,15 +1,19 @@
 """Run is one upgrade, downgrade or stamp, as its parts share it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from surefoot.chain.revisions import Revision
 from surefoot.connect.limits import Limits
 from surefoot.errors.names import alembic, typed
 from surefoot.project import Project
+from surefoot.run.destination import absolute
 from surefoot.run.interruption import Interruption
 from surefoot.run.locks.observer import Observer
 from surefoot.run.recorder import Recorder
+from surefoot.run.report import PlannedRevision
 from surefoot.run.session_settings import SessionSettings
 from surefoot.telemetry import Telemetry
 
@@ -42,10 +46,25 @@ class Run:
     # Those of the connection.
     settings: SessionSettings = field(init=False)
 
+    # Where it leads, once the revisions are chosen.
+    _end: str | None = field(init=False, default=None)
+
     @property
     def resume(self) -> str:
         """The command that goes on with it."""
-        return typed(f"{alembic()} {self.command} {self.destination or ''}".rstrip())
+        to = (self._end if self.recorder.steps else None) or self.destination or ""
+        return typed(f"{alembic()} {self.command} {to}".rstrip())
+
+    @property
+    def same_command(self) -> str:
+        """The same in words; by its name where the one that was typed would lead further."""
+        leads_on = self.recorder.steps and self._end != self.destination
+        return f"`{self.resume}`" if leads_on else "the same command"
+
+    def chosen(self, plan: Sequence[PlannedRevision], revisions: Sequence[Revision]) -> None:
+        """Note the end of the first plan, which is that of all attempts."""
+        if self._end is None:
+            self._end = absolute(self.destination, plan, revisions)
 
     @property
     def counts_losses(self) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from surefoot.connect.failures import describe, is_lost
 from surefoot.frozen import dataclass
-from surefoot.ledger.table import BACKFILL, BROKEN_OFF, Ledger
+from surefoot.ledger.table import ARRIVED, BACKFILL, BROKEN_OFF, NOTHING, Ledger
 from surefoot.startup.backfills import SeenBackfill, read_backfills
 from surefoot.version_table import VersionTable
 
@@ -21,6 +21,11 @@ SELECT count(DISTINCT revision) FROM {{table}} broken
 WHERE outcome IN {BROKEN_OFF}
   AND NOT EXISTS (SELECT FROM {{table}} later WHERE later.revision = broken.revision
                   AND later.id > broken.id AND later.outcome <> '{BACKFILL}')
+  -- A downgrade of which nothing is kept, behind which another step was done.
+  AND NOT (direction = 'downgrade'
+           AND position('kept of ' || revision || ': {NOTHING}' IN coalesce(error, '')) > 0
+           AND EXISTS (SELECT FROM {{table}} later
+                       WHERE later.id > broken.id AND later.outcome IN {ARRIVED}))
   AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                   AND classid = {{high}} AND objid = {{low}})

@@ -18,6 +18,7 @@ from surefoot.connect.failures import (
 from surefoot.errors import (
     ConnectionLost,
     DiskFull,
+    DuplicateRows,
     IdleForTooLong,
     Interrupted,
     Refused,
@@ -27,8 +28,8 @@ from surefoot.errors import (
     SurefootError,
     UpgradeFailed,
 )
+from surefoot.ledger.table import NOTHING
 from surefoot.run.run import Run
-from surefoot.run.upgrade.outcome import NOTHING
 
 # Causes other than a mistake in the revision, by SQLSTATE.
 FAILURES = {
@@ -48,12 +49,14 @@ def diagnose(
     """
     applied = [step.revision for step in run.recorder.steps]
     if isinstance(error, Interrupted):
-        return Interrupted(error.by, applied)
+        return Interrupted(error.by, applied, run.same_command)
     running = run.recorder.running
     if isinstance(error, Refused) and (applied or (running and kept != NOTHING)):
         return RefusedPartWay(running.revision if running else "the next one", error, applied, kept)
     if running is None:
         return None
+    if isinstance(error, DuplicateRows):
+        return DuplicateRows(error.index, error.count, run.same_command)
     if isinstance(error, SurefootError):
         return error
     reason, state = reason_of(error, run.project.locations), sqlstate(error)

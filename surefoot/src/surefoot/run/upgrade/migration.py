@@ -197,6 +197,7 @@ class Migration:
         BackfillPending, RevisionUnsafe, BackupMissing, BackupFailed.
         """
         self._ctx, run = ctx, self._run
+        run.chosen(plan, self.revisions)
         self._closing.planned(plan)
         self._bookkeeping.refuse_applied(plan)
         after = plan[-1].after if plan else tuple(heads)

@@ -7,12 +7,12 @@ from sqlalchemy import Connection, Engine
 
 from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
 from surefoot.connect.any_failure import DATABASE_ERRORS
+from surefoot.ledger.table import NOTHING
 from surefoot.quoting import literal
 from surefoot.run.question import ask
 
 Outcome = Literal["committed", "aborted", "unknown"]
 # The part of a revision that is kept, in words for an error.
-NOTHING = "nothing"
 EVERYTHING = "all of it: its commit was done when the connection was lost"
 # Who wants the run to end has not the time of another connection to a dead network.
 _IN_TIME_S = 1.0

@@ -16,10 +16,9 @@ from sqlalchemy import Connection
 
 from surefoot.errors import PartlyApplied
 from surefoot.ledger.digest import TELLING
-from surefoot.ledger.table import Row
+from surefoot.ledger.table import NOTHING, Row
 from surefoot.operations.lock_class import without_comments
 from surefoot.quoting import literal
-from surefoot.run.upgrade.outcome import NOTHING
 from surefoot.wording import counted
 
 # It changes the database and leaves nothing in the session, so it may be left out.

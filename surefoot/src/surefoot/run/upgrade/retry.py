@@ -184,4 +184,5 @@ class Retries:
         by = [str(blocker) for blocker in blockers]
         done = [step.revision for step in self._recorder.steps]
         kept, attempts = self._transaction.kept(), self._recorder.attempts
-        return LockBlocked(self._unit, by, attempts, done, kept, cause)
+        same = self._run.same_command
+        return LockBlocked(self._unit, by, attempts, done, kept, cause, same)

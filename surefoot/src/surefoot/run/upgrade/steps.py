@@ -63,10 +63,16 @@ def recorded(
 ) -> Function:
     """The function, with its steps reported to recorder and migration; without one it has none.
 
+    A further attempt goes on with the steps that the first one chose: where the database is by
+    then, a relative destination such as `-2` would lead further.
+
     On failure, when it runs: VersionRowInvalid; DatabaseAhead, where the database names a revision
     without a file; LedgerContradicted, where one of its revisions builds on another;
     CommandUnknown, where a command that only reads yields a step.
     """
+
+    chosen: list[RevisionStep] = []
+    places: list[frozenset[str]] = []  # before each of them, and after the last
 
     # By the name of the function, autogenerate tells `check` from `revision`.
     @wraps(function)
@@ -78,7 +84,9 @@ def recorded(
             raise DatabaseAhead(recorder.database, ", ".join(unknown), expected)
         if migration is not None:
             migration.found(heads)
-        planned = list(function(heads, ctx))
+        here = frozenset(heads)
+        left = chosen[places.index(here) :] if here in places else function(heads, ctx)
+        planned = list(left)
         if migration is None:
             if planned:
                 what = "runs revisions, while its command only reads"
@@ -87,6 +95,8 @@ def recorded(
             return
         refuse_unread(script, migration.revisions, planned)
         after = list(rows_after(ctx, heads, planned))
+        if all(isinstance(step, RevisionStep) for step in planned):  # and no stamp
+            chosen[:], places[:] = planned, [here, *map(frozenset, after)]
         plan = list(map(_planned, planned, [tuple(heads), *after], after))
         migration.planned(ctx, heads, plan)
         # A purge has emptied the table in this transaction.

@@ -10,7 +10,6 @@ server is asked, by the id of the transaction, whether it is still the one that 
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -22,6 +21,7 @@ from surefoot.connect import sender
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
+from surefoot.ledger.table import NOTHING
 from surefoot.operations.lock_class import ends_transaction, sets_nothing
 from surefoot.run.listeners import listening
 from surefoot.run.question import ask
@@ -30,7 +30,7 @@ from surefoot.run.run import Run
 from surefoot.run.sent import Sent
 from surefoot.run.upgrade.lock_timeout import LockTimeout
 from surefoot.run.upgrade.messages import Messages
-from surefoot.run.upgrade.outcome import NOTHING, in_words, outcome
+from surefoot.run.upgrade.outcome import in_words, outcome
 from surefoot.run.upgrade.past import PastRevision, end_autocommit
 from surefoot.run.upgrade.stretch import Stretch
 
@@ -93,7 +93,7 @@ class RevisionTransaction:
             self.roll_back()
             return self._past.kept(lost=lost)
         if self._stepping:
-            return "what its step has left, which the same command repairs"
+            return "what its step has left, which another attempt repairs"
         if self.outside or self._identity is None or (lost and not self.is_complete):
             return NOTHING
         # The server knows; a connection that was lost is missed where the commit was under way.
@@ -189,7 +189,7 @@ class RevisionTransaction:
         """
         return self._rolled_back or self._is_left() or self.messages.restore(*rows)
 
-    @contextmanager
+    @contextlib.contextmanager
     def unobserved(self) -> Iterator[None]:
         """Statements of the library, which are no part of the revision."""
         before, self._own = self._own, True
@@ -199,7 +199,7 @@ class RevisionTransaction:
         finally:
             self._own = before
 
-    @contextmanager
+    @contextlib.contextmanager
     def observed(self) -> Iterator[None]:
         """Follow each statement, and give each the lock timeout of its class."""
         self._task = asyncio.current_task()
