@@ -180,6 +180,25 @@ async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> N
 
 
 @pytest.mark.slow
+async def test_a_relative_destination(contracting: Filling, launcher: Launcher) -> None:
+    """It leads no further where a part of the upgrade comes before the backfill."""
+    url, chain = contracting.database.url, contracting.chain
+    fill_again(contracting)
+    chain.add("op.execute('CREATE TABLE later ()')")
+    await contracting.run()
+    refused = await launcher.alembic(chain, "upgrade", "+3", url=url)
+    assert refused.code == 3, refused.err
+    assert "`surefoot upgrade 0003`, then `surefoot backfill run again --execute`, then " in (
+        refused.err
+    )
+    assert "then `surefoot upgrade 0004`; `surefoot upgrade --run-backfills`" in refused.err
+    done = await launcher.surefoot(chain, "upgrade", "+3", "--run-backfills", url=url)
+    assert done.code == 0, done.err
+    version = await contracting.connection.fetchval("SELECT version_num FROM alembic_version")
+    assert version == "0004"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["alembic", "at once"])
 async def test_a_value_that_nobody_wrote(
     contracting: Filling, launcher: Launcher, how: str

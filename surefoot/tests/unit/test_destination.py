@@ -25,12 +25,12 @@ CHAIN = [
         ("shop@-1", "downgrade", ["0003"], "shop@0002"),
         ("shop@-3", "downgrade", ["0003", "0002", "0001"], "shop@base"),
         # Counted from a revision, or named.
-        ("0003-1", "downgrade", ["0003"], "0003-1"),
-        ("0001+1", "upgrade", ["0002"], "0001+1"),
-        ("head", "upgrade", ["0003"], "head"),
-        ("base", "downgrade", ["0001"], "base"),
+        ("0003-1", "downgrade", ["0003"], None),
+        ("0001+1", "upgrade", ["0002"], None),
+        ("head", "upgrade", ["0003"], None),
+        ("base", "downgrade", ["0001"], None),
         # There is nothing to do, or nothing was asked for.
-        ("+0", "upgrade", [], "+0"),
+        ("+0", "upgrade", [], None),
         (None, "upgrade", ["0001"], None),
     ],
 )

@@ -32,7 +32,7 @@ def _reach(
         first = None if pending.first is None else _reach(upgrade, pending.first, ran, json_=json_)
         output.narrate(f"FILL  {pending.backfill}, which {pending.revision} requires")
         run_to_end(pending.backfill, json_=json_)
-        last = _reach(upgrade, revision, ran, json_=json_)
+        last = _reach(upgrade, pending.to or revision, ran, json_=json_)
     if first is None:
         return last
     took_s = first.duration_s + last.duration_s

@@ -122,15 +122,26 @@ class BackfillPending(Refused):
     """A revision requires a backfill that is not complete."""
 
     def __init__(
-        self, revision: str, backfill: str, state: str, *, first: str | None = None
+        self,
+        revision: str,
+        backfill: str,
+        state: str,
+        *,
+        first: str | None = None,
+        to: str | None = None,
     ) -> None:
-        """`first` is the revision that has to be applied before the backfill can run."""
-        self.revision, self.backfill, self.state, self.first = revision, backfill, state, first
+        """`first` is the revision that has to be applied before the backfill can run.
+
+        A relative destination would lead further then: `to` is the revision that it means.
+        """
+        self.revision, self.backfill, self.state = revision, backfill, state
+        self.first, self.to = first, to
         upgrade = f"`{command()} upgrade {first}`, then " if first else ""
+        again = f"`{command()} upgrade {to}`" if to else "the same command again"
         super().__init__(
             f"{revision} requires the backfill {backfill}, and {state}",
-            help=f"{upgrade}`{command()} backfill run {backfill} --execute`, then the same command "
-            f"again; `{command()} upgrade --run-backfills` does all of it",
+            help=f"{upgrade}`{command()} backfill run {backfill} --execute`, then {again}; "
+            f"`{command()} upgrade --run-backfills` does all of it",
         )
 
 

@@ -13,10 +13,10 @@ _RELATIVE = re.compile(r"(.+@)?[+-]\d+")
 def absolute(
     destination: str | None, plan: Sequence[PlannedRevision], revisions: Sequence[Revision]
 ) -> str | None:
-    """The destination of a run with this plan, wherever the database is by then."""
+    """The revision to which a relative destination leads by this plan; None for any other."""
     relative = _RELATIVE.fullmatch(destination or "")
     if relative is None or not plan:
-        return destination
+        return None
     last = plan[-1]
     if last.direction != "downgrade":
         return last.revision

@@ -46,25 +46,24 @@ class Run:
     # Those of the connection.
     settings: SessionSettings = field(init=False)
 
-    # Where it leads, once the revisions are chosen.
-    _end: str | None = field(init=False, default=None)
+    # The revision to which a relative destination leads, once the revisions are chosen.
+    end: str | None = field(init=False, default=None)
 
     @property
     def resume(self) -> str:
         """The command that goes on with it."""
-        to = (self._end if self.recorder.steps else None) or self.destination or ""
+        to = (self.end if self.recorder.steps else None) or self.destination or ""
         return typed(f"{alembic()} {self.command} {to}".rstrip())
 
     @property
     def same_command(self) -> str:
         """The same in words; by its name where the one that was typed would lead further."""
-        leads_on = self.recorder.steps and self._end != self.destination
-        return f"`{self.resume}`" if leads_on else "the same command"
+        return f"`{self.resume}`" if self.end and self.recorder.steps else "the same command"
 
     def chosen(self, plan: Sequence[PlannedRevision], revisions: Sequence[Revision]) -> None:
         """Note the end of the first plan, which is that of all attempts."""
-        if self._end is None:
-            self._end = absolute(self.destination, plan, revisions)
+        if self.end is None:
+            self.end = absolute(self.destination, plan, revisions)
 
     @property
     def counts_losses(self) -> bool:

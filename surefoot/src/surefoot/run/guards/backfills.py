@@ -53,7 +53,8 @@ def refuse_unfilled(
         run.connection.rollback()
         if lacks:
             first = backfill.after if backfill.after in planned else None
-            raise BackfillPending(revision, name, lacks, first=first)
+            to = run.end if first else None
+            raise BackfillPending(revision, name, lacks, first=first, to=to)
 
 
 def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision) -> None:
