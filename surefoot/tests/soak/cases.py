@@ -79,10 +79,13 @@ class Case:
     rng: Random
     database: Database
     found: Found
+    # Whether the first run is typed so: another one would begin elsewhere, and lead further.
+    relative: bool = False
 
     async def start(self, *command: str, url: str = "", **options: object) -> Run:
         """The command of the journey, or another one."""
-        words = command or self.journey.command
+        first = self.journey.relative if self.relative and not self.found.runs else None
+        words = command or first or self.journey.command
         run = await self.bench.launcher.start(
             self.group.chain, *words, url=url or self.database.url, **options
         )
@@ -344,6 +347,9 @@ FAULTS: Sequence[tuple[Fault, int]] = (
 REPEATED = (killed, told_to_stop, terminated, cancelled, stalled_and_hit)
 REPEATED_SHARE = 0.2
 WAITING = (stalled_and_hit, crashed)
+# One run, at least at first.
+ALONE = (*REPEATED, blocked_for_a_while, blocked_for_good, cut_off, stopped, crashed)
+RELATIVE_SHARE = 0.5
 # They begin with a version table and a ledger.
 RECORDED = (stamp_refused, stamped)
 
@@ -364,12 +370,13 @@ async def run_case(bench: Bench, group: Group, seed: int) -> Found:
         # Another fault, where no script does what the chain does.
         fault, journeys = (offline, fit) if fit else (killed, journeys)
     journey = rng.choice(journeys)
-    found = Found(seed, fault.__name__, str(journey))
+    relative = fault in ALONE and Random(f"words {seed}").random() < RELATIVE_SHARE
+    found = Found(seed, fault.__name__ + (", relative" if relative else ""), str(journey))
     started_s = time.monotonic()
     try:
         if fault is crashed:
             async with bench.crashing.lock, bench.crashing.database() as database:
-                case = Case(bench, group, journey, rng, database, found)
+                case = Case(bench, group, journey, rng, database, found, relative)
                 if journey.start:
                     up = Journey(0, journey.start, group.steps, {})
                     result = await bench.launcher.alembic(
@@ -379,7 +386,8 @@ async def run_case(bench: Bench, group: Group, seed: int) -> Found:
                 await _disturb(case, fault)
         else:
             async with bench.copy(group.starts.get(journey.start)) as database:
-                await _disturb(Case(bench, group, journey, rng, database, found), fault)
+                case = Case(bench, group, journey, rng, database, found, relative)
+                await _disturb(case, fault)
     except Wrong as wrong:
         found.wrong = str(wrong)
     except Exception:

@@ -52,6 +52,11 @@ class Journey:
         return "upgrade", self.steps[self.end - 1].id
 
     @property
+    def relative(self) -> tuple[str, str]:
+        """The same, counted from where the database is."""
+        return self.command[0], f"{self.end - self.start:+}"
+
+    @property
     def path(self) -> list[Step]:
         """The revisions that run, in order."""
         if self.down:
