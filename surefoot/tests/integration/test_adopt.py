@@ -7,7 +7,10 @@ does, as no other driver is installed for the tests.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -403,6 +406,41 @@ async def test_a_command_before_it_is_adopted(
     assert (
         await value(database.url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
     )
+
+
+PROGRAM = """\
+import asyncio, logging, os
+import surefoot
+
+logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+
+
+async def main():
+    database = surefoot.Database(os.environ["DATABASE_URL"])
+    engine = database.engine("migrate")
+    told = surefoot.narrated(logging.getLogger("shop").info)
+    await surefoot.upgrade(surefoot.Target.of(engine, "alembic.ini"), listen=told)
+    logging.getLogger("shop").info("serving")
+    await engine.dispose()
+
+
+asyncio.run(main())
+"""
+
+
+async def test_a_program_that_migrates_keeps_its_logging(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """Though the env.py of Alembic's template sets it up, for the command."""
+    database = await databases.empty()
+    folder = LAYOUTS["async template"].write(tmp_path, database.url)
+    assert adopt(folder, "--write", url=database.url).code == 0
+    env = {**os.environ, "DATABASE_URL": database.url}
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "shop: OK  2 applied" in done.stderr
+    assert "shop: serving" in done.stderr
 
 
 def test_two_people_may_write_at_once(tmp_path: Path) -> None:

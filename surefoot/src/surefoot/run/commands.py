@@ -1,6 +1,7 @@
 """upgrade(), downgrade() and stamp() run Alembic's commands of that name in a running event loop.
 
-accept_checksum() overrides the comparison of an applied revision with its file.
+accept_checksum() overrides the comparison of an applied revision with its file. The logging of the
+program stays as it is, whatever env.py does to it.
 
 await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a script
 """
@@ -20,6 +21,7 @@ from sqlalchemy import Connection
 
 from surefoot.chain.typed import near
 from surefoot.compat import alembic as compat
+from surefoot.compat import logs
 from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
@@ -217,7 +219,7 @@ async def _run(
     # The log of Alembic names no database: one that is told of another would be alarming.
     told = nullcontext() if attributes.get("measure", True) else _unlogged()
     signalled = interruption.on_signals() if signals else nullcontext()
-    with explained(target.engine.url), signalled, told:
+    with explained(target.engine.url), signalled, told, logs.kept():
         running = asyncio.ensure_future(run())
         try:
             await asyncio.shield(running)
