@@ -176,8 +176,11 @@ def test_a_rename_of_nothing_that_is_compared_is_refused(project: Path) -> None:
 def test_autogenerate_wants_a_database_at_head(empty_database: Database, project: Path) -> None:
     """Compared with an older schema, the file would repeat what is pending."""
     result = revision(project, empty_database, "--autogenerate", "-m", "Too early")
-    assert result.code == 2
-    assert result.err.startswith("ERROR [usage]  Target database is not up to date.")
+    assert result.code == 1
+    assert (
+        f"[database-behind]  database '{empty_database.name}' is at base; this build" in result.err
+    )
+    assert result.err.endswith("\n  help: run `alembic upgrade head`\n")
 
 
 @pytest.mark.slow

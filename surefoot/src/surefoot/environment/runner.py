@@ -197,9 +197,8 @@ class Online:
                 context.run_migrations()
         except CommandError as error:
             heads = context.get_context().get_current_heads()
-            is_check = isinstance(error, DatabaseNotAtHead) or function.__qualname__.startswith(
-                "check."
-            )
+            compares = function.__qualname__.startswith(("check.", "revision."))
+            is_check = isinstance(error, DatabaseNotAtHead) or compares
             if is_check and not place.is_at_head(script, heads):
                 found = read(connection, self.project.version_table)
                 raise place.behind(
