@@ -13,6 +13,8 @@ import anyio
 import pytest
 
 from surefoot.chain.lockfile import check_lock
+from surefoot.chain.source import codes_read_once
+from surefoot.compat.alembic import files_read_once
 from surefoot.errors import RevisionsBroken, SurefootError
 from surefoot.target import Scratch
 from surefoot.testing.chain_tests import ChainTests
@@ -99,7 +101,9 @@ def _skip_refused_chain(tests: ChainTests) -> None:
 
 def _done(work: Callable[[], Awaitable[T]]) -> T:
     try:
-        # A new loop that is never set as the current one: other plugins keep theirs.
-        return anyio.run(work, backend_options={"loop_factory": asyncio.new_event_loop})
+        # Each revision is run several times; the tests do not edit its file meanwhile.
+        with files_read_once(), codes_read_once():
+            # A new loop that is never set as the current one: other plugins keep theirs.
+            return anyio.run(work, backend_options={"loop_factory": asyncio.new_event_loop})
     except SurefootError as error:
         raise pytest.fail.Exception(error.render(), pytrace=False) from None
