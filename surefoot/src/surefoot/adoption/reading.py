@@ -43,7 +43,7 @@ def read_env(path: Path, text: str) -> EnvFile:
 def runs_migrations(path: Path) -> bool:
     """Whether this is an env.py that runs migrations without an Environment."""
     try:
-        return path.name == "env.py" and bool(read_env(path, path.read_text("utf-8")).running)
+        return bool(read_env(path, path.read_text("utf-8")).running)
     except (OSError, ValueError, ConfigurationInvalid):
         return False
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,17 +29,24 @@ def opened() -> tuple[Environment, Project]:
     """
     root = click.get_current_context().find_root()
     if isinstance(root.obj, Path):
-        try:
-            root.obj = load(root.obj)
-        except ConfigurationInvalid as error:
-            from surefoot.adoption.reading import runs_migrations  # noqa: PLC0415 - rare
-
-            # That of plain Alembic may need its database, its driver or its settings.
-            if runs_migrations(Path(error.where)):
-                raise EnvironmentMissing(error.where) from error
-            raise
+        _refuse_unadopted(root.obj)
+        root.obj = load(root.obj)
     found: tuple[Environment, Project] = root.obj
     return found
+
+
+def _refuse_unadopted(ini: Path) -> None:
+    """On failure: EnvironmentMissing, where env.py runs migrations without an Environment.
+
+    It would connect to its database, or fail for want of it or of a driver.
+    """
+    with suppress(ConfigurationInvalid, OSError):
+        path = Project.read(ini).folder / "env.py"
+        if b"surefoot" not in path.read_bytes():
+            from surefoot.adoption.reading import runs_migrations  # noqa: PLC0415 - rare
+
+            if runs_migrations(path):
+                raise EnvironmentMissing(str(path))
 
 
 def project() -> Project:

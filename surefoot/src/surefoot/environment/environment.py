@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
     from sqlalchemy import URL, Connection, Engine, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -204,11 +203,11 @@ class Environment:
 def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
     """The environment and the project of an ini file, learned by running its env.py.
 
-    So nothing is configured twice. No revision runs; only an env.py without an Environment may
-    connect. On failure: ConfigurationInvalid, EnvironmentMissing, and the errors of the library
-    that env.py raises.
+    So nothing is configured twice. Nothing connects, no revision runs. On failure:
+    ConfigurationInvalid, EnvironmentMissing, and the errors of the library that env.py raises.
     """
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - `glimpse` does without
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - `glimpse` does
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - without both
 
     where = str(ini)
     with _describing() as found:
@@ -216,28 +215,15 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
             config = alembic_config(Path(ini))
             script = ScriptDirectory.from_config(config)
             where = str(Path(script.dir) / "env.py")
-            _run_env(config, script, where)
+            with EnvironmentContext(config, script):
+                script.run_env()
         except SurefootError:
             raise
         except (Exception, SystemExit) as error:
             raise ConfigurationInvalid(where, raised(error)) from error
     if not found:
-        raise EnvironmentMissing(where)
+        raise EnvironmentMissing(str(Path(script.dir) / "env.py"))
     return found[-1], found[-1].project(config)
-
-
-def _run_env(config: Config, script: ScriptDirectory, path: str) -> None:
-    """Run env.py. On failure: EnvironmentMissing where it configures Alembic; what it raises."""
-    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - as in `load`
-
-    def configure(*_: Any, **__: Any) -> None:
-        # An Environment does this itself, and not where it is only described.
-        raise EnvironmentMissing(path)
-
-    context = EnvironmentContext(config, script)
-    context.configure = configure  # type: ignore[method-assign]  # of this one alone
-    with context:
-        script.run_env()
 
 
 def glimpse(ini: Path | str) -> tuple[Environment, Project] | None:
