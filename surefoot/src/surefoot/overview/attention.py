@@ -1,10 +1,11 @@
 """attention() lists the problems that somebody should look at. Pure functions."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from surefoot.chain.revisions import CLEAN, UNKNOWN
+from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, heads
+from surefoot.chain.way_back import way_back
 from surefoot.errors import names
-from surefoot.ledger.table import ARRIVED, BROKEN_OFF, NOTHING, steps
+from surefoot.ledger.table import ARRIVED, BROKEN_OFF, NOTHING, applied, steps
 from surefoot.overview.backfills import unfinished_backfills
 from surefoot.overview.model import (
     Activity,
@@ -25,19 +26,19 @@ def attention(
     services: Sequence[AnnouncedService] | Unread,
     checks: Sequence[IntegrityCheck],
     *,
-    known: Collection[str],
+    chain: Sequence[Revision],
     command: str,
 ) -> tuple[Notice, ...]:
     """The notices, the most urgent first; their help names the library's command as `command`.
 
-    The revisions of this build are `known`.
+    The revisions of this build are its `chain`.
     """
     activity = reading.activity
     return (
         *(
             _blocked(activity.blockers)
             if isinstance(activity, Activity)
-            else _broken_off(reading, known)
+            else _broken_off(reading, chain)
         ),
         *(
             ()
@@ -58,7 +59,7 @@ def _blocked(blockers: Iterable[Blocker]) -> Iterator[Notice]:
         yield Notice("lock-blocked", f"the migration waits for {blocker}", help_)
 
 
-def _broken_off(reading: Reading, known: Collection[str]) -> Iterator[Notice]:
+def _broken_off(reading: Reading, chain: Sequence[Revision]) -> Iterator[Notice]:
     """Each revision whose last step did not end well; no run is active that could retry it.
 
     Where nothing is kept, one that has no file any more asks for nothing, nor does a downgrade
@@ -66,7 +67,7 @@ def _broken_off(reading: Reading, known: Collection[str]) -> Iterator[Notice]:
     """
     if isinstance(reading.ledger, Unread):
         return
-    rows = steps(reading.ledger)
+    rows, known = steps(reading.ledger), {each.id for each in chain}
     last = {row.revision: row for row in rows}
     arrived = max((row.id for row in rows if row.outcome in ARRIVED), default=0)
     for row in last.values():
@@ -79,10 +80,11 @@ def _broken_off(reading: Reading, known: Collection[str]) -> Iterator[Notice]:
         ended = row.error or f"{step} failed"
         if row.outcome == "started":
             ended = f"{step} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
-        # As Alembic names the revision below one.
-        rest = "upgrade head" if row.direction == "upgrade" else f"downgrade {row.revision}-1"
-        again = f"{names.alembic()} {rest}"
-        yield Notice("run-failed", ended, f"run `{again}` again: it continues from there")
+        to = names.goal(heads(chain))
+        if row.direction == "downgrade":
+            to = way_back(chain, {*applied(reading.ledger)}, [row.revision]) or ""
+        again = f"run `{names.alembic()} {row.direction} {to}` again: it continues from there"
+        yield Notice("run-failed", ended, again if to else None)
 
 
 def _ledger(checks: Iterable[IntegrityCheck], command: str) -> Iterator[Notice]:

@@ -59,7 +59,7 @@ def overview(
             pending,
             services,
             checks,
-            known={each.id for each in build.revisions},
+            chain=build.revisions,
             command=command,
         ),
         happening=happening,

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import Revision, ancestors
+from surefoot.chain.way_back import way_back
 from surefoot.run.report import PlannedRevision
 
 # Counted from where the database is; `0003-1` is counted from a revision.
@@ -13,12 +14,17 @@ _RELATIVE = re.compile(r"(.+@)?[+-]\d+")
 def absolute(
     destination: str | None, plan: Sequence[PlannedRevision], revisions: Sequence[Revision]
 ) -> str | None:
-    """The revision to which a relative destination leads by this plan; None for any other."""
+    """The destination that a relative one means by this plan; None for any other.
+
+    None also where no revision leads there, which only a chain with branches can have.
+    """
     relative = _RELATIVE.fullmatch(destination or "")
     if relative is None or not plan:
         return None
     last = plan[-1]
     if last.direction != "downgrade":
         return last.revision
-    down = next((each.down for each in revisions if each.id == last.revision), ())
-    return (relative[1] or "") + (down[0] if down else "base")
+    applied = ancestors(revisions, plan[0].before)
+    end = way_back(revisions, applied, [each.revision for each in plan])
+    is_root = not any(each.down for each in revisions if each.id == last.revision)
+    return f"{relative[1]}base" if end is None and relative[1] and is_root else end

@@ -166,6 +166,7 @@ async def _backed_up(command: str) -> str:
 
 def _command(about: PlannedRevision) -> str:
     if about.direction == "downgrade":
-        # To one of several: what does not build on it stays.
-        return f"{command()} downgrade {arguments(about.after[:1])}"
+        # To one of several: what does not build on it stays. A new one is that below the revision.
+        below = [each for each in about.after if each not in about.before] or about.after
+        return f"{command()} downgrade {arguments(below[:1])}"
     return f"{command()} upgrade {about.revision}"
