@@ -131,6 +131,29 @@ async def test_a_function_of_which_a_call_runs_nothing_is_refused(
     assert await state(chain, watcher) == before
 
 
+async def test_a_revision_without_a_downgrade_is_not_passed(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """As of projects that never downgrade: lint and plan say so, and nothing is reverted."""
+    url = empty_database.url
+    path = chain.path(chain.add(TABLE[0].format(1), lock=False))
+    path.write_text(path.read_text().partition("def downgrade")[0].rstrip() + "\n")
+    chain.add(TABLE[0].format(2), TABLE[1].format(2))
+    linted = await launcher.surefoot(chain, "lint", "0001", url=url)
+    assert linted.code == 1
+    assert "error [require-downgrade]" in linted.out
+    planned = await launcher.surefoot(chain, "plan", url=url)
+    assert "undo: 0001 has no downgrade(), so no downgrade passes it" in planned.out
+    done = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert done.code == 0, done.err
+    before = await state(chain, watcher)
+    for words in (["base"], ["head:base", "--sql"]):
+        result = await launcher.alembic(chain, "downgrade", *words, url=url)
+        assert (result.code, result.out) == (3, ""), result.err
+        assert "REFUSED [function-missing]  0001 has no downgrade()" in result.err
+    assert await state(chain, watcher) == before
+
+
 @pytest.mark.slow
 async def test_a_coroutine_that_shows_when_it_is_called_is_refused(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection

@@ -32,7 +32,7 @@ class Planner:
     def __init__(self, folder: Path, scratch: Database, now: Statistics) -> None:
         self._chain, self._scratch, self._now = Chain(folder), scratch, now
         self._chain.add(f"op.execute({TABLE!r})")
-        self.add = self._chain.add
+        self.add, self.path = self._chain.add, self._chain.path
 
     async def plan(self) -> Forecast:
         """The plan of the revisions after the first."""
@@ -147,6 +147,16 @@ async def test_what_comes_after_cannot_be_passed(planner: Planner) -> None:
     found = [planned.undo for planned in (await planner.plan()).revisions]
     assert [undo.cost for undo in found] == ["impossible", "impossible", "free"]
     assert found[0].obstacle == "0003 has to be undone first, and cannot be"
+
+
+async def test_what_has_no_downgrade_cannot_be_passed(planner: Planner) -> None:
+    """Nothing is reverted then, so of the revisions after it nothing is known."""
+    planner.add("op.alter_column('t', 'n', server_default='0')", "pass")
+    path = planner.path(planner.add("op.execute('CREATE VIEW v AS SELECT 1 AS one')"))
+    path.write_text(path.read_text().partition("def downgrade")[0])
+    planner.add("op.execute('CREATE VIEW w AS SELECT 1 AS one')", "op.execute('DROP VIEW w')")
+    found = [planned.undo for planned in (await planner.plan()).revisions]
+    assert [undo.cost for undo in found] == ["impossible", "impossible", "unknown"]
 
 
 @pytest.mark.slow

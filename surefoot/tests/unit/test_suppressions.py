@@ -28,6 +28,7 @@ BREAKS = "import app\n"  # avoid-importing-the-application
         ("x = 1  # allow require-downgrade", [Suppression("require-downgrade", "", 1, (1, 1))]),
         ("\n# allow require-downgrade:", [Suppression("require-downgrade", "", 2)]),
         ("# allow truncate: that is no rule's name", []),
+        ("#    Licensed under the Apache License", []),
         ("# we allow avoid-truncate: here", []),
         ("x = '# allow avoid-truncate: in a string'", []),
         (

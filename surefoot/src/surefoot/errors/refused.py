@@ -188,6 +188,15 @@ class RunsNothing(Refused):
     helps = "write it with `def` and without yield; op.run_async(…) runs a coroutine in it"
 
 
+class FunctionMissing(Refused):
+    """A revision has no function for that way, so Alembic plans no step of it."""
+
+    revision: str
+    function: str
+    says = "{revision} has no {function}(), so no {function} passes it"
+    helps = "write {function}() into its file"
+
+
 class IndexDiffers(Refused):
     """A valid index of that name has another definition."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from surefoot.chain.revisions import Revision
+from surefoot.errors import FunctionMissing
 from surefoot.frozen import dataclass
 from surefoot.planning.statements import PlannedStatement, planned
 from surefoot.planning.statistics import Statistics
@@ -67,7 +68,7 @@ def undos(pending: Sequence[Revision], traced: Trace, statistics: Statistics) ->
     found = {}
     for revision in pending:
         there = [s for s in traced.statements if s.revision == revision.id]
-        tried = back is not None and revision.id in applied
+        tried = back is not None and revision.id in _reverted(back, applied)
         returned = [s for s in back.statements if s.revision == revision.id] if back else []
         found[revision.id] = Undo(
             planned(returned, statistics, only=statistics.tables.keys()),
@@ -89,6 +90,17 @@ def _obstacle(
     if applied.index(identifier) < applied.index(blocker):
         return f"{blocker} has to be undone first, and cannot be"
     return None
+
+
+def _reverted(back: Trace, applied: Sequence[str]) -> Sequence[str]:
+    """Those of the applied revisions of which is known whether they can be reverted.
+
+    Where a file has no downgrade(), no step back is made, of the later ones neither.
+    """
+    failure = back.failure
+    if isinstance(failure, FunctionMissing) and failure.revision in applied:
+        return applied[: applied.index(failure.revision) + 1]
+    return applied
 
 
 def _place(traced: Trace, ids: Sequence[str], *, default: str | None) -> str | None:

@@ -61,7 +61,7 @@ def suppressions(source: str) -> Sequence[Suppression]:
             covered = _covered(source, line, token.line[: token.start[1]])
             found.append((line, covered, [match[1]]))
             last = line
-        elif last == line - 1 and (more := _MORE.match(token.string)):
+        elif found and last == line - 1 and (more := _MORE.match(token.string)):
             found[-1][2].append(more[1])
             last = line
     parts = ((_PARTS.match(" ".join(texts)), line, covered) for line, covered, texts in found)

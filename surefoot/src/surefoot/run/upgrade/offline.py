@@ -30,6 +30,7 @@ from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.diagnosis import reason_of
+from surefoot.run.upgrade.steps import all_steps
 from surefoot.version_table import ALEMBICS_LENGTH
 
 _HOW = "-- Stop at the first error: psql -v ON_ERROR_STOP=1"
@@ -87,7 +88,7 @@ class OfflineScript:
         """
 
         def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterator[RevisionStep]:
-            planned = list(function(heads, ctx))
+            planned = all_steps(function, heads, ctx)
             refuse_unread(script, self._revisions, planned)
             due = [each for step in planned for each in step.info.up_revision_ids]
             refuse_mixtures(self._revisions, due, self._command)

@@ -7,8 +7,9 @@ Alembic calls back after a step, but not before the first one nor around a failu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from alembic.migration import MigrationContext
@@ -17,9 +18,10 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event
 
+from surefoot.chain.source import FUNCTIONS
 from surefoot.chain.titles import title_in
 from surefoot.compat.alembic import rows_after, unused
-from surefoot.errors import CommandUnknown, DatabaseAhead
+from surefoot.errors import CommandUnknown, DatabaseAhead, FunctionMissing
 from surefoot.ledger.glance import ids
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.recorder import Recorder
@@ -85,8 +87,8 @@ def recorded(
         if migration is not None:
             migration.found(heads)
         here = frozenset(heads)
-        left = chosen[places.index(here) :] if here in places else function(heads, ctx)
-        planned = list(left)
+        left = chosen[places.index(here) :] if here in places else None
+        planned = all_steps(function, heads, ctx) if left is None else left
         if migration is None:
             if planned:
                 what = "runs revisions, while its command only reads"
@@ -143,6 +145,18 @@ def only_upgrading(function: Function) -> Function:
         return found
 
     return steps
+
+
+def all_steps(
+    function: Callable[..., Iterable[RevisionStep]], heads: tuple[str, ...], ctx: MigrationContext
+) -> Sequence[RevisionStep]:
+    """All steps of a function. On failure: FunctionMissing, where a file lacks that of a step."""
+    try:
+        return list(function(heads, ctx))
+    except AttributeError as error:
+        if isinstance(error.obj, ModuleType) and error.name in FUNCTIONS:
+            raise FunctionMissing(str(getattr(error.obj, "revision", "?")), error.name) from error
+        raise
 
 
 def _name(function: Function) -> str:
