@@ -122,7 +122,7 @@ async def test_a_scratch_server_behind_one_is_named(
         done = await run.end()
     assert done.code == 3, done.err
     assert "the scratch server at 127.0.0.1:" in done.err
-    assert "help: set the URL of the scratch server to the server itself" in done.err
+    assert "help: set Database(scratch_url=…) to the server itself" in done.err
     assert await watcher.fetchval(scratches) == 0
 
 

@@ -53,7 +53,7 @@ async def test_an_extension_that_a_server_lacks(
     done = await launcher.surefoot(small, "lock", "--baseline", "heads", url=empty_database.url)
     assert done.code == 4
     assert 'extension "something" is not available (SQLSTATE 0A000)' in done.err
-    assert "for a scratch database set the URL of the scratch server" in done.err
+    assert "for a scratch database set Database(scratch_url=…)" in done.err
 
 
 @pytest.mark.slow

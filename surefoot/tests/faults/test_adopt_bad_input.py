@@ -105,6 +105,21 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
         2,
         "1a_orders.py and 2b_index.py both say revision = '1a'",
     ),
+    "an id that Alembic does not take": (
+        {VERSIONS[1]: SECOND.replace('"2b"', '"2-b"')},
+        2,
+        "2b_index.py: revision = '2-b' has -, which Alembic takes for a part of a command",
+    ),
+    "a chain that goes on in folders": (
+        {VERSIONS[1]: None, "migrations/versions/2026/2b_index.py": SECOND},
+        2,
+        "their chain goes on in folders below, which are not read: migrations/versions/2026",
+    ),
+    "all revisions in folders": (
+        {**dict.fromkeys(VERSIONS), "migrations/versions/2025/1a_orders.py": FIRST},
+        2,
+        "their chain goes on in folders below, which are not read: migrations/versions/2025",
+    ),
     "a revision that is not Python": (
         {VERSIONS[1]: f"{SECOND}\nelse\n"},
         2,
@@ -138,6 +153,14 @@ def test_an_env_py_that_cannot_be_run_is_still_read(tmp_path: Path) -> None:
     assert "+Environment(" in shown
     assert "models     not compared" in shown
     assert "database   not asked" in shown
+
+
+def test_former_revisions_in_a_folder_are_left_there(tmp_path: Path) -> None:
+    """No revision that is read has to do with them."""
+    former = SECOND.replace('"2b"', '"0b"').replace('"1a"', '"0a"')
+    project(tmp_path, {**FILES, "migrations/versions/former/0b_old.py": former})
+    done = adopt(tmp_path)
+    assert (done.code, "revisions  2 in migrations/versions" in done.out) == (0, True), done.err
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:

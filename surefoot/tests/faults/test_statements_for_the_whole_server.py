@@ -126,7 +126,7 @@ async def test_lint_refuses_such_a_revision(
         "pg_authid, which all databases of the scratch server share: it would stay there; the "
         "transaction was rolled back\n"
         "  help: leave roles, tablespaces and settings of the server to whoever sets it up; or "
-        "leave the URL of the scratch server unset: a throw-away server is gone with all of it\n"
+        "leave Database(scratch_url=…) unset: a throw-away server is gone with all of it\n"
     )
 
 

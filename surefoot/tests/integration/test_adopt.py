@@ -7,10 +7,12 @@ does, as no other driver is installed for the tests.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -441,6 +443,54 @@ async def test_a_program_that_migrates_keeps_its_logging(
     assert done.returncode == 0, done.stderr
     assert "shop: OK  2 applied" in done.stderr
     assert "shop: serving" in done.stderr
+
+
+def test_a_file_keeps_its_byte_order_mark(tmp_path: Path) -> None:
+    """And its line ends."""
+    folder = project(tmp_path, {**FILES, "alembic.ini": INI})
+    env = folder / "migrations" / "env.py"
+    env.write_bytes(BOM_UTF8 + env.read_bytes().replace(b"\n", b"\r\n"))
+    assert adopt(folder, "--write").code == 0
+    written = env.read_bytes()
+    assert written.startswith(BOM_UTF8)
+    assert b"Environment(" in written
+    assert written.count(b"\r\n") == written.count(b"\n")
+
+
+TEMPLATE = """\
+## import of_mako
+# Copyright
+<%!
+import of_mako_too
+%>
+\"\"\"${message}\"\"\"
+import os, sqlalchemy as sa
+import shop, re
+from sqlalchemy.dialects import postgresql
+from app.types import (
+    Money,
+)
+${imports if imports else ""}
+
+def upgrade():
+    import later
+"""
+
+
+def test_a_template_that_imports_the_application(tmp_path: Path) -> None:
+    """It is said before each new revision breaks a rule, unless the template allows it."""
+    folder = project(tmp_path, {**FILES, "alembic.ini": INI})
+    template = folder / "migrations" / "script.py.mako"
+    template.write_text(TEMPLATE)
+    found = adopt(folder, "--json")
+    told = [(each["line"], each["code"]) for each in json.loads(found.out)["template"]]
+    assert told == [(8, "import shop, re"), (10, "from app.types import")]
+    rule = "avoid-importing-the-application"
+    shown = adopt(folder).out
+    assert f"template   migrations/script.py.mako lets each new revision break {rule}:\n" in shown
+    assert "           line 8: import shop, re\n" in shown
+    template.write_text(TEMPLATE.replace("# Copyright", f"# allow {rule}: they are types"))
+    assert "template" not in adopt(folder).out
 
 
 def test_two_people_may_write_at_once(tmp_path: Path) -> None:

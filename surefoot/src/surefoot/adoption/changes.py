@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,16 +49,17 @@ class Change:
 
     def write(self) -> None:
         """Replace the file in one step. On failure: FileNotWritable, and it is as it was."""
-        path, ends = self.path.resolve(), b""
+        path, mark, ends = self.path.resolve(), b"", b""
         try:
             if path.exists():
                 found = path.read_bytes()
+                mark = BOM_UTF8 if found.startswith(BOM_UTF8) else b""
                 ends = b"\r" if b"\r\n" in found else b""
                 if found.decode("utf-8-sig").replace("\r\n", "\n") == self.after:
                     return  # somebody else has adopted the project at the same moment
                 if found.decode("utf-8-sig").replace("\r\n", "\n") != self.before:
                     raise FileNotWritable(str(path), "it was changed meanwhile; run this again")
-            write_whole(path, self.after.encode().replace(b"\n", ends + b"\n"))
+            write_whole(path, mark + self.after.encode().replace(b"\n", ends + b"\n"))
         except OSError as error:
             raise FileNotWritable(str(path), error.strerror or str(error)) from None
 

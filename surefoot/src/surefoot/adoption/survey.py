@@ -63,6 +63,7 @@ class Survey:
             ],
             "replaced": [vars(each) for each in env.replaced],
             "to_move": [vars(each) for each in env.left],
+            "template": [vars(each) for each in candidate.template],
             "past": {
                 "findings": dict(by_rule(self.lapses)),
                 "worst": [

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from surefoot.adoption.candidate import Candidate
 from surefoot.adoption.env_file import EnvFile
 from surefoot.adoption.past import WORST, by_rule
 from surefoot.adoption.standing import described
 from surefoot.adoption.survey import Survey
+from surefoot.adoption.template import CURE, NAME, RULE
 from surefoot.chain.revisions import heads
 from surefoot.errors.names import command
 from surefoot.wording import counted
@@ -58,6 +60,7 @@ def _lines(survey: Survey) -> Iterator[str]:
         table = project.version_table
         where = f"{table.schema}.{table.name}" if table.schema else table.name
         yield f"           version table {where}, ledger {where}_ledger"
+    yield from _template(candidate)
     if not candidate.is_adopted:
         yield from _past(survey)
         yield from _models(survey)
@@ -90,6 +93,14 @@ def _env(env: EnvFile) -> Iterator[str]:
         yield f"           line {each.line}: {each.code}  {each.where}"
     for each in env.left:
         yield f"           line {each.line}: {each.code}  by hand: {each.where}"
+
+
+def _template(candidate: Candidate) -> Iterator[str]:
+    if candidate.template:
+        path = _shown(candidate.project.folder / NAME)
+        yield f"template   {path} lets each new revision break {RULE}:"
+        yield from (f"           line {each.line}: {each.code}" for each in candidate.template)
+        yield f"           by hand: {CURE}"
 
 
 def _past(survey: Survey) -> Iterator[str]:

@@ -29,5 +29,10 @@ def changing_imports(source: bytes) -> Iterator[tuple[int, str]]:
         else:
             continue
         for name in names:
-            if name.partition(".")[0] not in _STEADY:
+            if not is_steady(name):
                 yield node.lineno, name
+
+
+def is_steady(name: str) -> bool:
+    """Whether a module does not change with the application."""
+    return name.partition(".")[0] in _STEADY

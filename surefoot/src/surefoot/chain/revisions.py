@@ -39,6 +39,8 @@ _NAMES = (
     "requires_code",
     "requires_backfill",
 )
+# Alembic loads no revision with one of these.
+_NOT_IN_IDS = "@-+:"
 # Alembic takes the id from such a name where the file does not say it.
 _LEGACY_ID = re.compile(r"([a-f0-9]+)\.py$")
 # An id, and a name that has it as a word.
@@ -227,6 +229,12 @@ def parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
         raise RevisionsBroken(
             f"{path.name}: revision, down_revision and depends_on are not strings",
             help='write them as revision = "0008" and down_revision = "0007"',
+        )
+    if refused := sorted({*identifier} & {*_NOT_IN_IDS}):
+        raise RevisionsBroken(
+            f"{path.name}: revision = {identifier!r} has {' '.join(refused)}, which Alembic takes "
+            "for a part of a command, and not for one of an id",
+            help="write another id, here and where a revision builds on it",
         )
     if phase is None:
         # Without a phase, the code of an older release may not survive it.

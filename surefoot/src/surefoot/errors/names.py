@@ -14,7 +14,7 @@ _UNNAMED = {
     "database": "the database URL that env.py names",
     "migrate_database": "the database URL that env.py names",
     "targets": "the project's targets",
-    "scratch": "the URL of the scratch server",
+    "scratch": "Database(scratch_url=…)",
     "pg_bindir": "the folder of PostgreSQL's programs",
 }
 
