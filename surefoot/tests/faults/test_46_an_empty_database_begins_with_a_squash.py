@@ -770,6 +770,24 @@ async def test_a_lost_connection(chain: Chain, launcher: Launcher, databases: Da
     assert (await state_of(made)).heads == ()
 
 
+async def test_another_session_has_a_name(
+    small: Chain, launcher: Launcher, databases: Databases
+) -> None:
+    """A table of its transaction, which nobody else sees yet; the lock timeout ends the wait."""
+    await squash(small, launcher, await databases.empty())
+    made = await databases.empty()
+    other = await connect(made.url)
+    await other.execute("BEGIN; CREATE TABLE t (id int)")
+    env = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.2"}
+    result = await launcher.alembic(small, "upgrade", "head", url=made.url, env=env)
+    assert (result.code, "[lock-blocked]" in result.err) == (75, True), result.err
+    await other.execute("ROLLBACK")
+    assert (await state_of(made)).heads == ()
+    result = await launcher.alembic(small, "upgrade", "head", url=made.url, env=env)
+    assert (result.code, "SQUASH" in result.err) == (0, True), result.err
+    await other.close()
+
+
 @pytest.mark.slow
 async def test_a_first_look_loads_no_other_library(
     small: Chain, launcher: Launcher, databases: Databases

@@ -44,6 +44,16 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path, sql: str) -> None:
     assert Squash.read(tmp_path / "none.sql") is None
 
 
+def test_a_file_with_the_line_ends_of_windows_is_the_same(tmp_path: Path) -> None:
+    """As git checks it out there; a value that had such ends of its own is another one then."""
+    path = tmp_path / "squashed.sql"
+    path.write_bytes(made().text().encode().replace(b"\n", b"\r\n"))
+    assert Squash.read(path) == made()
+    path.write_bytes(made("SELECT '\r\n';\n").text().encode().replace(b"\r\n", b"\n"))
+    with pytest.raises(SquashEdited):
+        Squash.read(path)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -77,7 +77,7 @@ class Squash:
         On failure: SquashEdited, where it is not as `surefoot squash` has written it.
         """
         try:
-            text = path.read_bytes().decode()
+            text = _as_written(path.read_bytes()).decode()
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
@@ -106,6 +106,15 @@ class Squash:
             why = f"the revisions up to {self.revision} are not those that it was made from"
             raise SquashStale(NAME, self.revision, why, self.revision)
         return tuple(replace(each, requires_code=self.requires_code.get(each.id)) for each in below)
+
+
+def _as_written(content: bytes) -> bytes:
+    """The content with the line ends that it was written with.
+
+    Where git checks out with those of Windows, every line has them.
+    """
+    lines = content.count(b"\n")
+    return content.replace(b"\r\n", b"\n") if content.count(b"\r\n") == lines else content
 
 
 def checked(path: Path, revisions: Sequence[Revision]) -> str:

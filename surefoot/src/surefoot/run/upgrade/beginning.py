@@ -10,10 +10,11 @@ from surefoot.chain.revisions import Revision
 from surefoot.chain.squashed import NAME, Squash, reached
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import describe, sqlstate
-from surefoot.errors import ConnectionLost, UpgradeFailed
+from surefoot.errors import ConnectionLost, LockBlocked, UpgradeFailed
 from surefoot.run.events import Warned
 from surefoot.run.run import Run
 from surefoot.run.upgrade.diagnosis import FAILURES
+from surefoot.run.upgrade.retry import CAUSES
 from surefoot.run.upgrade.squashed import NOT_EMPTY, applied
 from surefoot.run.upgrade.stretch import Stretch
 
@@ -22,7 +23,7 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
     """Let an empty database begin with the squash; whether it did.
 
     On failure: SquashEdited, SquashStale; UpgradeFailed and Interrupted, with nothing kept;
-    ConnectionLost, with all or nothing.
+    LockBlocked, where another session has what it makes; ConnectionLost, with all or nothing.
     """
     recorder, connection = run.recorder, run.connection
     is_wanted = run.may_squash and run.together and run.command == "upgrade"
@@ -54,6 +55,8 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
             # asyncpg could not end the transaction any more, and says so instead of the reason.
             why = f"{NAME}: {describe(error.__context__ or error)}"
             raise ConnectionLost(squash.revision, why, (), run.resume, "all or nothing") from error
+        if (cause := CAUSES.get(sqlstate(error))) is not None:
+            raise LockBlocked(squash.revision, (), 1, (), cause=cause) from error
         why = f"{NAME}: {describe(error)}"
         failed = FAILURES.get(sqlstate(error) or "", UpgradeFailed)
         raise failed(squash.revision, why, (), run.resume) from error
