@@ -40,6 +40,7 @@ def repository(chain: Chain) -> Repository:
     )
     text = text.replace('Create more."""', 'Create more.\n\nRevision ID: 0003\nRevises: 0002\n"""')
     path.write_text(f"{text}\n# allow avoid-serial-key: 0002 of this branch, not 10002\n", "utf-8")
+    path.chmod(0o755)
     backfills = chain.folder / "alembic" / "backfills"
     backfills.mkdir()
     (backfills / "fill.py").write_text(BACKFILL, "utf-8")
@@ -81,6 +82,7 @@ def is_behind(repository: Repository) -> None:
     text = repository.read("0004_more.py")
     assert "\nRevision ID: 0004\nRevises: 0003\n" in text
     assert text.endswith("# allow avoid-serial-key: 0003 of this branch, not 10002\n")
+    assert (chain.versions / "0004_more.py").stat().st_mode & 0o777 == 0o755
     fill = (chain.folder / "alembic" / "backfills" / "fill.py").read_text("utf-8")
     assert fill == BACKFILL.replace("0002", "0003")
 
@@ -125,6 +127,43 @@ async def test_in_the_middle_of_a_merge(
     )
     up = await launcher.alembic(repository.chain, "upgrade", "head", url=empty_database.url)
     assert (up.code, "OK  4 applied" in up.err) == (0, True), up.err
+
+
+def in_branch(repository: Repository, identifier: str, down: str = "", **names: str) -> None:
+    """A revision of a named branch, or behind one, in a commit."""
+    chain = repository.chain
+    chain.add("pass", identifier=identifier, down=down, lock=False)
+    more = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+    path = chain.path(identifier)
+    path.write_text(path.read_text("utf-8").replace("phase =", f"{more}phase ="), "utf-8")
+    chain.lock()
+    repository.commit(identifier)
+
+
+async def test_named_branches(chain: Chain, launcher: Launcher, empty_database: Database) -> None:
+    """Mine stay in their branches, whatever depends on what; the name of a branch is no change."""
+    made = Repository(chain)
+    in_branch(made, "a1", branch_labels="shop")
+    in_branch(made, "a2", "a1")
+    in_branch(made, "b1", branch_labels="stock", depends_on="shop")
+    made.git("switch", "-qc", "mine")
+    in_branch(made, "a3_mine", "a2")
+    in_branch(made, "b2_mine", "b1", depends_on="a3_mine")
+    made.git("switch", "-q", "main")
+    in_branch(made, "a3", "a2")
+    in_branch(made, "b2", "b1", depends_on="a3")
+    made.git("switch", "-q", "mine")
+    made.git("merge", "main", code=1)
+    done = await rebase(made, launcher, empty_database)
+    assert done.code == 0, done.err
+    assert "OK  2 revisions are behind a3 and b2 of main; revisions.lock written\n" in done.err
+    found = {each.id: each.down for each in Project.read(chain.ini).revisions()}
+    assert (found["a3_mine"], found["b2_mine"]) == (("a3",), ("b2", "a3_mine"))
+    up = await launcher.alembic(chain, "upgrade", "heads", url=empty_database.url)
+    assert (up.code, "OK  7 applied" in up.err) == (0, True), up.err
+    made.commit("Merge")
+    again = await rebase(made, launcher, empty_database, "--onto", "a3")
+    assert "nothing to rebase: 2 revisions are behind a3 and b2 of main" in again.err
 
 
 @pytest.mark.slow

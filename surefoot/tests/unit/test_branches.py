@@ -10,7 +10,7 @@ import pytest
 
 from surefoot.branches.fresh import other_than
 from surefoot.branches.renaming import renamed
-from surefoot.branches.renumbering import moves
+from surefoot.branches.renumbering import key, moves
 from surefoot.chain.conflict import conflict_line, joined, sides
 from surefoot.chain.revisions import Revision
 from surefoot.chain.way_back import way_back
@@ -67,7 +67,7 @@ THEIR_CHAIN = (START, revision("0002", "theirs", "0001"))
 def placed(mine: Sequence[Revision], *views: Sequence[Revision]) -> list[tuple[str, ...]]:
     return [
         (move.path.name, *move.down, *(f"{a}>{b}" for a, b in sorted(move.ids.items()) if a != b))
-        for move in moves(mine, THEIR_CHAIN, "0002", views)
+        for move in moves(mine, THEIR_CHAIN, dict.fromkeys(map(key, mine), "0002"), views)
     ]
 
 

@@ -40,6 +40,15 @@ def test_a_file_is_replaced_with_its_mode(tmp_path: Path) -> None:
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two", 0o640)
 
 
+def test_a_file_with_another_name_keeps_its_mode(tmp_path: Path) -> None:
+    """Also where its former name is another file's now."""
+    one, two, three = (tmp_path / each for each in ("1.py", "2.py", "3.py"))
+    one.touch(0o750)
+    two.touch(0o640)
+    write_all({three: b"two", two: b"one", one: None}, {three: two, two: one})
+    assert [each.stat().st_mode & 0o777 for each in (two, three)] == [0o750, 0o640]
+
+
 def test_a_link_stays_one(tmp_path: Path) -> None:
     """The file that it leads to is replaced."""
     target, link = tmp_path / "shared", tmp_path / "revisions.lock"

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from surefoot.branches import upstream as at
+from surefoot.branches.lines import Lines, read_lines
 from surefoot.branches.onto import onto_one
 from surefoot.branches.renaming import renamed
-from surefoot.branches.renumbering import Move, key, moves
+from surefoot.branches.renumbering import Key, Move, end_of, key, moves
 from surefoot.chain.backfills import backfill_paths, is_of_backfill
 from surefoot.chain.conflict import conflict_line
 from surefoot.chain.lockfile import baseline, with_known, write_lock
-from surefoot.chain.revisions import Revision, heads, parsed, revisions_in, with_past
+from surefoot.chain.revisions import Revision, revisions_in, with_past
 from surefoot.chain.whole_file import write_all
 from surefoot.errors import (
     ChangesUncommitted,
@@ -36,8 +37,8 @@ class Rebase:
 
     lock: Path
     branch: str
-    # The newest revision of theirs; empty where they have none.
-    onto: str
+    # The newest revisions of theirs, one of each line that mine follow; none where they have none.
+    onto: Sequence[str]
     moves: tuple[Move, ...]
     # The files to write by their paths; None removes one.
     contents: Mapping[Path, bytes | None]
@@ -51,11 +52,13 @@ class Rebase:
     def write(self) -> None:
         """Write the files and revisions.lock. On failure: all of them are as they were."""
         before = {path: path.read_bytes() if path.exists() else None for path in self.contents}
-        write_all(self.contents)
+        paths = [(move.path, move.revision.path) for move in self.moves]
+        former = {path: old for path, old in paths if old is not None and old != path}
+        write_all(self.contents, former)
         try:
             write_lock(self.lock, self.revisions)
         except BaseException:
-            write_all(before)
+            write_all(before, {old: path for path, old in former.items()})
             raise
 
 
@@ -68,13 +71,14 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
     check_known(folder, branch)
     theirs = at.chain_of(lock, branch)
     codes = project.codes()
-    mine = _mine(codes, theirs, branch)
+    read = read_lines(codes)
+    mine = _mine(read, theirs, branch)
     _refuse_changed(project)
     at.refuse_released(lock, mine)
-    end = onto_one(theirs, mine, onto)
+    ends = _ends(read, theirs, mine, onto)
     text = lock.read_text("utf-8") if lock.exists() else ""
     first = {key(each) for each in at.told_by(lock, "HEAD")}
-    planned_moves = moves(mine, theirs, end, at.views(lock), first)
+    planned_moves = moves(mine, theirs, ends, at.views(lock), first)
     contents: dict[Path, bytes | None] = {}
     left: list[str] = []
     for move in planned_moves:
@@ -86,26 +90,40 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
             contents[move.path] = made.code
         left += [f"{move.path.name}:{number}" for number in made.left]
     _refuse_taken(planned_moves)
-    chain = _proved(project, codes, contents, theirs)
+    chain = _proved(project, codes, contents, theirs, len(read.heads(theirs)))
     contents |= _backfills(lock, branch, planned_moves)
+    behind = [each for each in dict.fromkeys(ends.values()) if each]
     return Rebase(
-        lock, branch, end, planned_moves, contents, left, chain, conflict_line(text) is not None
+        lock, branch, behind, planned_moves, contents, left, chain, conflict_line(text) is not None
     )
 
 
-def _mine(
-    codes: Mapping[str, bytes], theirs: Sequence[Revision], branch: str
-) -> tuple[Revision, ...]:
+def _ends(
+    read: Lines, theirs: Sequence[Revision], mine: Sequence[Revision], onto: str | None
+) -> Mapping[Key, str]:
+    """The revision of theirs that each of mine is to stand behind; see `onto_one`.
+
+    Where `onto` is named, mine of another branch stay behind the newest of that one.
+    """
+    found: dict[Key, str] = {}
+    there = read.alone(theirs)
+    lines = [read.alone(line) for line in read.divided(mine)]
+    ends = [end_of(there, line) for line in lines]
+    is_of_some = onto is not None and any(onto in each for each in ends)
+    for line, fitting in zip(lines, ends, strict=True):
+        named = None if is_of_some and onto not in fitting and len(fitting) == 1 else onto
+        found.update(dict.fromkeys(map(key, line), onto_one(there, line, named)))
+    return found
+
+
+def _mine(read: Lines, theirs: Sequence[Revision], branch: str) -> tuple[Revision, ...]:
     """The revisions on disk that the branch does not have.
 
     On failure: RevisionsUnmerged; RevisionReleased, where the branch has one with other code.
     """
-    read = [parsed(Path(name), code) for name, code in codes.items()]
-    named = {key(revision) for revision, _ in read if revision is not None}
+    named = {key(revision) for revision, _ in read.files}
     by_id, found, mine = {each.id: each for each in theirs}, set[str](), list[Revision]()
-    for revision, labels in read:
-        if revision is None:
-            continue
+    for revision, labels in read.files:
         line = by_id.get(revision.id)
         # One of another name is the same revision renamed, where that name is nowhere else.
         is_renamed = line == revision and line is not None and key(line) not in named
@@ -167,14 +185,18 @@ def _proved(
     codes: Mapping[str, bytes],
     contents: Mapping[Path, bytes | None],
     theirs: Sequence[Revision],
+    most: int,
 ) -> tuple[Revision, ...]:
-    """The chain of the files as they will be. On failure: RevisionsBroken, UsageError."""
+    """The chain of the files as they will be, with so many heads of lines at most.
+
+    On failure: RevisionsBroken, UsageError.
+    """
     after = {name: code for name, code in codes.items() if Path(name) not in contents}
     files = {path: code for path, code in contents.items() if code is not None}
     after |= {str(path): code for path, code in files.items()}
     chain = revisions_in(after)
-    if len(heads(chain)) > max(len(heads(theirs)), 1):
-        ends = ", ".join(sorted(heads(chain)))
+    if len(found := read_lines(after).heads(chain)) > max(most, 1):
+        ends = ", ".join(sorted(found))
         raise RevisionsBroken(
             f"the chain would have several heads: {ends}",
             help="nothing was written; place them by hand, by their down_revision",

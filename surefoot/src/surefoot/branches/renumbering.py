@@ -38,11 +38,11 @@ def key(revision: Revision) -> Key:
 def moves(
     mine: Sequence[Revision],
     theirs: Sequence[Revision],
-    onto: str,
+    onto: Mapping[Key, str],
     views: Sequence[Sequence[Revision]] = (),
     first: Collection[Key] = (),
 ) -> tuple[Move, ...]:
-    """My revisions in a line behind `onto`, the newest of theirs.
+    """My revisions in a line behind each of `onto`, the newest of theirs, by the names of mine.
 
     `views` are the chains as each side of a conflict has them: an id in a file means what it meant
     on the branch where the file was written. Those of `first` come before others that nothing
@@ -55,13 +55,14 @@ def moves(
     for each in ordered:
         given[key(each.revision)] = _id(each.revision, named)
         named.append(given[key(each.revision)])
-    found, down = list[Move](), onto
+    found, newest = list[Move](), dict[str, str]()
     for each in ordered:
-        new = given[key(each.revision)]
+        new, end = given[key(each.revision)], onto[key(each.revision)]
+        down = newest.get(end, end)
         ids = {old: given[key(one)] for old, one in each.means.items()}
         predecessors = (down,) if down else ()
         found.append(Move(each.revision, new, predecessors, _path(each.revision, new), ids))
-        down = new
+        newest[end] = new
     return tuple(found)
 
 

@@ -156,13 +156,14 @@ def revisions_in(
                 help=f"`{command()} rebase` gives those of this branch the next numbers",
             )
         found[revision.id] = revision
-    # depends_on may have the label of a branch, which is the revision that declares it.
-    return ordered(
-        replace(each, down=tuple(dict.fromkeys(labelled.get(d, d) for d in each.down)))
-        if labelled
-        else each
-        for each in found.values()
-    )
+    return ordered(labels_as_ids(each, labelled) for each in found.values())
+
+
+def labels_as_ids(revision: Revision, labelled: Mapping[str, str]) -> Revision:
+    """The revision where each label of a branch that it names is the id that declares the label."""
+    if labelled.keys().isdisjoint(revision.down):
+        return revision
+    return replace(revision, down=tuple(dict.fromkeys(labelled.get(d, d) for d in revision.down)))
 
 
 def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple[Revision, ...]:

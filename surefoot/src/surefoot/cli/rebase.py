@@ -76,7 +76,7 @@ def _where(plan: Rebase) -> str:
     if not plan.moves:
         return f"{plan.branch} has every revision of this branch"
     moved = counted(len(plan.moves), "revision", "is/are")
-    return f"{moved} behind {plan.onto or 'base'} of {plan.branch}"
+    return f"{moved} behind {' and '.join(plan.onto) or 'base'} of {plan.branch}"
 
 
 def _tell(plan: Rebase) -> None:
