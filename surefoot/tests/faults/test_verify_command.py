@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.databases import Database
+from harness.databases import Database, execute
 from harness.runs import Chain, Launcher
 
 # PostgreSQL has one index of a name in a schema.
@@ -52,3 +52,32 @@ async def test_models_that_cannot_be_used_do_not_hide_the_other_answers(
     ]
     assert f"[{code}]" in said[4]
     assert reason in said[4]
+
+
+# Tables that hide those of PostgreSQL, without a row.
+HIDES = """
+CREATE TABLE public.pg_attribute AS SELECT attrelid, attname, attnum, atttypid, attisdropped
+    FROM pg_catalog.pg_attribute LIMIT 0;
+CREATE TABLE public.pg_class AS TABLE pg_catalog.pg_class WITH NO DATA;
+CREATE TABLE public.pg_locks AS TABLE pg_catalog.pg_locks WITH NO DATA;
+CREATE TABLE public.pg_namespace AS TABLE pg_catalog.pg_namespace WITH NO DATA
+"""
+
+
+async def test_tables_with_the_names_of_catalogs_hide_nothing(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Where the search path leads to them first: the ledger is there, and is used."""
+    chain.add("op.execute('CREATE TABLE t (id int)')", "op.execute('DROP TABLE t')")
+    url = empty_database.url
+    up = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert up.code == 0, up.err
+    await execute(url, HIDES)
+    await execute(
+        url, f'ALTER DATABASE "{empty_database.name}" SET search_path = public, pg_catalog'
+    )
+    for command in (("downgrade", "base"), ("upgrade", "head")):
+        done = await launcher.alembic(chain, *command, url=url)
+        assert done.code == 0, done.err
+    verified = await launcher.surefoot(chain, "verify", url=url)
+    assert "\n  yes  ledger    6 rows, all hashes are valid" in verified.out

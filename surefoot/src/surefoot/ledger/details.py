@@ -34,15 +34,16 @@ LOCKS = f"""(
         FROM (
             SELECT CASE WHEN identity IS NOT NULL THEN relation::regclass::text END AS name,
                    array_position(ARRAY{_NAMES}, mode) AS place
-            FROM pg_lock_status(), pg_identify_object('pg_class'::regclass, relation, 0)
+            FROM pg_catalog.pg_lock_status(),
+                pg_identify_object('pg_catalog.pg_class'::regclass, relation, 0)
             WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
               AND relation >= 16384 AND relation IS DISTINCT FROM to_regclass({{table_name}})
               AND relation IS DISTINCT FROM to_regclass({{version_table_name}})
               AND (identity IS NULL
                    OR type IN ('table', 'foreign table', 'materialized view', 'view') AND (
-                       SELECT a.xmin FROM pg_attribute a WHERE attrelid = relation
+                       SELECT a.xmin FROM pg_catalog.pg_attribute a WHERE attrelid = relation
                        AND attnum = CASE type WHEN 'view' THEN 1 ELSE -6 END
-                   ) IS DISTINCT FROM pg_current_xact_id()::xid)
+                   ) IS DISTINCT FROM pg_catalog.pg_current_xact_id()::xid)
         ) held WHERE place > 0 GROUP BY name
     ) kept)"""  # noqa: S608 - constants
 

@@ -36,8 +36,9 @@ _AGAIN = f"""
 SELECT FROM {{table}}
 HAVING count(*) = {{count}} AND count(CASE WHEN age(xmin) <= {_SINCE} THEN 1 END) = 0
     AND {_SINCE} BETWEEN 0 AND {2**30} AND CAST({{literal}} AS regclass) = {{oid}}
-    AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = {{oid}})
-    AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = {{oid}} AND age(xmin) <= {_SINCE})
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = {{oid}})
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = {{oid}}
+        AND age(xmin) <= {_SINCE})
     AND (SELECT json_agg(version_num) FROM {{version_table}})::text = {{heads}}
 """  # noqa: S608 - as above
 # In the `info` of a connection: that query after a look at which the ledger had the expected

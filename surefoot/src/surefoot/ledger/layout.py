@@ -50,11 +50,12 @@ TYPES_MADE = dict(_COLUMN.findall(CREATE))
 ADDED_LATER = ("requires_code", "details")
 # quote_all_identifiers quotes a type.
 COLUMNS = """
-SELECT json_object_agg(attname, replace(format_type(atttypid, NULL), '"', '')) FROM pg_attribute
+SELECT json_object_agg(attname, replace(format_type(atttypid, NULL), '"', ''))
+    FROM pg_catalog.pg_attribute
 WHERE attrelid = to_regclass({name}) AND attnum > 0 AND NOT attisdropped
 """
 LACKS = f"""
-SELECT count(*) < {len(ADDED_LATER)} FROM pg_attribute
+SELECT count(*) < {len(ADDED_LATER)} FROM pg_catalog.pg_attribute
 WHERE attrelid = to_regclass({{name}}) AND attnum > 0 AND attname IN {ADDED_LATER}
 """  # noqa: S608 - constants
 EXTEND = "ALTER TABLE {table} " + ", ".join(
@@ -62,7 +63,7 @@ EXTEND = "ALTER TABLE {table} " + ", ".join(
 )
 # The check of an older ledger allows fewer outcomes, and has the name that PostgreSQL gave it.
 NARROW = """
-SELECT quote_ident(conname) FROM pg_constraint
+SELECT quote_ident(conname) FROM pg_catalog.pg_constraint
 WHERE conrelid = CAST({name} AS regclass) AND contype = 'c'
   AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%backfill%'
 """

@@ -18,9 +18,9 @@ from surefoot.frozen import dataclass
 _ANNOUNCE = "SELECT pg_try_advisory_lock_shared({space}, {number})"
 _LIVING = """
 SELECT l.objid::bigint, l.pid, coalesce(a.application_name, ''), a.backend_start
-FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ShareLock' AND l.objsubid = 2
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
   AND l.classid = {space}
 ORDER BY a.backend_start, l.pid
 """

@@ -13,7 +13,7 @@ from surefoot.quoting import literal
 # those of one transaction.
 READ = """
 SELECT json_build_object('changed', coalesce((SELECT json_object_agg(name, setting)
-    FROM pg_settings WHERE source = 'session'
+    FROM pg_catalog.pg_settings WHERE source = 'session'
     AND name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')),
     '{}'),
     'user', session_user::text, 'role', current_setting('role'))::text

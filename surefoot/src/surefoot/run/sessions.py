@@ -25,29 +25,31 @@ _BLOCKERS = f"""
 WITH announced AS MATERIALIZED (
     SELECT coalesce(nullif(classid::bigint % 262144, 262143), -1) || '/' || objid
            AS virtualtransaction
-    FROM pg_locks
+    FROM pg_catalog.pg_locks
     WHERE pid = {{pid}} AND locktype = 'advisory' AND mode = 'ShareLock' AND objsubid = 1
     AND classid::bigint / 262144 = {SPACE}),
 blocking AS MATERIALIZED (
     SELECT unnest(pg_blocking_pids({{pid}})) AS pid
-    UNION SELECT coalesce(pid, 0) FROM pg_locks JOIN announced USING (virtualtransaction))
+    UNION SELECT coalesce(pid, 0) FROM pg_catalog.pg_locks
+        JOIN announced USING (virtualtransaction))
 SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename, a.backend_type, 'no name'),
        coalesce(a.state, a.backend_type, 'state hidden'),
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
        coalesce(a.query, ''),
-       (SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) w
+       (SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted) w
         WHERE a.pid = ANY (pg_blocking_pids(w.pid))),
-       (SELECT min(l.virtualtransaction) FROM pg_locks l WHERE l.pid = a.pid)
-FROM pg_stat_activity a JOIN blocking USING (pid)
+       (SELECT min(l.virtualtransaction) FROM pg_catalog.pg_locks l WHERE l.pid = a.pid)
+FROM pg_catalog.pg_stat_activity a JOIN blocking USING (pid)
 UNION ALL
 SELECT 0, p.owner, p.gid, extract(epoch FROM clock_timestamp() - p.prepared)::float8, '', 0,
        own.virtualtransaction
-FROM pg_prepared_xacts p
-JOIN pg_locks own ON own.transactionid = p.transaction AND own.pid IS NULL
+FROM pg_catalog.pg_prepared_xacts p
+JOIN pg_catalog.pg_locks own ON own.transactionid = p.transaction AND own.pid IS NULL
 WHERE EXISTS (SELECT FROM blocking WHERE pid = 0) AND (
     own.virtualtransaction IN (SELECT virtualtransaction FROM announced) OR EXISTS (
-    SELECT FROM pg_locks other
-    JOIN pg_locks wanted ON (wanted.database, wanted.relation) = (other.database, other.relation)
+    SELECT FROM pg_catalog.pg_locks other
+    JOIN pg_catalog.pg_locks wanted
+        ON (wanted.database, wanted.relation) = (other.database, other.relation)
     WHERE other.virtualtransaction = own.virtualtransaction AND other.pid IS NULL
       AND wanted.pid = {{pid}} AND NOT wanted.granted))
 ORDER BY 4 DESC NULLS LAST, 1
@@ -57,28 +59,28 @@ SELECT a.pid, coalesce(a.application_name, ''),
        extract(epoch FROM clock_timestamp() - a.backend_start)::float8, coalesce(a.query, ''),
        CASE WHEN a.state = 'active'
             THEN extract(epoch FROM clock_timestamp() - a.query_start)::float8 END
-FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
   AND l.classid = {high}::oid AND l.objid = {low}::oid
 """
 _PROGRESS = """
 SELECT phase, CASE WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total
                    WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total END
-FROM pg_stat_progress_create_index WHERE pid = {pid}
+FROM pg_catalog.pg_stat_progress_create_index WHERE pid = {pid}
 UNION ALL
 SELECT phase, CASE WHEN heap_blks_total > 0 THEN heap_blks_scanned::float8 / heap_blks_total END
-FROM pg_stat_progress_cluster WHERE pid = {pid}
+FROM pg_catalog.pg_stat_progress_cluster WHERE pid = {pid}
 UNION ALL
 SELECT phase, CASE WHEN heap_blks_total > 0 THEN heap_blks_scanned::float8 / heap_blks_total END
-FROM pg_stat_progress_vacuum WHERE pid = {pid}
+FROM pg_catalog.pg_stat_progress_vacuum WHERE pid = {pid}
 UNION ALL
 SELECT phase,
        CASE WHEN sample_blks_total > 0 THEN sample_blks_scanned::float8 / sample_blks_total END
-FROM pg_stat_progress_analyze WHERE pid = {pid}
+FROM pg_catalog.pg_stat_progress_analyze WHERE pid = {pid}
 UNION ALL
 SELECT 'copying rows', CASE WHEN bytes_total > 0 THEN bytes_processed::float8 / bytes_total END
-FROM pg_stat_progress_copy WHERE pid = {pid}
+FROM pg_catalog.pg_stat_progress_copy WHERE pid = {pid}
 """
 # In one pass: a quote in a comment begins no literal. One that is cut lasts to the end.
 _TOKENS = re.compile(

@@ -18,7 +18,8 @@ _EXISTS = text("SELECT to_regclass(:name) IS NOT NULL")
 _READ = """
 SELECT b.name, b.table_oid::oid::regclass::text, b.state, b.lap, (b.changed + r.changed)::bigint,
        (SELECT count(*) FROM {failures} f WHERE f.backfill = b.name), r.walked,
-       greatest(r.walked, (SELECT reltuples FROM pg_class WHERE oid = b.table_oid::oid))::bigint,
+       greatest(r.walked, (SELECT reltuples FROM pg_catalog.pg_class
+           WHERE oid = b.table_oid::oid))::bigint,
        b.rows_per_s, b.left_s, b.reason, b.held, b.started_at, b.finished_at
 FROM {backfills} b CROSS JOIN LATERAL (
     SELECT coalesce(sum(changed), 0)::bigint AS changed, coalesce(sum(walked), 0)::bigint AS walked
@@ -28,9 +29,9 @@ ORDER BY b.started_at, b.name
 # The first number of each lock, the sessions that have leased a range, and the processes at work.
 _LEASES = f"""
 SELECT classid::bigint, count(DISTINCT pid) FILTER (WHERE objid <> {AT_WORK}),
-       count(*) FILTER (WHERE objid = {AT_WORK}) FROM pg_locks
+       count(*) FILTER (WHERE objid = {AT_WORK}) FROM pg_catalog.pg_locks
 WHERE locktype = 'advisory' AND granted AND objsubid = 2
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 GROUP BY classid
 """  # noqa: S608 - a number of ours
 

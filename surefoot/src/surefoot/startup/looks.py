@@ -26,8 +26,10 @@ WHERE outcome IN {BROKEN_OFF}
            AND position('kept of ' || revision || ': {NOTHING}' IN coalesce(error, '')) > 0
            AND EXISTS (SELECT FROM {{table}} later
                        WHERE later.id > broken.id AND later.outcome IN {ARRIVED}))
-  AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
-                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks
+                  WHERE locktype = 'advisory' AND granted AND objsubid = 1
+                  AND database = (SELECT oid FROM pg_catalog.pg_database
+                                  WHERE datname = current_database())
                   AND classid = {{high}} AND objid = {{low}})
 """  # noqa: S608 - constants and the names of our own tables
 _T = TypeVar("_T")

@@ -19,20 +19,25 @@ SELECT pg_backend_pid(),
        extract(epoch FROM current_setting('lock_timeout')::interval)::float8, pg_is_in_recovery(),
        current_setting('default_transaction_read_only') = 'on',
        to_regclass($1) IS NOT NULL,
-       EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())
+       EXISTS (SELECT FROM pg_catalog.pg_class
+           WHERE relnamespace = to_regnamespace(current_schema())
                AND relkind IN ('r', 'p', 'm', 'f')
                AND relname <> ALL ($2::text[])
-               AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
+                   WHERE classid = 'pg_catalog.pg_class'::regclass
                                AND objid = pg_class.oid AND deptype = 'e')),
        has_database_privilege(current_database(), 'TEMPORARY')
-       AND NOT EXISTS (SELECT FROM pg_class WHERE relkind IN ('r', 'p', 'm', 'f', 'v', 'S')
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_class
+           WHERE relkind IN ('r', 'p', 'm', 'f', 'v', 'S')
                        AND oid > 16383 AND relpersistence <> 't' AND relname <> ALL ($2::text[])
-                       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+                       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
+                           WHERE classid = 'pg_catalog.pg_class'::regclass
                                        AND objid = pg_class.oid AND deptype = 'e')),
        current_setting('max_locks_per_transaction')::int
        * (current_setting('max_connections')::int
           + current_setting('max_prepared_transactions')::int),
-       EXISTS (SELECT FROM pg_event_trigger WHERE evtevent <> 'login' AND evtenabled <> 'D'),
+       EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtevent <> 'login'
+           AND evtenabled <> 'D'),
        ({READ})
 """  # noqa: S608 - constants
 

@@ -12,7 +12,7 @@ from surefoot.run.run import Run
 from surefoot.version_table import ALEMBICS_LENGTH
 
 _LENGTH = """
-SELECT atttypmod - 4 FROM pg_attribute
+SELECT atttypmod - 4 FROM pg_catalog.pg_attribute
 WHERE attrelid = to_regclass($1) AND attname = 'version_num'
 """
 

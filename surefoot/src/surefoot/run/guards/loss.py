@@ -34,10 +34,10 @@ _START = f"""
 SELECT json_build_array(oid, is_ours, is_empty, counts) FROM (
     SELECT c.oid::bigint, c.oid IN ({{ours}}) AS is_ours, CASE
         WHEN pg_stat_get_live_tuples(c.oid) = 0 AND c.oid <> ALL (ARRAY(
-            SELECT relation FROM pg_locks WHERE granted AND relation IS NOT NULL
+            SELECT relation FROM pg_catalog.pg_locks WHERE granted AND relation IS NOT NULL
             AND mode = 'AccessExclusiveLock' AND pid <> pg_backend_pid()))
         THEN pg_relation_size(c.oid) = 0 ELSE false END AS is_empty, ARRAY[{_COUNTS}] AS counts
-    FROM pg_class c WHERE relkind IN ('r', 'm')
+    FROM pg_catalog.pg_class c WHERE relkind IN ('r', 'm')
     AND (c.oid > 16383 OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES})) OFFSET 0) AS r
 WHERE is_ours OR is_empty OR 0 < ANY (counts)
 """  # noqa: S608 - constants
@@ -47,15 +47,15 @@ _COLUMN = """
 SELECT json_build_array('column', attrelid::bigint, attnum, attname,
     format_type(atttypid, atttypmod), attgenerated,
     json_build_array(attname, attnotnull, atthasdef, attidentity), ctid::text)
-FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped AND attrelid > 16383 AND
+FROM pg_catalog.pg_attribute WHERE attnum > 0 AND NOT attisdropped AND attrelid > 16383 AND
 """
 # A row with an xmax was changed: by this transaction, or by one that was rolled back.
 _BEFORE = f"""
 SELECT json_build_array('relation', {_RELATION})
-FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'm', 'c') AND relpersistence <> 't' AND c.oid > 16383
 AND (c.xmax <> '0' OR 0 < ANY (ARRAY[{_COUNTS}]) OR c.oid = ANY (ARRAY(
-    SELECT attrelid FROM pg_attribute a WHERE a.xmax <> '0')))
+    SELECT attrelid FROM pg_catalog.pg_attribute a WHERE a.xmax <> '0')))
 UNION ALL {_COLUMN} xmax <> '0'
 """  # noqa: S608 - constants
 # The relations of before.
@@ -66,7 +66,7 @@ WHERE row->>0 = 'relation' AND (row->>1)::oid <> ALL (ARRAY[{{left_out}}]::oid[]
 _NOW = f"""
 SELECT json_build_array('relation', {_RELATION}, pg_relation_size(c.oid), pg_table_size(c.oid),
     has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid), ARRAY[{_COUNTS}])
-FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
 WHERE c.oid = ANY (ARRAY({_KNOWN})) OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES})
 UNION ALL {_COLUMN} attrelid = ANY (ARRAY({_KNOWN}))
 UNION ALL SELECT json_build_array('uncounted') WHERE current_setting('track_counts') = 'off'

@@ -21,7 +21,8 @@ _STRONG = "mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'Acce
 # Rows that were written block their other writers. Catalogs have numbers below 16384; a validation
 # writes to them and blocks nobody.
 BLOCKS_OTHERS = f"""
-EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND locktype = 'relation'
+EXISTS (SELECT FROM pg_catalog.pg_locks WHERE pid = pg_backend_pid() AND granted
+    AND locktype = 'relation'
         AND relation >= 16384 AND ({_STRONG} OR mode = 'RowExclusiveLock'))
 """
 # A lock on a relation that the transaction has created blocks no other session: they do not see it
@@ -29,9 +30,10 @@ EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND lockty
 _WAIT = f"""
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(waitstart)), 0)::float8,
        bool_or(locktype = 'relation' AND {_STRONG}
-               AND EXISTS (SELECT FROM pg_class WHERE oid = relation))
-FROM pg_locks
-WHERE EXISTS (SELECT FROM pg_stat_get_activity($1) WHERE wait_event_type = 'Lock') AND pid = $1
+               AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = relation))
+FROM pg_catalog.pg_locks
+WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity($1) WHERE wait_event_type = 'Lock')
+    AND pid = $1
 HAVING NOT bool_and(granted)
 """  # noqa: S608 - a constant
 # Its name in the session, and the statement in the `info` of the connection.
@@ -41,7 +43,8 @@ DO $$
 DECLARE
     until_then timestamptz := clock_timestamp() + interval '{seconds:.3f} s';
 BEGIN
-    WHILE EXISTS (SELECT FROM pg_stat_get_activity({pid}) WHERE wait_event_type = 'Lock') LOOP
+    WHILE EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity({pid})
+        WHERE wait_event_type = 'Lock') LOOP
         IF clock_timestamp() >= until_then THEN
             PERFORM pg_cancel_backend({pid});
             EXIT;
@@ -50,7 +53,9 @@ BEGIN
     END LOOP;
 END $$
 """
-_HAVE_ENDED = "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE virtualtransaction IN ({numbers}))"
+_HAVE_ENDED = (
+    "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE virtualtransaction IN ({numbers}))"
+)
 # Autovacuum has no user. It gives way to a session that has waited for deadlock_timeout; beside
 # this mode readers and writers go on.
 _YIELD = """
@@ -61,7 +66,8 @@ DECLARE
 BEGIN
     PERFORM set_config('lock_timeout', patience_s || 's', true);
     FOR name IN
-        SELECT l.relation::regclass FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        SELECT l.relation::regclass FROM pg_catalog.pg_locks l
+            JOIN pg_catalog.pg_stat_activity a USING (pid)
         WHERE l.pid IN ({pids}) AND a.usesysid IS NULL AND l.granted
           AND l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock'
     LOOP

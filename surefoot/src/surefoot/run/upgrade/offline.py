@@ -55,7 +55,7 @@ _FIRST = """
     END IF;
     {extension}"""
 _WIDTH = """
-    IF (SELECT atttypmod - 4 FROM pg_attribute WHERE attrelid = to_regclass({name})
+    IF (SELECT atttypmod - 4 FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass({name})
         AND attname = 'version_num') BETWEEN 0 AND {length} - 1
     THEN
         RAISE EXCEPTION 'the revision id {shown} has {length} characters, more than {table} holds';

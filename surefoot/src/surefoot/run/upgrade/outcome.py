@@ -18,7 +18,7 @@ EVERYTHING = "all of it: its commit was done when the connection was lost"
 _IN_TIME_S = 1.0
 _STATUS = "SELECT pg_xact_status({}::xid8)"
 _PREPARED = """
-SELECT gid FROM pg_prepared_xacts
+SELECT gid FROM pg_catalog.pg_prepared_xacts
 WHERE transaction = {}::xid8::xid AND database = current_database()
 """
 

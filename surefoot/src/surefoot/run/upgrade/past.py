@@ -39,7 +39,8 @@ _BUILDS = re.compile(
     re.IGNORECASE,
 )
 _INVALID = """
-SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+SELECT indexrelid::regclass::text FROM pg_catalog.pg_index
+    JOIN pg_catalog.pg_class ON pg_class.oid = indexrelid
 WHERE indrelid = to_regclass({table}) AND NOT indisvalid
       AND relname = (parse_ident({name}))[1]
 """

@@ -24,19 +24,19 @@ from surefoot.wording import counted
 _FIRST_NORMAL_ID = 16384
 _OTHERS = f"""
 SELECT EXISTS (
-    SELECT FROM pg_class WHERE oid >= {_FIRST_NORMAL_ID}
+    SELECT FROM pg_catalog.pg_class WHERE oid >= {_FIRST_NORMAL_ID}
     AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
     AND oid IS DISTINCT FROM to_regclass($1) AND oid IS DISTINCT FROM to_regclass($2)
-    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::regclass
                     AND objid = pg_class.oid AND deptype = 'e')
 ) OR EXISTS (
-    SELECT FROM pg_proc WHERE oid >= {_FIRST_NORMAL_ID}
+    SELECT FROM pg_catalog.pg_proc WHERE oid >= {_FIRST_NORMAL_ID}
     AND oid IS DISTINCT FROM to_regprocedure($3 || '()')
-    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_proc'::regclass
                     AND objid = pg_proc.oid AND deptype = 'e')
 ) OR EXISTS (
-    SELECT FROM pg_type WHERE oid >= {_FIRST_NORMAL_ID} AND typtype IN ('d', 'e', 'r')
-    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass
+    SELECT FROM pg_catalog.pg_type WHERE oid >= {_FIRST_NORMAL_ID} AND typtype IN ('d', 'e', 'r')
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_type'::regclass
                     AND objid = pg_type.oid AND deptype = 'e')
 )
 """  # noqa: S608 - a constant
@@ -46,7 +46,8 @@ SELECT pg_try_advisory_xact_lock($4), ({_OTHERS}),
        upper(current_setting('TimeZone')), current_setting('search_path'),
        to_regclass($2) IS NOT NULL, to_regclass($1) IS NOT NULL,
        current_setting('server_encoding'),
-       EXISTS (SELECT FROM pg_default_acl WHERE pg_get_userbyid(defaclrole) = current_user)
+       EXISTS (SELECT FROM pg_catalog.pg_default_acl
+           WHERE pg_get_userbyid(defaclrole) = current_user)
 """  # noqa: S608 - a constant
 _HEADS = "SELECT EXISTS (SELECT FROM {table})"
 _UTC = ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "ZULU", "UNIVERSAL", "UCT")

@@ -41,7 +41,7 @@ _FINISHED = f"DELETE FROM pg_temp.{_TABLE}"  # noqa: S608 - a constant
 _BEGIN = """
 SELECT pg_current_xact_id()::text || ' ' || extract(epoch FROM clock_timestamp())::text
 """
-_LOCKS = "SELECT count(*)::text FROM pg_locks WHERE pid = pg_backend_pid()"
+_LOCKS = "SELECT count(*)::text FROM pg_catalog.pg_locks WHERE pid = pg_backend_pid()"
 # The part of the server's locks that one transaction may hold: others need some, too.
 _SHARE = 0.25
 # Counting them reads all of them, so it comes seldom: after so many statements, and while it holds
