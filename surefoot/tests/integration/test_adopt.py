@@ -445,6 +445,48 @@ async def test_a_program_that_migrates_keeps_its_logging(
     assert "shop: serving" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "create",
+    [
+        "op.execute('CREATE SCHEMA billing')",
+        'op.execute("create schema \\"billing\\"")',
+        "op.execute(sa.schema.CreateSchema('billing'))",
+        "op.execute('CREATE SCHEMA IF NOT EXISTS billing')",
+    ],
+)
+async def test_schemas_that_the_models_name(
+    databases: Databases, tmp_path: Path, create: str
+) -> None:
+    """They are named, so that drift looks into them; one that a revision creates is left to it."""
+    database = await databases.empty()
+    table = 'sa.Table("invoices", metadata, sa.Column("id", sa.Integer), schema="billing")\n'
+    upgrade = "def upgrade():\n"
+    files = {
+        **FILES,
+        "alembic.ini": INI,
+        "app/models.py": f"{FILES['app/models.py']}{table}",
+        "migrations/env.py": ASYNC_ENV.replace("=metadata)", "=metadata, include_schemas=True)"),
+        "migrations/versions/1a_orders.py": FIRST.replace(
+            upgrade,
+            f"{upgrade}    {create}\n"
+            "    op.create_table('invoices', sa.Column('id', sa.Integer), schema='billing')\n",
+        ),
+    }
+    folder = project(tmp_path, files)
+    done = adopt(folder, "--write", url=database.url)
+    assert done.code == 0, done.err
+    assert "\n           schemas   public, billing: those of the models\n" in done.out
+    assert "models     the head agrees with them" in done.out
+    assert 'schemas=["public", "billing"]' in (folder / "migrations" / "env.py").read_text()
+    done = run_alembic("upgrade", "head", url=database.url, cwd=folder)
+    assert done.code == 0, done.err
+    await execute(database.url, "ALTER TABLE billing.invoices ADD extra int")
+    env = {"DATABASE_URL": database.url}
+    drift = forks().start("surefoot", "drift", env=env, cwd=folder).wait()
+    assert "1  unexpected  column billing.invoices.extra" in drift.out, drift
+    assert "MODELS" not in drift.out
+
+
 def test_a_file_keeps_its_byte_order_mark(tmp_path: Path) -> None:
     """And its line ends."""
     folder = project(tmp_path, {**FILES, "alembic.ini": INI})

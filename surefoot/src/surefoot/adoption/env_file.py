@@ -51,6 +51,8 @@ class EnvFile:
     # The option of libpq that sets the search path, where a statement does.
     search_path: str | None = None
     options: Sequence[Option] = ()
+    # Those of the models, where these name any.
+    schemas: Sequence[str] = ()
     # Further options that only show when it runs: `**expression`.
     spread: Sequence[str] = ()
     # Replaced by bounds and locks of Surefoot; and not understood, so that a person has to move it.

@@ -7,6 +7,7 @@ that nothing uses any more.
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 import textwrap
@@ -63,6 +64,9 @@ def call(file: EnvFile) -> str:
             argument = option.treatment.argument
             (rest if argument is None else given)[argument or option.name] = option.value
     written = [f'"{name}": {value}' for name, value in rest.items()]
+    if file.schemas:
+        named = ", ".join(json.dumps(each, ensure_ascii=False) for each in file.schemas)
+        given["schemas"] = f"[{named}]"
     given.update(_options(written, file))
     arguments = [f"{name}={value}" for name, value in given.items()]
     in_line = f"Environment({', '.join(arguments)}).run()\n"

@@ -56,6 +56,7 @@ class Survey:
             "heads": sorted(heads(candidate.revisions)),
             "labels": [*candidate.labels],
             "version_table": vars(self.trial.project.version_table),
+            "schemas": [*env.schemas],
             "options": [
                 {"name": each.name, "value": each.value, "line": each.line}
                 | {"treatment": each.treatment.word, "note": each.treatment.note}

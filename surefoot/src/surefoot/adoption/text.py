@@ -79,6 +79,8 @@ def _env(env: EnvFile) -> Iterator[str]:
     yield f"           database  {env.database or 'not found'}"
     if env.database is not None and env.database.endswith(".url"):
         yield "                     without what the engine has beside it, such as connect_args"
+    if env.schemas:
+        yield f"           schemas   {', '.join(env.schemas)}: those of the models"
     for option in env.options:
         said = str(option.treatment)
         if option.treatment.word == "refused":

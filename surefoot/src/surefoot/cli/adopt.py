@@ -13,6 +13,7 @@ from surefoot.adoption.changes import changes
 from surefoot.adoption.ini_file import found_ini
 from surefoot.adoption.past import lapses
 from surefoot.adoption.rewriting import rewritten
+from surefoot.adoption.schemas import with_schemas
 from surefoot.adoption.standing import standing
 from surefoot.adoption.survey import Survey
 from surefoot.adoption.text import afterwards, report
@@ -49,10 +50,7 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
     other revisions; 2 the project cannot be used; 3 a statement of env.py waits for you.
     """
     sys.dont_write_bytecode = True  # the project is only read
-    candidate = Candidate.read(_ini(path))
-    text = rewritten(candidate.env)
-    with tried(candidate, text) as trial:
-        survey = _surveyed(candidate, text, trial)
+    survey = _tried_out(Candidate.read(_ini(path)))
     output.answer_as(json_, survey, lambda: report(survey))
     if not survey.changes:
         output.narrate("OK  nothing to do: the project is adopted")
@@ -65,7 +63,17 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
     for each in survey.changes:
         each.write()
         output.narrate(f"written  {os.path.relpath(each.path)}")
-    output.narrate(afterwards(candidate.project.ini))
+    output.narrate(afterwards(survey.candidate.project.ini))
+
+
+def _tried_out(candidate: Candidate) -> Survey:
+    """The survey of a candidate, whose env.py names the schemas of its models."""
+    text = rewritten(candidate.env)
+    with tried(candidate, text) as trial:
+        complete = with_schemas(candidate, trial)
+        if complete is candidate:
+            return _surveyed(candidate, text, trial)
+    return _tried_out(complete)
 
 
 def _ini(path: Path | None) -> Path:

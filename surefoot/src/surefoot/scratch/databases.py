@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,8 +28,8 @@ from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
 from surefoot.errors import PoolerRefused, ScratchBehindPooler, ScratchLost, ScratchRoomMissing
 from surefoot.frozen import dataclass
 from surefoot.project import Project
-from surefoot.quoting import quoted
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
+from surefoot.scratch.preparing import prepare
 from surefoot.scratch.shared_catalogs import refuse_changes
 from surefoot.scratch.templates import Templates, copy
 
@@ -184,7 +184,7 @@ async def _created(
     found = None if templates is None else await templates.nearest(to)
     name, has = found or (None, ())
     async with _beside(server, name, refuses=refuses) as engine:
-        await _prepare(engine, project)
+        await prepare(engine, project)
         yield Scratch(engine, server, frozenset(has), templates, refuses)
 
 
@@ -200,27 +200,6 @@ def _place() -> Path:
         if size >= ROOM_BYTES:
             return place
     raise ScratchRoomMissing(ROOM_BYTES, free)
-
-
-async def _prepare(engine: AsyncEngine, project: Project | None) -> None:
-    """Create the schemas that the project names; the first is that of unqualified names.
-
-    The bounds of partitions follow the time zone: it is not that of whatever server this is.
-    """
-    if project is None:
-        return
-    named = filter(None, (*project.schemas, project.version_table.schema))
-    statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in named]
-    async with engine.begin() as connection:
-        name = await connection.scalar(text("SELECT current_database()::text"))
-        statements.append(f"ALTER DATABASE {quoted(name)} SET timezone = 'UTC'")
-        if project.schemas:
-            path = f"{quoted(project.schemas[0])}, public"
-            # It precedes what the role has for all databases.
-            where = f"ALTER ROLE CURRENT_USER IN DATABASE {quoted(name)}"
-            statements.append(f"{where} SET search_path = {path}")
-        for statement in statements:
-            await connection.exec_driver_sql(statement)
 
 
 @asynccontextmanager

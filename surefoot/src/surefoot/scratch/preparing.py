@@ -1,0 +1,50 @@
+"""prepare() gives a scratch database what a real one has before its first revision."""
+
+import re
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.project import Project
+from surefoot.quoting import quoted
+
+# A statement that fails where the schema is there; its quotes may be those of a string in Python.
+_CREATES = re.compile(
+    rb"\bCREATE\s+SCHEMA\s+(?!IF\s|AUTHORIZATION\b)(?:\\?\"([^\"\\]+)\\?\"|(\w+))"
+    rb"|\bCreateSchema\(\s*[\"'](\w+)[\"']\s*\)",
+    re.IGNORECASE,
+)
+
+
+async def prepare(engine: AsyncEngine, project: Project | None) -> None:
+    """Create the schemas that the project names; the first is that of unqualified names.
+
+    One that a revision creates is left to it. The bounds of partitions follow the time zone: it is
+    not that of whatever server this is.
+    """
+    if project is None:
+        return
+    version_schema = project.version_table.schema
+    by_revisions = _created(project) - {version_schema}
+    named = filter(None, (*project.schemas, version_schema))
+    statements = [
+        f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in named if each not in by_revisions
+    ]
+    async with engine.begin() as connection:
+        name = await connection.scalar(text("SELECT current_database()::text"))
+        statements.append(f"ALTER DATABASE {quoted(name)} SET timezone = 'UTC'")
+        if project.schemas:
+            path = f"{quoted(project.schemas[0])}, public"
+            # It precedes what the role has for all databases.
+            where = f"ALTER ROLE CURRENT_USER IN DATABASE {quoted(name)}"
+            statements.append(f"{where} SET search_path = {path}")
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+
+
+def _created(project: Project) -> set[str]:
+    """The schemas that revisions of the project create, as their files write it out."""
+    if not project.schemas:
+        return set()
+    found = (match for code in project.codes().values() for match in _CREATES.findall(code))
+    return {(written or folded.lower() or named).decode() for written, folded, named in found}
