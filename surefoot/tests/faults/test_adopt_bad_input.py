@@ -120,6 +120,11 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
         2,
         "their chain goes on in folders below, which are not read: migrations/versions/2025",
     ),
+    "revisions of several databases": (
+        {VERSIONS[1]: SECOND.replace("def downgrade()", "def downgrade(engine_name: str, x=1)")},
+        2,
+        "2b_index.py:11 cannot be used: downgrade() needs engine_name, which an env.py for several",
+    ),
     "a revision that is not Python": (
         {VERSIONS[1]: f"{SECOND}\nelse\n"},
         2,

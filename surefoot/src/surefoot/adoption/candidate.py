@@ -9,6 +9,7 @@ from alembic.util.exc import CommandError
 
 from surefoot.adoption.env_file import EnvFile, Remark
 from surefoot.adoption.ini_file import IniFile, text_of
+from surefoot.adoption.past import refuse_arguments
 from surefoot.adoption.reading import read_env
 from surefoot.adoption.template import tying_imports
 from surefoot.adoption.unread import refuse_unread
@@ -53,6 +54,7 @@ class Candidate:
         env = read_env(path, text_of(path))
         refuse_unread(project)
         revisions = project.revisions()
+        refuse_arguments(revisions)
         project.check_lock(revisions)
         return cls(project, env, revisions, found, tuple(tying_imports(project.folder)))
 

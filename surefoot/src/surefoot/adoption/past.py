@@ -1,13 +1,18 @@
-"""lapses() finds in the files of a past the code that a new revision may not have."""
+"""lapses() finds in the files of a past the code that a new revision may not have.
+
+refuse_arguments() finds what no run by Surefoot could call.
+"""
 
 import ast
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from surefoot.chain.coding import parsed, text_of
 from surefoot.chain.revisions import Revision
-from surefoot.errors import CommitsByItself
+from surefoot.chain.source import FUNCTIONS
+from surefoot.errors import CommitsByItself, ConfigurationInvalid
 from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, examine
 from surefoot.rules.registry import RULES
 
@@ -53,6 +58,27 @@ def lapses(revisions: Sequence[Revision]) -> tuple[Finding, ...]:
         unit = TracedRevision(revision.id, revision.path, revision.phase, source=source)
         found += examine(unit, _READ, _ANY_MAJOR)
     return tuple(sorted(found, key=_rank))
+
+
+def refuse_arguments(revisions: Sequence[Revision]) -> None:
+    """On failure: ConfigurationInvalid, where a function of a revision needs an argument."""
+    for revision in revisions:
+        assert revision.path is not None
+        for node in parsed(text_of(revision.path)).body:
+            if not isinstance(node, ast.FunctionDef) or node.name not in FUNCTIONS:
+                continue
+            given = [*node.args.posonlyargs, *node.args.args]
+            needed = given[: len(given) - len(node.args.defaults)]
+            only = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            needed += [each for each, default in only if default is None]
+            if needed:
+                names = ", ".join(each.arg for each in needed)
+                raise ConfigurationInvalid(
+                    f"{os.path.relpath(revision.path)}:{node.lineno}",
+                    f"{node.name}() needs {names}, which an env.py for several databases gives, "
+                    "and Surefoot runs it without arguments",
+                    "give it a default in each revision, such as a variable of the environment",
+                )
 
 
 def by_rule(found: Collection[Finding]) -> Sequence[tuple[str, int]]:
