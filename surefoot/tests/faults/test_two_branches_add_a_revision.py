@@ -166,6 +166,33 @@ async def test_named_branches(chain: Chain, launcher: Launcher, empty_database: 
     assert "nothing to rebase: 2 revisions are behind a3 and b2 of main" in again.err
 
 
+async def test_a_branch_that_mine_begins(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """It stays where it is, under another number, and mine of other branches are moved."""
+    made = Repository(chain)
+    in_branch(made, "0001")
+    made.git("switch", "-qc", "mine")
+    in_branch(made, "0002", "0001", branch_labels="side")
+    in_branch(made, "0003", "0002")
+    in_branch(made, "0004", "0001")
+    made.git("switch", "-q", "main")
+    in_branch(made, "0005", "0001")
+    made.git("switch", "-q", "mine")
+    made.git("merge", "main", code=1)
+    done = await rebase(made, launcher, empty_database)
+    assert done.code == 0, done.err
+    assert "OK  1 revision is behind 0005 of main; revisions.lock written\n" in done.err
+    found = {each.id: each.down for each in Project.read(chain.ini).revisions()}
+    assert found == {
+        "0001": (),
+        "0005": ("0001",),
+        "0006": ("0001",),
+        "0007": ("0006",),
+        "0008": ("0005",),
+    }
+
+
 @pytest.mark.slow
 async def test_revisions_in_two_folders(
     repository: Repository, launcher: Launcher, empty_database: Database

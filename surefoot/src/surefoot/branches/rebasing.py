@@ -90,9 +90,9 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
             contents[move.path] = made.code
         left += [f"{move.path.name}:{number}" for number in made.left]
     _refuse_taken(planned_moves)
-    chain = _proved(project, codes, contents, theirs, len(read.heads(theirs)))
+    chain = _proved(project, codes, contents, theirs, _most(read, theirs, ends))
     contents |= _backfills(lock, branch, planned_moves)
-    behind = [each for each in dict.fromkeys(ends.values()) if each]
+    behind = [each for each in dict.fromkeys(ends.values()) if each and isinstance(each, str)]
     return Rebase(
         lock, branch, behind, planned_moves, contents, left, chain, conflict_line(text) is not None
     )
@@ -100,20 +100,33 @@ def planned(project: Project, branch: str | None = None, onto: str | None = None
 
 def _ends(
     read: Lines, theirs: Sequence[Revision], mine: Sequence[Revision], onto: str | None
-) -> Mapping[Key, str]:
+) -> Mapping[Key, str | Sequence[str]]:
     """The revision of theirs that each of mine is to stand behind; see `onto_one`.
 
-    Where `onto` is named, mine of another branch stay behind the newest of that one.
+    Where `onto` is named, mine of another branch stay behind the newest of that one. A branch that
+    mine begins, by its name, stays behind those that its files name.
     """
-    found: dict[Key, str] = {}
+    found: dict[Key, str | Sequence[str]] = {}
     there = read.alone(theirs)
-    lines = [read.alone(line) for line in read.divided(mine)]
+    beginning = {key(revision) for revision, labels in read.files if labels}
+    lines = []
+    for line in map(read.alone, read.divided(mine)):
+        if beginning.isdisjoint(map(key, line)):
+            lines.append(line)
+        else:
+            found.update({key(each): each.down for each in line})
     ends = [end_of(there, line) for line in lines]
     is_of_some = onto is not None and any(onto in each for each in ends)
     for line, fitting in zip(lines, ends, strict=True):
         named = None if is_of_some and onto not in fitting and len(fitting) == 1 else onto
         found.update(dict.fromkeys(map(key, line), onto_one(there, line, named)))
     return found
+
+
+def _most(read: Lines, theirs: Sequence[Revision], ends: Mapping[Key, str | Sequence[str]]) -> int:
+    """So many heads the chain may have: those of theirs, and of the branches that mine begins."""
+    stay = [each for each, _ in read.files if not isinstance(ends.get(key(each), ""), str)]
+    return max(len(read.heads(theirs)), 1) + len(read.heads(stay))
 
 
 def _mine(read: Lines, theirs: Sequence[Revision], branch: str) -> tuple[Revision, ...]:
@@ -123,7 +136,7 @@ def _mine(read: Lines, theirs: Sequence[Revision], branch: str) -> tuple[Revisio
     """
     named = {key(revision) for revision, _ in read.files}
     by_id, found, mine = {each.id: each for each in theirs}, set[str](), list[Revision]()
-    for revision, labels in read.files:
+    for revision, _ in read.files:
         line = by_id.get(revision.id)
         # One of another name is the same revision renamed, where that name is nowhere else.
         is_renamed = line == revision and line is not None and key(line) not in named
@@ -132,12 +145,6 @@ def _mine(read: Lines, theirs: Sequence[Revision], branch: str) -> tuple[Revisio
                 raise RevisionReleased(revision.name, f"{branch} has it with other code")
             found.add(line.id)
             continue
-        if labels:
-            raise UsageError(
-                f"{revision.file_name} begins a branch of its own ({', '.join(labels)}), which no "
-                "revision has to stand behind",
-                help="leave it as it is, or remove its branch_labels",
-            )
         mine.append(revision)
     if missing := [each.name for each in theirs if each.id not in found]:
         raise RevisionsUnmerged(branch, missing)
@@ -195,7 +202,7 @@ def _proved(
     files = {path: code for path, code in contents.items() if code is not None}
     after |= {str(path): code for path, code in files.items()}
     chain = revisions_in(after)
-    if len(found := read_lines(after).heads(chain)) > max(most, 1):
+    if len(found := read_lines(after).heads(chain)) > most:
         ends = ", ".join(sorted(found))
         raise RevisionsBroken(
             f"the chain would have several heads: {ends}",

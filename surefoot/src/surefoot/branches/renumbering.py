@@ -28,6 +28,8 @@ class Move:
     path: Path
     # The ids that its file may name, as they are called now.
     ids: Mapping[str, str]
+    # Whether it is of a branch that mine begins, which stays where it is.
+    stays: bool = False
 
 
 def key(revision: Revision) -> Key:
@@ -38,12 +40,13 @@ def key(revision: Revision) -> Key:
 def moves(
     mine: Sequence[Revision],
     theirs: Sequence[Revision],
-    onto: Mapping[Key, str],
+    onto: Mapping[Key, str | Sequence[str]],
     views: Sequence[Sequence[Revision]] = (),
     first: Collection[Key] = (),
 ) -> tuple[Move, ...]:
     """My revisions in a line behind each of `onto`, the newest of theirs, by the names of mine.
 
+    One that stays behind others has these there, as its file names them.
     `views` are the chains as each side of a conflict has them: an id in a file means what it meant
     on the branch where the file was written. Those of `first` come before others that nothing
     orders. A revision whose id is no number keeps it.
@@ -58,11 +61,16 @@ def moves(
     found, newest = list[Move](), dict[str, str]()
     for each in ordered:
         new, end = given[key(each.revision)], onto[key(each.revision)]
-        down = newest.get(end, end)
         ids = {old: given[key(one)] for old, one in each.means.items()}
-        predecessors = (down,) if down else ()
-        found.append(Move(each.revision, new, predecessors, _path(each.revision, new), ids))
-        newest[end] = new
+        stays = not isinstance(end, str)
+        if isinstance(end, str):
+            down = newest.get(end, end)
+            predecessors: tuple[str, ...] = (down,) if down else ()
+            newest[end] = new
+        else:
+            predecessors = tuple(ids.get(one, one) for one in end)
+        path = _path(each.revision, new)
+        found.append(Move(each.revision, new, predecessors, path, ids, stays=stays))
     return tuple(found)
 
 

@@ -75,7 +75,7 @@ def command(onto: str | None, upstream: str | None, dry_run: bool) -> None:
 def _where(plan: Rebase) -> str:
     if not plan.moves:
         return f"{plan.branch} has every revision of this branch"
-    moved = counted(len(plan.moves), "revision", "is/are")
+    moved = counted(sum(not each.stays for each in plan.moves), "revision", "is/are")
     return f"{moved} behind {' and '.join(plan.onto) or 'base'} of {plan.branch}"
 
 
