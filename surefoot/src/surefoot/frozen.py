@@ -27,7 +27,8 @@ else:
             made = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(cls)
             made._shape = _Shape(made)
             for name, method in _METHODS.items():
-                if name not in vars(made):
+                # Python sets `__hash__` to None beside an `__eq__` of the class.
+                if vars(made).get(name) is None:
                     setattr(made, name, method)
             return made
 
@@ -39,6 +40,8 @@ class _Shape:
 
     def __init__(self, cls: Any) -> None:
         fields = dataclasses.fields(cls)
+        if not all(each.init and each.hash is None for each in fields):
+            raise TypeError("a class with init=False or hash=… for a field has the original")
         # In the order of the fields, as `vars` gives them.
         self.defaults = {each.name: each.default for each in fields}
         self.factories = {
@@ -73,8 +76,9 @@ def _init(self: Any, *args: Any, **given: Any) -> None:
         len(args) > len(shape.positions)
         or len(values) > len(shape.defaults)
         or not shape.required[len(args)] <= given.keys()
+        or (args and given and not given.keys().isdisjoint(shape.positions[: len(args)]))
     ):
-        named = f"{type(self).__name__} misses a field, or got more than its fields"
+        named = f"{type(self).__name__} misses a field, or got one twice or more than its fields"
         raise TypeError(f"{named}: {', '.join(shape.defaults) or 'none'}")
     if shape.has_post_init:
         self.__post_init__()

@@ -56,10 +56,19 @@ def classes(dataclass: Callable[..., Any]) -> dict[str, Any]:
         def __repr__(self) -> str:
             return f"<{self.name}>"
 
+    @dataclass(frozen=True)
+    class Alike:  # noqa: PLW1641 - the decorator adds one
+        """Is equal to all of its kind."""
+
+        name: str
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Alike)
+
     class Plain(Point):
         """Is derived, and not decorated."""
 
-    return {each.__name__: each for each in (Nothing, Point, Deep, Named, Plain)}
+    return {each.__name__: each for each in (Nothing, Point, Deep, Named, Alike, Plain)}
 
 
 ORIGINAL, SHARED = classes(dataclasses.dataclass), classes(frozen.dataclass)
@@ -91,6 +100,11 @@ USES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "unknown": lambda of: of["Point"](1, q=2),
     "missing and unknown": lambda of: of["Named"](q=2),
     "too many": lambda of: of["Named"]("a"),
+    "twice": lambda of: of["Point"](1, x=2),
+    "twice beside others": lambda of: of["Point"](1, 2, last=3, y=2),
+    "positions and names": lambda of: repr(of["Point"](1, 2, names=["a"], last=3)),
+    "own equality": lambda of: of["Alike"]("a") == of["Alike"]("b"),
+    "hash beside it": lambda of: hash(of["Alike"]("a")) == hash(of["Alike"]("a")),
     "by position what has a name": lambda of: of["Point"](1, 2, [], "", 5),
     "looks": lambda of: of["Named"](name=""),
     "assigned": lambda of: setattr(of["Point"](1), "x", 2),
@@ -126,6 +140,14 @@ def test_an_object_is_pickled() -> None:
 def test_an_object_that_changes_has_the_original() -> None:
     with pytest.raises(TypeError, match="the original"):
         frozen.dataclass(frozen=False)
+
+
+@pytest.mark.parametrize("option", ["init", "hash"])
+def test_a_field_that_is_not_given_or_not_compared_has_the_original(option: str) -> None:
+    """The shared methods would take it for one as others."""
+    namespace = {"__annotations__": {"n": int}, "n": dataclasses.field(**{option: False})}  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="the original"):
+        frozen.dataclass(frozen=True)(type("Other", (), namespace))
 
 
 SOURCE = Path(surefoot.__file__).parent
