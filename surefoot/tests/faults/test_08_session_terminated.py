@@ -168,3 +168,20 @@ async def test_a_run_goes_on_without_the_session_that_looks(
     result = await run.end(timeout_s=10)
     assert result.code == 0, result.err
     assert "OK  1 applied" in result.err
+
+
+@pytest.mark.parametrize("command", ["drift", pytest.param("verify", marks=pytest.mark.slow)])
+async def test_that_of_a_scratch_database_is_no_session_of_the_database(
+    chain: Chain, launcher: Launcher, empty_database: Database, command: str
+) -> None:
+    """Its revision is not said to have been lost in the database that is compared."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    chain.add(
+        'op.execute("SELECT pg_terminate_backend(pg_backend_pid()) '
+        "WHERE current_database() LIKE 'surefoot%'\")"
+    )
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 0, done.err
+    done = await launcher.surefoot(chain, command, url=empty_database.url)
+    assert "[scratch-lost]" in done.out + done.err, done.err
+    assert "kept of 0002" not in done.out + done.err

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from harness.databases import Database, connect, engine, occupy
 from harness.private import PrivateServer
+from harness.proxy import Network
 from harness.runs import Chain, Launcher
 from harness.states import gone, state_of, wait_until
 from surefoot.connect.limits import Limits
@@ -494,6 +495,65 @@ async def test_ddl_that_takes_too_long_is_named(
     assert result.code == 4, result.err
     line = chain.path("0003").read_text("utf-8").partition("CREATE INDEX")[0].count("\n") + 1
     assert f"{chain.path('0003').name}:{line}: canceling statement due to" in result.err
+
+
+# In letters that every encoding has.
+GERMAN = {
+    b"canceling statement due to statement timeout": b"storniere Anfrage wegen Zeitablauf",
+    b"canceling statement due to user request": b"storniere Anfrage auf Wunsch",
+}
+
+
+@pytest.mark.parametrize("by", ["statement timeout", "user request"])
+async def test_a_server_of_another_language_says_why_ddl_was_cancelled(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    by: str,
+) -> None:
+    """Both have the same SQLSTATE; the statement that takes too long is named."""
+    chain.add(slow(1.5 if by == "statement timeout" else 60))
+    tables(chain, "a", "b")
+    async with Network(empty_database.url).up() as network:
+        network.replaced = {each: own.ljust(len(each)) for each, own in GERMAN.items()}
+        env = {"SUREFOOT_TEST_STATEMENT_TIMEOUT_S": "1" if by == "statement timeout" else "0"}
+        run = await launcher.start(chain, "upgrade", "head", url=network.url, env=env)
+        if by == "user request":
+            await wait_until(watcher, f"SELECT count(*) = 1 {SLEEPS}")
+            await watcher.execute(f"SELECT pg_cancel_backend(pid) {SLEEPS}")
+        result = await run.end()
+    assert result.code == 4, result.err
+    assert "storniere Anfrage" in result.err
+    assert ("0001_change.py:" in result.err) is (by == "statement timeout"), result.err
+    assert ("in a statement of 0001 to 0003" in result.err) is (by == "user request"), result.err
+    assert (await state_of(empty_database)).heads == ()
+
+
+STREAMED = """
+bind, streamed = op.get_bind(), {"stream_results": True}
+bind.execute(sa.text("CREATE TABLE t (id int)"), execution_options=streamed)
+bind.execute(sa.text("INSERT INTO t VALUES (1)"), execution_options=streamed)
+bind.execution_options(**streamed)
+op.execute("ALTER TABLE t ADD n int")
+op.execute("UPDATE t SET n = 2")
+assert bind.execute(sa.text("SELECT id FROM t")).all() == [(1,)]
+"""
+
+
+@pytest.mark.parametrize("is_empty", [True, pytest.param(False, marks=pytest.mark.slow)])
+async def test_a_revision_may_stream_results(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection, is_empty: bool
+) -> None:
+    """Of statements that have none, too, and for the whole connection."""
+    if not is_empty:
+        await occupy(empty_database)
+    tables(chain, "a")
+    chain.add(STREAMED)
+    tables(chain, "b")
+    assert await upgraded(chain, empty_database) == chain.ids
+    assert await watcher.fetchval("SELECT (id, n)::text FROM t") == "(1,2)"
+    assert await together(watcher) == [3] if is_empty else [1, 1, 1]
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 from surefoot.connect.url import DatabaseUrl
@@ -20,6 +20,8 @@ class Network:
         self._pipes: list[asyncio.Task[None]] = []
         self._unanswered: list[asyncio.StreamWriter] = []
         self.url = ""
+        # Bytes and others of the same length, which replace them in what arrives.
+        self.replaced: Mapping[bytes, bytes] = {}
 
     def cut(self) -> None:
         """No byte is forwarded any more, and neither end of a connection hears of it."""
@@ -67,6 +69,8 @@ class Network:
             with suppress(OSError):
                 while data := await source.read(1 << 16):
                     await self._alive.wait()
+                    for each, instead in self.replaced.items():
+                        data = data.replace(each, instead)
                     target.write(data)
                     await target.drain()
                 await self._alive.wait()

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
-from surefoot.connect.failures import is_lost
+from surefoot.connect.failures import describe, is_lost
 from surefoot.environment.commandline import understood
 from surefoot.errors import Interrupted, RevisionUnknown, SurefootError, Temporary
 
@@ -58,3 +58,25 @@ def test_an_empty_name_is_no_revision(tmp_path: Path) -> None:
 def test_only_the_driver_says_that_a_connection_is_closed(error: Exception, lost: bool) -> None:
     """A revision may raise an error with the same text about something else."""
     assert is_lost(error) == lost
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            asyncpg.InterfaceError(
+                "cannot call EndingTransaction.rollback(): the underlying connection is closed"
+            ),
+            "connection is closed",
+        ),
+        (
+            ConnectionError("unexpected connection_lost() call"),
+            "the connection was closed before a session began",
+        ),
+        (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
+        (OSError("Multiple exceptions: [Errno 111] a, [Errno 111] b"), "Connection refused"),
+    ],
+)
+def test_a_lost_connection_is_told_without_names_of_code(error: Exception, words: str) -> None:
+    """Those of asyncpg's functions, and of the library's classes."""
+    assert describe(error) == words

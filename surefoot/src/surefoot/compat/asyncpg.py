@@ -174,9 +174,25 @@ class UnpreparedStatement:
         self._status = await self._connection.execute(self._query)
         return []
 
+    async def cursor(self) -> FetchedRows:
+        """Run it, as SQLAlchemy's option `stream_results` asks."""
+        return FetchedRows(await self.fetch())
+
     def get_statusmsg(self) -> str:
         """The command tag of the server: `UPDATE 1`."""
         return self._status
+
+
+class FetchedRows:
+    """Stands in for asyncpg's Cursor."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._left = rows
+
+    async def fetch(self, count: int) -> Sequence[Any]:
+        """The next rows."""
+        found, self._left = self._left[:count], self._left[count:]
+        return found
 
 
 class Postponable(UnpreparedStatement):

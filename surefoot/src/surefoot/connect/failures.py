@@ -37,6 +37,7 @@ NOT_NULL_VIOLATION = "23502"
 CANCELLED = "57014"
 LOCK_NOT_AVAILABLE = "55P03"
 PROTOCOL_VIOLATION = "08P01"
+PREPARED_STATEMENT_MISSING = "26000"
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK = "40P01"
 # The server chose this transaction to end, or was told to.
@@ -50,6 +51,7 @@ SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
 # asyncpg has no other mark of a connection that had ended before a statement. Where it has heard
 # why the server ends the session, and the end has not arrived, that is an InternalClientError.
 _CLOSED = "connection is closed"
+_ENDED = "the connection was closed before a session began"
 # Of asyncpg itself: SQLAlchemy 2.0 hands on what connecting met as the driver said it.
 DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -77,17 +79,16 @@ def is_lost(error: BaseException) -> bool:
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without
 
     first, *_ = causes = list(_causes(error))
-    is_closed = isinstance(first, asyncpg.InterfaceError) and _CLOSED in str(first)
-    if is_closed or isinstance(first, asyncpg.InternalClientError):
+    if _is_closed(first) or isinstance(first, asyncpg.InternalClientError):
         return True
     return isinstance(error, DBAPIError) and (
         error.connection_invalidated or any(isinstance(cause, SILENCE) for cause in causes)
     )
 
 
-def is_timeout(error: BaseException) -> bool:
-    """Whether statement_timeout has ended a statement, of a server that speaks English."""
-    return sqlstate(error) == CANCELLED and "statement timeout" in describe(error)
+def _is_closed(error: BaseException) -> bool:
+    """Whether the connection had ended before a statement."""
+    return isinstance(error, asyncpg.InterfaceError) and _CLOSED in str(error)
 
 
 def explain(error: BaseException, url: URL) -> SurefootError | None:
@@ -146,7 +147,13 @@ def describe(error: BaseException) -> str:
     if isinstance(deepest, OSError):
         # asyncio puts the address into the text, and several addresses into one text.
         numbered = re.search(r"\[Errno (\d+)\]", str(deepest))
-        return os.strerror(int(numbered[1])) if numbered else deepest.strerror or str(deepest)
+        if numbered:
+            return os.strerror(int(numbered[1]))
+        # asyncpg names its own function where a connection has ended before it was made.
+        ended = isinstance(deepest, ConnectionError) and "connection_lost" in str(deepest)
+        return deepest.strerror or (_ENDED if ended else str(deepest))
+    if _is_closed(deepest):
+        return _CLOSED  # without the method that was called
     if isinstance(deepest, asyncpg.InternalClientError):
         # The server's last words came between two statements, and asyncpg did not keep them.
         return "the server has ended the session"

@@ -40,6 +40,10 @@ class KeptRow:
             prepare = [f"PREPARE {self._names[text]} ({', '.join(types)}) AS {text}"]
         return [*prepare, f"EXECUTE {self._names[text]} ({', '.join(values)})"]
 
+    def is_named(self, message: str) -> bool:
+        """Whether a message of the server names one of them."""
+        return any(name in message for name in self._names.values())
+
     def end(self) -> list[str]:
         """The statements that drop them."""
         names = [*self._names.values()]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, CursorResult
 
 from surefoot.compat.asyncpg import AS_ONE, MigratingConnection, one_message
 
@@ -16,12 +16,12 @@ def ask(connection: Connection, *statements: str) -> str | None:
     driver: Any = connection.connection.driver_connection
     if _joins(driver):
         with driver.joining_begin():
-            found = connection.exec_driver_sql(one_message(*statements)).scalar()
+            found = _execute(connection, one_message(*statements)).scalar()
     else:
         *first, query = statements
         for statement in first:
-            connection.exec_driver_sql(statement)
-        found = connection.exec_driver_sql(query).scalar()
+            _execute(connection, statement)
+        found = _execute(connection, query).scalar()
     return None if found is None else str(found)
 
 
@@ -29,7 +29,7 @@ def send(connection: Connection, *statements: str) -> int:
     """Run statements in the current transaction, and return the row count of the last one."""
     if _joins(connection.connection.driver_connection):
         statements = ("; ".join(statements) + AS_ONE,)
-    return [connection.exec_driver_sql(each).rowcount for each in statements][-1]
+    return [_execute(connection, each).rowcount for each in statements][-1]
 
 
 def send_with_commit(connection: Connection, *statements: str) -> None:
@@ -39,12 +39,17 @@ def send_with_commit(connection: Connection, *statements: str) -> None:
         driver.due = "; ".join(statements)
         return  # where there is no transaction yet, SQLAlchemy would send no COMMIT
     for statement in statements:
-        connection.exec_driver_sql(statement)
+        _execute(connection, statement)
 
 
 def may_be_shared(connection: Connection) -> bool:
     """Whether several revisions can be in a transaction of the connection."""
     return _joins(connection.connection.driver_connection)
+
+
+def _execute(connection: Connection, statement: str) -> CursorResult[Any]:
+    """Run it, and count its rows, whatever options a revision has set for the connection."""
+    return connection.exec_driver_sql(statement, execution_options={"stream_results": False})
 
 
 def _joins(driver: object) -> bool:

@@ -20,12 +20,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import surefoot
+from surefoot import errors
 from surefoot.chain.revisions import Revision
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
 from surefoot.connect.failures import address, describe, explained, is_lost
 from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
-from surefoot.errors import PoolerRefused, ScratchBehindPooler, ScratchLost, ScratchRoomMissing
 from surefoot.frozen import dataclass
 from surefoot.project import Project
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
@@ -199,7 +199,7 @@ def _place() -> Path:
     for place, size in free.items():
         if size >= ROOM_BYTES:
             return place
-    raise ScratchRoomMissing(ROOM_BYTES, free)
+    raise errors.ScratchRoomMissing(ROOM_BYTES, free)
 
 
 @asynccontextmanager
@@ -232,7 +232,7 @@ async def _beside(
                 admin = await database.connect("migrate")
             except DATABASE_ERRORS as error:
                 reason = f"it takes no other one: {describe(error)}"
-                raise ScratchLost(address(database.shown()), reason) from error
+                raise errors.ScratchLost(address(database.shown()), reason) from error
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         for row in () if refuses else await admin.fetch(_OF_THE_SERVER):
             if row[0] not in shared:
@@ -245,13 +245,13 @@ async def _connected(database: Database) -> "asyncpg.Connection[asyncpg.Record]"
     try:
         with explained(database.shown()):
             admin = await database.connect("migrate")
-    except PoolerRefused as error:
-        raise ScratchBehindPooler(error.address, error.reason) from error
+    except errors.PoolerRefused as error:
+        raise errors.ScratchBehindPooler(error.address, error.reason) from error
     connected, pid = admin.get_server_pid(), await admin.fetchval("SELECT pg_backend_pid()")
     if connected != pid:
         await admin.close()
         reason = f"the connection is to process {connected}, and process {pid} answers"
-        raise ScratchBehindPooler(address(database.shown()), reason)
+        raise errors.ScratchBehindPooler(address(database.shown()), reason)
     return admin
 
 
@@ -270,9 +270,9 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
         with explained(engine.url):
             try:
                 yield engine
-            except DBAPIError as error:
-                if not is_lost(error):
+            except (DBAPIError, errors.ConnectionLost) as error:
+                if isinstance(error, DBAPIError) and not is_lost(error):
                     raise
-                raise ScratchLost(address(engine.url), describe(error)) from error
+                raise errors.ScratchLost(address(engine.url), describe(error)) from error
     finally:
         await engine.dispose()

@@ -13,6 +13,7 @@ from typing import Any
 from alembic.util.exc import CommandError
 
 from surefoot.connect.any_failure import DATABASE_ERRORS
+from surefoot.connect.failures import PREPARED_STATEMENT_MISSING, describe, sqlstate
 from surefoot.errors import CommitsByItself
 from surefoot.ledger.appending import no_moves, statements, statements_together, unwritten
 from surefoot.ledger.kept_row import KeptRow
@@ -105,6 +106,17 @@ class Closing:
             with suppress(*DATABASE_ERRORS), self._transaction.unobserved():
                 send(self._connection, statement)
                 self._connection.commit()
+
+    def keeps_no_more(self, error: Exception) -> bool:
+        """Whether the kept statement was dropped unseen, by a function or past SQLAlchemy.
+
+        From now on each row is written by a whole statement, so the revision can run again.
+        """
+        is_missing = sqlstate(error) == PREPARED_STATEMENT_MISSING
+        if not (is_missing and self._keeps and self._kept_row.is_named(describe(error))):
+            return False
+        self._keeps = False
+        return True
 
     def refusal(self, error: Exception) -> Exception | None:
         """The meaning of an error by which the rows refused to be written; None for another."""

@@ -77,7 +77,10 @@ class Retries:
         self._repeat(lambda: self._attempt(attempt), self._running, self._transaction.roll_back)
 
     def _attempt(self, attempt: Callable[[], None]) -> None:
-        """Run them; where several share a transaction, as often as their stretch has to split."""
+        """Run them; where several share a transaction, as often as their stretch has to split.
+
+        And once again where the statement that writes a row was dropped.
+        """
         while True:
             # Alembic is about to read its version table.
             self._transaction.begin()
@@ -86,7 +89,11 @@ class Retries:
             except Exception as error:
                 refusal = self._closing.refusal(error)
                 is_left, running = self._transaction.is_left, self._recorder.running
-                splits = not is_left and self._stretch.splits_at(refusal or error, running)
+                with self._transaction.unobserved():
+                    splits = not is_left and (
+                        self._closing.keeps_no_more(error)
+                        or self._stretch.splits_at(refusal or error, running)
+                    )
                 if splits:
                     self._transaction.roll_back()
                     self._run.interruption.check()

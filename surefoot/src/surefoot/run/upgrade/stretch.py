@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from surefoot.connect import sender
-from surefoot.connect.failures import CANCELLED, is_lost, is_timeout, sqlstate
+from surefoot.connect.failures import CANCELLED, is_lost, sqlstate
 from surefoot.errors import Interrupted
 from surefoot.ledger.appending import Timed
 from surefoot.ledger.table import Entry
@@ -30,6 +30,7 @@ from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.session_settings import READ, SessionSettings
 from surefoot.run.upgrade.batching import Batching
+from surefoot.run.upgrade.timed_out import timed_out
 
 # Until the rows of the revisions are written, a commit fails: these two are not unique.
 _TABLE = "surefoot_unfinished"
@@ -223,7 +224,7 @@ class Stretch:
         if is_lost(error):
             return False
         if self.batching.failed:
-            return is_timeout(error) or not self._is_stopped(error)
+            return not self._is_stopped(error) or timed_out(self._connection, error)
         return self.batching.is_waiting and not self.rows
 
     def _is_stopped(self, error: Exception) -> bool:
