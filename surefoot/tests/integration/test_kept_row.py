@@ -142,16 +142,24 @@ async def test_a_revision_in_between_that_may_drop_it(runs: Runs, body: str) -> 
     assert len(await rows(runs)) == COUNT
 
 
+MIDDLES = {
+    "applied": (),
+    "failed": ("op.execute('no SQL')",),
+    "several": ("op.execute('SELECT 1')", "op.execute('COMMENT ON TABLE t IS NULL')") * 3,
+}
+
+
 @pytest.mark.sample(2)
-@pytest.mark.parametrize("middle", [(), ("op.execute('no SQL')",)], ids=["applied", "failed"])
+@pytest.mark.parametrize("middle", MIDDLES.values(), ids=MIDDLES)
 async def test_a_session_that_was_handed_in_keeps_none(runs: Runs, middle: tuple[str, ...]) -> None:
     """It goes on behind the run."""
+    fails = middle == MIDDLES["failed"]
     await runs.add(*middle)
 
     def upgraded(connection: Connection) -> None:
         config = Config(runs.chain.ini)
         config.attributes["connection"] = connection
-        with pytest.raises(RunFailed) if middle else nullcontext():
+        with pytest.raises(RunFailed) if fails else nullcontext():
             command.upgrade(config, "head")
 
     async with (
@@ -161,7 +169,7 @@ async def test_a_session_that_was_handed_in_keeps_none(runs: Runs, middle: tuple
         await connection.run_sync(upgraded)
         assert await connection.scalar(text(LEFT)) == 0
     applied = [each[0] for each in await rows(runs) if each[2] == "applied"]
-    assert len(applied) == (6 if middle else COUNT)
+    assert len(applied) == (6 if fails else COUNT)
 
 
 async def test_a_message_that_fails_may_have_prepared_it(runs: Runs) -> None:
@@ -248,3 +256,5 @@ def test_the_statement_and_its_values() -> None:
     assert name not in prepare
     row.forget()
     assert row.end() == []
+    assert f"'{prepare.split()[1]}'" in (row.left() or "")
+    assert row.left() is None

@@ -12,6 +12,10 @@ from surefoot.quoting import literal
 # How a value of a type stands in a statement.
 Put = Callable[[str | int | None, str], str]
 
+_LEFT = """
+SELECT string_agg('DEALLOCATE ' || name, '; ') FROM pg_prepared_statements WHERE name IN ({names})
+"""
+
 
 def cast(value: str | int | None, type_: str) -> str:
     """The value itself."""
@@ -23,6 +27,8 @@ class KeptRow:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        # Those that a message was to drop, and others that may be there, or not.
+        self._dropped, self._forgotten = list[str](), list[str]()
 
     def statements(self, make: Callable[[Put], str]) -> list[str]:
         """The statements that do what `make(cast)` does."""
@@ -42,14 +48,24 @@ class KeptRow:
 
     def is_named(self, message: str) -> bool:
         """Whether a message of the server names one of them."""
-        return any(name in message for name in self._names.values())
+        return any(name in message for name in (*self._names.values(), *self._dropped))
 
     def end(self) -> list[str]:
         """The statements that drop them."""
-        names = [*self._names.values()]
-        self.forget()
-        return [f"DEALLOCATE {name}" for name in names]
+        self._dropped = [*self._names.values()]
+        self._names.clear()
+        return [f"DEALLOCATE {name}" for name in self._dropped]
 
     def forget(self) -> None:
         """They may be there, or not: prepare others."""
+        self._forgotten += [*self._names.values(), *self._dropped]
         self._names.clear()
+        self._dropped = []
+
+    def left(self) -> str | None:
+        """The query for the statements that drop those which are there still; None for nothing."""
+        names = [*self._names.values(), *self._forgotten]
+        self._names.clear()
+        self._forgotten = []
+        listed = ", ".join(map(literal, names))
+        return _LEFT.format(names=listed) if names else None

@@ -19,7 +19,7 @@ from surefoot.ledger.appending import no_moves, statements, statements_together,
 from surefoot.ledger.kept_row import KeptRow
 from surefoot.ledger.table import Entry
 from surefoot.run.guards.loss import LossGuard
-from surefoot.run.question import may_be_shared, send
+from surefoot.run.question import ask, may_be_shared, send
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
@@ -101,11 +101,14 @@ class Closing:
             self._transaction.messages.write(rows)
 
     def end(self) -> None:
-        """Leave the session without a prepared statement, after a run that has failed."""
-        for statement in [] if self._connection.invalidated else self._kept_row.end():
-            with suppress(*DATABASE_ERRORS), self._transaction.unobserved():
-                send(self._connection, statement)
-                self._connection.commit()
+        """Leave the session without a prepared statement, which may be somebody else's."""
+        query = self._kept_row.left()
+        if query is None or self._connection.invalidated:
+            return
+        with suppress(*DATABASE_ERRORS), self._transaction.unobserved():
+            if (drops := ask(self._connection, query)) is not None:
+                send(self._connection, drops)
+            self._connection.commit()
 
     def keeps_no_more(self, error: Exception) -> bool:
         """Whether the kept statement was dropped unseen, by a function or past SQLAlchemy.

@@ -126,6 +126,7 @@ class Migration:
                     if meant is error:
                         raise
                     raise meant from error
+            self._closing.end()
             self._retries.look(self._arrived)
             self._measure()
 
