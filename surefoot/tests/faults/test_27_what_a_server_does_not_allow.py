@@ -8,6 +8,7 @@ import pytest
 
 from harness.databases import Database, connect, execute, value
 from harness.private import REPLICATING, NotAllowed, PrivateServer, small_disk, standby
+from harness.proxy import Network
 from harness.runs import Chain, Launcher
 
 FILE = "alembic/versions/0002_change.py"
@@ -94,6 +95,19 @@ async def test_the_objects_that_depend_on_another_are_told_and_no_row(
     small.add(f"op.execute({second!r})")
     done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
     assert told in done.err
+
+
+@pytest.mark.slow
+async def test_they_are_told_in_the_language_of_the_server(
+    small: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Whatever its words are."""
+    small.add("op.execute('CREATE VIEW v AS SELECT id FROM t')")
+    small.add("op.execute('DROP TABLE t')")
+    async with Network(empty_database.url).up() as network:
+        network.replaced = {b" depends on table": b" braucht die Tab."}
+        done = await launcher.alembic(small, "upgrade", "head", url=network.url)
+    assert "(view v braucht die Tab. t) (SQLSTATE 2BP01)" in done.err
 
 
 @pytest.mark.slow

@@ -31,7 +31,6 @@ UNDEFINED_TABLE = "42P01"
 UNDEFINED_COLUMN = "42703"
 DISK_FULL = "53100"
 NOT_SUPPORTED = "0A000"
-_NEEDED_STILL = "2BP01"
 NOT_NULL_VIOLATION = "23502"
 # By pg_cancel_backend() or by statement_timeout.
 CANCELLED = "57014"
@@ -46,6 +45,12 @@ TRY_AGAIN = (SERIALIZATION_FAILURE, DEADLOCK, CANCELLED)
 UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
 # Ends of a session from outside: terminated, crashed, a timeout on idle or long transactions.
 SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
+# Functions of the server whose errors list objects in their DETAIL, in the language of the server.
+_TELLS_DEPENDENTS = (
+    "reportDependentObjects",
+    "ATExecAlterColumnType",
+    "RememberAllDependentForRebuilding",  # of newer servers
+)
 # On Python 3.10 asyncio's timeout is an exception of its own.
 SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
 # asyncpg has no other mark of a connection that had ended before a statement. Where it has heard
@@ -164,10 +169,9 @@ def describe(error: BaseException) -> str:
 
 def _dependents(error: BaseException) -> str:
     """The objects that depend on what a statement changes, as its DETAIL has them, and no row."""
-    if getattr(error, "sqlstate", None) not in (NOT_SUPPORTED, _NEEDED_STILL):
+    if getattr(error, "server_source_function", None) not in _TELLS_DEPENDENTS:
         return ""
-    lines = (getattr(error, "detail", None) or "").splitlines()
-    needing = [line for line in lines if " depends on " in line]
+    needing = (getattr(error, "detail", None) or "").splitlines()
     return f" ({listed(needing, '; ', most=3)})" if needing else ""
 
 
