@@ -5,7 +5,6 @@ the revision is not in its transaction any more, or the version table not where 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from alembic.util.exc import CommandError
 
 from surefoot.connect.any_failure import DATABASE_ERRORS
-from surefoot.connect.failures import PREPARED_STATEMENT_MISSING, describe, sqlstate
+from surefoot.connect.failures import PREPARED_STATEMENT_MISSING, describe, is_lost, sqlstate
 from surefoot.errors import CommitsByItself
 from surefoot.ledger.appending import no_moves, statements, statements_together, unwritten
 from surefoot.ledger.kept_row import KeptRow
@@ -101,14 +100,22 @@ class Closing:
             self._transaction.messages.write(rows)
 
     def end(self) -> None:
-        """Leave the session without a prepared statement, which may be somebody else's."""
+        """Leave the session without a prepared statement, which may be somebody else's.
+
+        On failure: DBAPIError, where the connection is lost. Another would not hold the mutex.
+        """
         query = self._kept_row.left()
         if query is None or self._connection.invalidated:
             return
-        with suppress(*DATABASE_ERRORS), self._transaction.unobserved():
-            if (drops := ask(self._connection, query)) is not None:
-                send(self._connection, drops)
-            self._connection.commit()
+        try:
+            with self._transaction.unobserved():
+                if (drops := ask(self._connection, query)) is not None:
+                    send(self._connection, drops)
+                self._connection.commit()
+        except DATABASE_ERRORS as error:
+            if is_lost(error):
+                raise
+            self._transaction.roll_back()
 
     def keeps_no_more(self, error: Exception) -> bool:
         """Whether the kept statement was dropped unseen, by a function or past SQLAlchemy.

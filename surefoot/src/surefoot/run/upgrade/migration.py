@@ -12,6 +12,7 @@ The mutex is released in every case. The session's settings are after each revis
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from alembic.migration import MigrationContext
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.chain.revisions import Revision
 from surefoot.compat.alembic import own_transaction, take_transaction
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.sender import own
 from surefoot.errors import Interrupted, Refused, SurefootError, TargetMissed
@@ -122,7 +124,8 @@ class Migration:
                         # While this run has the mutex: the ledger has one writer.
                         self._record_failure(meant)
                     if not is_lost(error):
-                        self._closing.end()
+                        with suppress(*DATABASE_ERRORS):
+                            self._closing.end()
                     if meant is error:
                         raise
                     raise meant from error
