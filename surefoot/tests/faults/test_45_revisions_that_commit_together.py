@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from harness.databases import Database, connect, engine, occupy
 from harness.private import PrivateServer
@@ -15,6 +15,7 @@ from harness.proxy import Network
 from harness.runs import Chain, Launcher
 from harness.states import gone, state_of, wait_until
 from surefoot.connect.limits import Limits
+from surefoot.errors import UpgradeFailed
 from surefoot.ledger.table import Ledger
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Event, RevisionDone, StatementRunning
@@ -667,6 +668,24 @@ async def test_an_event_trigger_sees_each_statement(
     )
     await upgraded(chain, empty_database)
     assert await together(watcher) == [len(chain.ids)]
+
+
+async def test_a_listener_hears_of_each_error_with_its_statement(
+    chain: Chain, empty_database: Database
+) -> None:
+    """One of the project's engine, once for each statement that has failed."""
+    tables(chain, "a", "b")
+    chain.add("op.execute('ALTER TABLE missing ADD COLUMN a int')")
+    tables(chain, "c")
+    heard: list[str | None] = []
+    async with engine(empty_database.access, "migrate") as made:
+        event.listen(
+            made.sync_engine, "handle_error", lambda context: heard.append(context.statement)
+        )
+        with pytest.raises(UpgradeFailed, match="0003_change"):
+            await upgrade(Target.of(made, chain.ini, Limits()), "head")
+    # As the last of its transaction, and as one of its own.
+    assert heard == ["ALTER TABLE missing ADD COLUMN a int"] * 2
 
 
 @pytest.mark.slow

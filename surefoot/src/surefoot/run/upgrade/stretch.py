@@ -90,7 +90,8 @@ class Stretch:
         self._is_on &= session.may_share and may_be_shared(self._connection)
         self._most_locks = session.lock_slots * _SHARE
         self._apart.update(apart)
-        if session.has_event_triggers:
+        # A listener of the project hears of an error with the statement that it was of.
+        if session.has_event_triggers or self._connection.dialect.dispatch.handle_error:
             self.batching.send_each()
 
     @contextmanager
