@@ -498,6 +498,22 @@ async def test_ddl_that_takes_too_long_is_named(
     assert f"{chain.path('0003').name}:{line}: canceling statement due to" in result.err
 
 
+async def test_a_text_that_cannot_be_sent_is_no_lost_connection(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The driver ends the connection for it; the place of the text is named."""
+    tables(chain, "a")
+    chain.add(
+        "import os\nname = os.fsdecode(b'\\xff')\nop.execute(f\"COMMENT ON TABLE a IS '{name}'\")"
+    )
+    tables(chain, "b")
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code == 4, result.err
+    assert "0002 failed: alembic/versions/0002_change.py:14: UnicodeEncodeError" in result.err
+    assert "  done: nothing\n" in result.err
+    assert (await state_of(empty_database)).heads == ()
+
+
 # In letters that every encoding has.
 GERMAN = {
     b"canceling statement due to statement timeout": b"storniere Anfrage wegen Zeitablauf",

@@ -177,6 +177,18 @@ async def test_one_that_nobody_comes_back_to_says_nothing(
     assert not caplog.records
 
 
+async def test_what_the_session_cannot_encode_is_seen_before(connection: Any) -> None:
+    """By the encoding that it has just then."""
+    batches = Batches(connection)
+    euro, surrogate = "COMMENT ON TABLE t IS '€'", "COMMENT ON TABLE t IS '\udcff'"
+    assert batches.can_send(euro)
+    assert not batches.can_send(surrogate)
+    await connection.execute("SET client_encoding = 'LATIN1'")
+    assert not batches.can_send(euro)
+    assert batches.can_send("COMMENT ON TABLE t IS 'é'")
+    batches.end()
+
+
 ALONE = [
     "CREATE TABLE u AS SELECT 1",
     "CREATE VIEW v AS SELECT 1",

@@ -9,6 +9,7 @@ run.
 Private names of asyncpg. Checked with asyncpg 0.30 to 0.32.
 
 Connection._protocol   sends the message of a batch, past the stand-in that waits for it.
+get_text_codec         encodes it, by the encoding that the session has just then.
 """
 
 from __future__ import annotations
@@ -73,6 +74,17 @@ class Batches:
         self.failed: Sequence[str] = ()
         # When the last message was sent, and when the last answer was seen.
         self._message_s = self._answer_s = time.monotonic()
+
+    def can_send(self, statement: str) -> bool:
+        """Whether the encoding of the session has all of its characters.
+
+        asyncpg ends the connection for a message of which that is not true.
+        """
+        try:
+            self._protocol.get_settings().get_text_codec().encode(statement)
+        except UnicodeEncodeError:
+            return False
+        return True
 
     async def put_off(self, statement: str, sender: str = "") -> None:
         """Send it later, with others. On failure: the error of one before it."""

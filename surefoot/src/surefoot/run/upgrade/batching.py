@@ -68,6 +68,6 @@ class Batching:
         # Beyond so many the ledger adds up their times, which are not known yet.
         is_first = count < MOST and sender.revision() is not None and not self._is_each_sent
         may = is_first and not self._batches.is_quiet and may_wait(statement)
-        if may:
+        if may := may and self._batches.can_send(statement):
             await self._batches.put_off(statement, running.revision)
         return may

@@ -7,7 +7,7 @@ transactions have ended; meanwhile nobody waits behind the run.
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -97,11 +97,21 @@ class Retries:
                 if splits:
                     self._transaction.roll_back()
                     self._run.interruption.check()
-                # SQLAlchemy would connect again, to a session that does not hold the mutex.
-                if not splits or self._run.connection.invalidated:
+                if not splits or self._is_gone():
                     if refusal is None:
                         raise
                     raise refusal from None
+
+    def _is_gone(self) -> bool:
+        """Whether the connection has ended, as asyncpg ends it for a text that it cannot encode.
+
+        SQLAlchemy would connect again, to a session that does not hold the mutex.
+        """
+        connection = self._run.connection
+        if connection.invalidated:
+            return True
+        driver: Any = connection.connection.driver_connection
+        return bool(driver.is_closed())
 
     def step(
         self, revision: str, lock_class: LockClass, part: Callable[[Connection], None]
