@@ -47,6 +47,14 @@ def may_be_shared(connection: Connection) -> bool:
     return _joins(connection.connection.driver_connection)
 
 
+def is_gone(connection: Connection) -> bool:
+    """Whether the connection has ended, as the driver ends it for a text that it cannot encode.
+
+    SQLAlchemy would connect again, to a session that does not hold the mutex.
+    """
+    return connection.invalidated or _is_closed(connection.connection.driver_connection)
+
+
 def _execute(connection: Connection, statement: str) -> CursorResult[Any]:
     """Run it, and count its rows, whatever options a revision has set for the connection."""
     return connection.exec_driver_sql(statement, execution_options={"stream_results": False})
@@ -55,3 +63,7 @@ def _execute(connection: Connection, statement: str) -> CursorResult[Any]:
 def _joins(driver: object) -> bool:
     # asyncpg takes every connection for an instance of every class of connections.
     return issubclass(type(driver), MigratingConnection)
+
+
+def _is_closed(driver: Any) -> bool:
+    return driver is None or bool(driver.is_closed())

@@ -9,7 +9,7 @@ from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
 from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.ledger.table import NOTHING
 from surefoot.quoting import literal
-from surefoot.run.question import ask
+from surefoot.run.question import ask, is_gone
 
 Outcome = Literal["committed", "aborted", "unknown"]
 # The part of a revision that is kept, in words for an error.
@@ -32,12 +32,12 @@ def outcome(
 ) -> Outcome:
     """The outcome of the transaction with that id; one that was prepared is rolled back.
 
-    A connection that was lost is replaced by another one, which has a second to answer where the
-    run is to end `in_time`.
+    A connection that was lost, or has ended, is replaced by another one, which has a second to
+    answer where the run is to end `in_time`.
     """
     number = literal(identity)
     try:
-        if lost:
+        if lost or is_gone(connection):
             query = _STATUS.format(number)
             another = greenlet_spawn(_asked_on_another, connection.engine, query)
             status = await_only(asyncio.wait_for(another, _IN_TIME_S if in_time else None))

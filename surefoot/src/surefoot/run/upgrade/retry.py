@@ -7,7 +7,7 @@ transactions have ended; meanwhile nobody waits behind the run.
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +24,7 @@ from surefoot.errors.temporary import Cause
 from surefoot.operations.lock_class import LockClass
 from surefoot.run.events import Blocked
 from surefoot.run.locks.pause import announced
+from surefoot.run.question import is_gone
 from surefoot.run.run import Run
 from surefoot.run.sessions import Blocker
 from surefoot.run.upgrade.closing import Closing
@@ -97,21 +98,10 @@ class Retries:
                 if splits:
                     self._transaction.roll_back()
                     self._run.interruption.check()
-                if not splits or self._is_gone():
+                if not splits or is_gone(self._run.connection):
                     if refusal is None:
                         raise
                     raise refusal from None
-
-    def _is_gone(self) -> bool:
-        """Whether the connection has ended, as asyncpg ends it for a text that it cannot encode.
-
-        SQLAlchemy would connect again, to a session that does not hold the mutex.
-        """
-        connection = self._run.connection
-        if connection.invalidated:
-            return True
-        driver: Any = connection.connection.driver_connection
-        return bool(driver.is_closed())
 
     def step(
         self, revision: str, lock_class: LockClass, part: Callable[[Connection], None]
