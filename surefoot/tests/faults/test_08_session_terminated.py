@@ -170,7 +170,8 @@ async def test_a_run_goes_on_without_the_session_that_looks(
     assert "OK  1 applied" in result.err
 
 
-@pytest.mark.parametrize("command", ["drift", pytest.param("verify", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["drift", "verify"])
 async def test_that_of_a_scratch_database_is_no_session_of_the_database(
     chain: Chain, launcher: Launcher, empty_database: Database, command: str
 ) -> None:

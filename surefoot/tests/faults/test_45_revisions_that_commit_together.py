@@ -498,6 +498,7 @@ async def test_ddl_that_takes_too_long_is_named(
     assert f"{chain.path('0003').name}:{line}: canceling statement due to" in result.err
 
 
+@pytest.mark.slow
 async def test_a_text_that_cannot_be_sent_is_no_lost_connection(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -521,6 +522,7 @@ GERMAN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["statement timeout", "user request"])
 async def test_a_server_of_another_language_says_why_ddl_was_cancelled(
     chain: Chain,
@@ -530,11 +532,11 @@ async def test_a_server_of_another_language_says_why_ddl_was_cancelled(
     by: str,
 ) -> None:
     """Both have the same SQLSTATE; the statement that takes too long is named."""
-    chain.add(slow(1.5 if by == "statement timeout" else 60))
+    chain.add(slow(0.6 if by == "statement timeout" else 60))
     tables(chain, "a", "b")
     async with Network(empty_database.url).up() as network:
         network.replaced = {each: own.ljust(len(each)) for each, own in GERMAN.items()}
-        env = {"SUREFOOT_TEST_STATEMENT_TIMEOUT_S": "1" if by == "statement timeout" else "0"}
+        env = {"SUREFOOT_TEST_STATEMENT_TIMEOUT_S": "0.4" if by == "statement timeout" else "0"}
         run = await launcher.start(chain, "upgrade", "head", url=network.url, env=env)
         if by == "user request":
             await wait_until(watcher, f"SELECT count(*) = 1 {SLEEPS}")
