@@ -184,5 +184,7 @@ async def test_that_of_a_scratch_database_is_no_session_of_the_database(
     done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert done.code == 0, done.err
     done = await launcher.surefoot(chain, command, url=empty_database.url)
-    assert "[scratch-lost]" in done.out + done.err, done.err
-    assert "kept of 0002" not in done.out + done.err
+    said = done.out + done.err
+    assert "[scratch-lost]" in said
+    assert "has ended a session: alembic/versions/0002_change.py:12: terminating" in said
+    assert "kept of 0002" not in said

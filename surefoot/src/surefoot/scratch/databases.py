@@ -271,8 +271,9 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
             try:
                 yield engine
             except (DBAPIError, errors.ConnectionLost) as error:
-                if isinstance(error, DBAPIError) and not is_lost(error):
+                lost_in = isinstance(error, errors.ConnectionLost) and error.reason
+                if not lost_in and not is_lost(error):
                     raise
-                raise errors.ScratchLost(address(engine.url), describe(error)) from error
+                raise errors.ScratchLost(address(engine.url), lost_in or describe(error)) from error
     finally:
         await engine.dispose()
