@@ -13,7 +13,8 @@ from surefoot.quoting import literal
 Put = Callable[[str | int | None, str], str]
 
 _LEFT = """
-SELECT string_agg('DEALLOCATE ' || name, '; ') FROM pg_prepared_statements WHERE name IN ({names})
+SELECT string_agg('DEALLOCATE ' || name, '; ') FROM pg_catalog.pg_prepared_statements
+WHERE name IN ({names})
 """
 
 
