@@ -1,8 +1,8 @@
 """The `dataclass(frozen=True)` of the standard library, with methods that all classes share.
 
 The standard library compiles six methods for each class, and an upgrade loads over a hundred. That
-took a tenth of its CPU time with 100 revisions. Type checkers see the original. The classes that
-the package `surefoot` exports have it, too: a project may inspect them or derive from them.
+took a tenth of its CPU time with 100 revisions. Type checkers see the original. The classes that a
+public package exports have it, too: a project may inspect them or derive from them.
 """
 
 import dataclasses

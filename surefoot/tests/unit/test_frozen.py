@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 import surefoot
+import surefoot.connect
+import surefoot.testing
+import surefoot.web
 from surefoot import frozen
 
 
@@ -154,8 +157,20 @@ SOURCE = Path(surefoot.__file__).parent
 DECORATORS = re.compile(r"^@dataclass\b(.*)$", re.MULTILINE)
 
 
+PUBLIC = (surefoot, surefoot.connect, surefoot.testing, surefoot.web)
+EXPORTED = [
+    found
+    for package in PUBLIC
+    for name in package.__all__
+    if isinstance(found := getattr(package, name), type)
+]
+
+
 def test_modules_whose_classes_are_all_frozen_share_the_methods() -> None:
-    exported = {module.replace(".", "/") for module in surefoot._MODULES.values()}
+    """But for those of which a public package exports something."""
+    modules = {*surefoot._MODULES.values()}
+    modules |= {each.__module__.partition(".")[2] for each in EXPORTED}
+    exported = {each.replace(".", "/") for each in modules}
     compiled = []
     for path in SOURCE.rglob("*.py"):
         name = path.relative_to(SOURCE).with_suffix("").as_posix()
@@ -165,3 +180,9 @@ def test_modules_whose_classes_are_all_frozen_share_the_methods() -> None:
         if is_original and decorators and all("frozen=True" in each for each in decorators):
             compiled.append(name)
     assert {each for each in compiled if each not in exported and "errors/" not in each} == set()
+
+
+def test_a_class_that_a_public_package_exports_has_the_original() -> None:
+    """A project may inspect it, or derive from it."""
+    assert len(EXPORTED) > 10
+    assert [each for each in EXPORTED if hasattr(each, "_shape")] == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -17,7 +17,6 @@ from urllib.parse import unquote, urlencode
 from surefoot.errors import DatabaseUrlInvalid
 from surefoot.errors.disclosure import keep_secret
 from surefoot.errors.names import setting
-from surefoot.frozen import dataclass
 from surefoot.wording import counted, suggestion
 
 SCHEMES = ("postgres", "postgresql")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
@@ -158,7 +159,7 @@ class IntegrityCheck:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)  # a project may inspect it, or derive from it
 class Overview:
     """A database and its migrations, at one moment."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from surefoot.frozen import dataclass
 from surefoot.startup.backfills import SeenBackfill
 from surefoot.startup.watch import Watch
 
