@@ -156,6 +156,13 @@ def test_what_was_not_looked_at_is_not_claimed() -> None:
     assert found.next == "surefoot plan"
     lines = [*render(found, where="", whole=False)]
     assert "Note:  ledger was not looked at: it took too long" in lines
+    rows = {each.id: replace(FIRST, revision=each.id, checksum=each.sha256) for each in CHAIN}
+    verdict = decide("shop", BUILD, Glance(frozenset({"0003"}), rows))
+    agreement = Agreement("0003", "f3", "f3")
+    at_head = Reading(verdict, (*rows.values(),), None, None, (), agreement, backfills=())
+    assert words(at_head).next == "nothing to do"
+    unseen = words(replace(at_head, backfills=missing))
+    assert unseen.next == "nothing to do, by what was looked at"
 
 
 def test_a_never_migrated_database_may_not_be_called_empty() -> None:

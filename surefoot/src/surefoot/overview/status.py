@@ -173,14 +173,17 @@ def _end(backfill: ShownBackfill) -> str:
     return f"is complete; it is {backfill.state}: {backfill.command}"
 
 
-def _not_looked_at(seen: Overview) -> Iterator[tuple[str, str]]:
-    parts: Mapping[str, object] = {
+def _parts(seen: Overview) -> Mapping[str, object]:
+    return {
         "ledger": seen.history,
         "runs": seen.happening,
         "backfills": seen.backfills,
         "services": seen.services,
     }
-    for name, part in parts.items():
+
+
+def _not_looked_at(seen: Overview) -> Iterator[tuple[str, str]]:
+    for name, part in _parts(seen).items():
         if isinstance(part, Unread):
             yield name, part.unread
     if (schema := _schema(seen)).holds == "unknown":
@@ -193,7 +196,8 @@ def _next(seen: Overview, word: Word, revisions: Sequence[Revision], command: st
         case "empty" | "ok" if not seen.chain:
             return 'alembic revision --autogenerate -m "…"'
         case "ok" | "ahead" if seen.headline.help is None:
-            return "nothing to do"
+            unread = any(isinstance(part, Unread) for part in _parts(seen).values())
+            return "nothing to do, by what was looked at" if unread else "nothing to do"
         case "diverged" | "ahead":
             return seen.headline.help or ""
         case "running":
