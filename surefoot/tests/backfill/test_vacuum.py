@@ -13,7 +13,7 @@ import pytest
 from harness.backfills import Filling
 from harness.clock import within
 from surefoot import Limits
-from surefoot.backfill.events import LapDone, NotVacuumed, Vacuumed, Walked
+from surefoot.backfill.events import Held, LapDone, NotVacuumed, Vacuumed, Walked
 from surefoot.backfill.files import named
 from surefoot.backfill.run import run
 from surefoot.backfill.vacuum import is_due
@@ -167,12 +167,16 @@ async def ended(filling: Filling, pid: int) -> None:
 
 @pytest.mark.slow
 async def test_the_session_that_looks_is_lost_while_it_vacuums(filling: Filling) -> None:
-    """Another one looks, and the batches go on."""
+    """That is told; another one looks, and the batches go on."""
     async with vacuuming(filling) as pid:
         await filling.connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks "
             "WHERE locktype = 'advisory' AND mode = 'ShareLock'"
         )
+        await seen(filling, Held, 2)
+        lost, again = (each for each in filling.told if isinstance(each, Held))
+        assert "; it tries to connect for 1 min at most" in str(lost.reason)
+        assert again.reason is None
         await ended(filling, pid)
 
 

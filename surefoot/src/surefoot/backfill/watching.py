@@ -16,7 +16,9 @@ from surefoot.backfill.speed import Speed
 from surefoot.backfill.state import PAUSED, Progress, State
 from surefoot.backfill.throttle import Lookout
 from surefoot.backfill.vacuum import Vacuum
+from surefoot.connect.failures import describe
 from surefoot.project import Project
+from surefoot.wording import duration
 
 WATCH_S = 1.0
 # Meanwhile it looks so often for dead rows: a million may be written in some seconds.
@@ -62,6 +64,9 @@ async def watch(job: Job, project: Project) -> None:
             if (what := meaning(error)) not in ("lost", "again"):
                 raise
             if what == "lost":
+                if lost_s is None:
+                    within = duration(LOST_S)
+                    job.hold(f"{describe(error)}; it tries to connect for {within} at most")
                 lost_s = lost_s or time.monotonic()
                 if time.monotonic() - lost_s > LOST_S:
                     raise
