@@ -24,7 +24,7 @@ _ASKS = "; leave it out"
 
 _AFTERWARDS = """\
 OK  adopted. Commit these files, and deploy as before: alembic upgrade head
-  After `alembic revision` run `{command} lock`, or let {file} do it:
+  After `alembic revision` run `{command} lock`. Better, let {file} do it, and complete the files:
 {lines}"""
 _IN_INI = """\
     [alembic]

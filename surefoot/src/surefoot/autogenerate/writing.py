@@ -1,5 +1,6 @@
 """Writes planned revisions: Alembic's scripts with their texts, and the files of backfills."""
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,10 @@ _OF_FIRST = ("head", "splice", "branch_label", "depends_on")
 # More revisions than a person expects of one change.
 _MANY = 10
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
+_INCOMPLETE = """\
+NOTE  the files lack phase, reasons and required backfills: script.py.mako does not ask for them
+  help: name a hook of the type surefoot in [post_write_hooks], with revision_environment = true
+"""
 
 
 def ids(context: MigrationContext) -> list[str]:
@@ -75,10 +80,21 @@ def written(
     ask([*about_tables(lost, place), *(each.question() for each in doubtful)])
     if project:
         ask(backfills.write(placed.values(), project.lock))
+    if made and not _are_completed(context):
+        sys.stderr.write(_INCOMPLETE)
     if len(made) > _MANY:
         told = "-x style=plain writes what fits one transaction into one"
         sys.stderr.write(f"OK  {counted(len(made), 'revision')}; {told}\n")
     return made
+
+
+def _are_completed(context: MigrationContext) -> bool:
+    """Whether the texts come into the files, by their template or by the hook."""
+    config = context.config
+    if config is None or any(hook.get("type") == "surefoot" for hook in config.get_hooks_list()):
+        return True
+    template = Path(cast("ScriptDirectory", context.script).dir) / "script.py.mako"
+    return re.search(r"\bpage\.of\b", template.read_text("utf-8")) is not None
 
 
 def _scripts(
