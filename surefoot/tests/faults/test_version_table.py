@@ -89,6 +89,23 @@ async def test_everything_finds_the_version_table_where_it_is(
 
 
 @pytest.mark.slow
+async def test_its_schema_is_missing(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The run is refused, and goes on once it is there."""
+    (chain.folder / "alembic" / "env.py").write_text(ENV.format(ELSEWHERE[1]), "utf-8")
+    chain.add("op.execute('CREATE TABLE a (id int)')")
+    url = empty_database.url
+    refused = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert (refused.code, 'lacks a schema: schema "the shop"' in refused.err) == (3, True)
+    assert "[schema-missing]" in refused.err
+    assert await watcher.fetchval("SELECT to_regclass('a') IS NULL")
+    await watcher.execute('CREATE SCHEMA "the shop"')
+    done = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.slow
 async def test_a_scratch_database_knows_it_too(chain: Chain, databases: Databases) -> None:
     """It is no part of a fingerprint, and rows are made for tables of the revisions only."""
     table = ELSEWHERE[0]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # SQLSTATEs, PostgreSQL documentation, appendix A.
 LOGIN_REFUSED = ("28000", "28P01")
 DATABASE_MISSING = "3D000"
+SCHEMA_MISSING = "3F000"
 PERMISSION_MISSING = "42501"
 UNDEFINED_TABLE = "42P01"
 UNDEFINED_COLUMN = "42703"
@@ -116,6 +117,8 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
         return errors.LoginRefused(user, address(url), reason)
     if state == DATABASE_MISSING:
         return errors.DatabaseMissing(database, address(url))
+    if state == SCHEMA_MISSING:
+        return errors.SchemaMissing(database, reason)
     if state == PERMISSION_MISSING:
         return errors.PermissionMissing(user, database, reason)
     if state == PROTOCOL_VIOLATION and "startup parameter" in reason:

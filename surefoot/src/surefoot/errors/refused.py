@@ -188,6 +188,15 @@ class RunsNothing(Refused):
     helps = "write it with `def` and without yield; op.run_async(…) runs a coroutine in it"
 
 
+class SchemaMissing(Refused):
+    """A schema does not exist that the version table is to be in, or new objects."""
+
+    database: str
+    reason: str
+    says = "database {database!r} lacks a schema: {reason}"
+    helps = "create it, or correct version_table_schema in env.py and the search path of the role"
+
+
 class FunctionMissing(Refused):
     """A revision has no function for that way, so Alembic plans no step of it."""
 
