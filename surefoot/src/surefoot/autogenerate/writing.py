@@ -29,6 +29,7 @@ _OF_FIRST = ("head", "splice", "branch_label", "depends_on")
 # More revisions than a person expects of one change.
 _MANY = 10
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
+_ASKS = re.compile(rb"\bpage\.of\b")
 _INCOMPLETE = """\
 NOTE  the files lack phase, reasons and required backfills: script.py.mako does not ask for them
   help: name a hook of the type surefoot in [post_write_hooks], with revision_environment = true
@@ -94,7 +95,8 @@ def _are_completed(context: MigrationContext) -> bool:
     if config is None or any(hook.get("type") == "surefoot" for hook in config.get_hooks_list()):
         return True
     template = Path(cast("ScriptDirectory", context.script).dir) / "script.py.mako"
-    return re.search(r"\bpage\.of\b", template.read_text("utf-8")) is not None
+    # Alembic says where it is missing, or cannot be read.
+    return not template.is_file() or _ASKS.search(template.read_bytes()) is not None
 
 
 def _scripts(

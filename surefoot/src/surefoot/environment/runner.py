@@ -198,8 +198,8 @@ class Online:
         except CommandError as error:
             heads = context.get_context().get_current_heads()
             compares = function.__qualname__.startswith(("check.", "revision."))
-            is_check = isinstance(error, DatabaseNotAtHead) or compares
-            if is_check and not place.is_at_head(script, heads):
+            wants_head = isinstance(error, DatabaseNotAtHead) or compares
+            if wants_head and not place.is_at_head(script, heads):
                 found = read(connection, self.project.version_table)
                 raise place.behind(
                     recorder.database, script, found, self.project.version_table
