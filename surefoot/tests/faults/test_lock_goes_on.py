@@ -16,6 +16,7 @@ from surefoot.cli import output
 from surefoot.connect.database import Database as Access
 from surefoot.linting import lint
 from surefoot.project import Project
+from surefoot.run import narration
 from surefoot.run.events import RevisionDone
 from surefoot.run.report import AppliedRevision
 from surefoot.scratch import scratch_database
@@ -74,10 +75,10 @@ def test_progress_is_told_by_the_place_in_the_chain(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever part of the chain a run has."""
-    monkeypatch.setattr(output, "PROGRESS_S", {True: 0.0, False: 0.0})
+    monkeypatch.setattr(narration, "PROGRESS_S", {True: 0.0, False: 0.0})
     done = RevisionDone(AppliedRevision("b", "", "upgrade", 0.1), 1, 1)
-    output.trying(["a", "b", "c"])(done)
-    output.trying()(done)
+    narration.trying(output.narrate, ["a", "b", "c"])(done)
+    narration.trying(output.narrate)(done)
     line = "  b run on the scratch database"
     assert capsys.readouterr().err == f"{line} (2 of 3)\n{line} (1 of 1)\n"
 

@@ -35,7 +35,7 @@ from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.measurements import completed
 from surefoot.errors import BackfillPending, SurefootError
-from surefoot.linting.lint import lint, server_major
+from surefoot.linting.lint import lint
 from surefoot.quoting import shown
 from surefoot.target import Target
 
@@ -292,10 +292,9 @@ class Trial:
         target = Target.of(scratch, ini)
         with self._explained("lint"):
             linted = await lint(target, chain, units, back=True)
-            major = await server_major(target)
             for revision in chain:
                 if revision.id in units and revision.path is not None:
-                    linted = completed(revision.path, chain, linted, major)
+                    linted = completed(revision.path, chain, linted)
         if linted.trace.failure is not None:
             raise Wrong(f"lint could not run the files: {linted.trace.failure}")
         errors = [each.render() for each in linted.findings if each.level == "error"]

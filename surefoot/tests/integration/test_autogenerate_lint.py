@@ -33,7 +33,7 @@ from harness.server import LIBRARY
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.measurements import completed
-from surefoot.linting.lint import lint, server_major
+from surefoot.linting.lint import lint
 from surefoot.rules.suppressions import suppressions
 from surefoot.target import Target
 
@@ -358,10 +358,9 @@ async def finds_nothing(project: Project, scratch: AsyncEngine, begin: Sequence[
     target = Target.of(scratch, ini)
     linted = await lint(target, chain, written, back=True)
     assert linted.trace.failure is None, project.text()
-    major = await server_major(target)
     for revision in chain:
         if revision.id in written and revision.path is not None:
-            linted = completed(revision.path, chain, linted, major)
+            linted = completed(revision.path, chain, linted)
 
     said = "\n".join(finding.render() for finding in linted.findings)
     assert not linted.findings, f"{said}\n{project.text()}"

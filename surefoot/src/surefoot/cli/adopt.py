@@ -23,6 +23,7 @@ from surefoot.cli import output
 from surefoot.cli.project import json_option, project
 from surefoot.connect.database import Database
 from surefoot.errors import SurefootError, names
+from surefoot.run.narration import trying
 
 
 @click.command(name="adopt")
@@ -106,7 +107,7 @@ def _surveyed(candidate: Candidate, text: str, trial: Trial) -> Survey:
     models, untried = None, "first comes what hinders the adoption"
     if survey.obstacle is None:
         try:
-            listen = output.trying([each.id for each in chain])
+            listen = trying(output.narrate, [each.id for each in chain])
             past, models = asyncio.run(climbed(trial, database or Database(), listen))
             untried = "env.py names none"
         except SurefootError as error:

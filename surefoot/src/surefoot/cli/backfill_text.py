@@ -19,8 +19,8 @@ from surefoot.backfill.events import (
 )
 from surefoot.backfill.plan import Forecast
 from surefoot.backfill.run import Result
-from surefoot.cli.output import PROGRESS_S
 from surefoot.errors.names import command
+from surefoot.run.narration import PROGRESS_S
 from surefoot.terminal.kind import draws
 from surefoot.wording import counted, duration, roughly
 

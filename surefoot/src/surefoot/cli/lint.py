@@ -33,6 +33,7 @@ from surefoot.project import Project
 from surefoot.remedies.planned import planned, with_remedies
 from surefoot.rules.findings import Finding
 from surefoot.rules.gaps import INCOMPLETE
+from surefoot.run.narration import trying
 from surefoot.scratch import Scratch
 from surefoot.wording import counted, listed
 
@@ -188,7 +189,7 @@ async def _linted(
         downgrades=True,
         backfills=backfills,
         complete=complete,
-        listen=output.trying(),
+        listen=trying(output.narrate),
     )
     return replace(linted, findings=settings.applied(linted.findings)), made
 

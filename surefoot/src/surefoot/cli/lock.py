@@ -31,8 +31,9 @@ from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.errors import RevisionsBroken, SquashEdited, SquashStale, names
-from surefoot.linting.lint import portions, with_verdicts
+from surefoot.linting.lint import lint, portions, with_verdicts
 from surefoot.project import Project
+from surefoot.run.narration import trying
 from surefoot.scratch import scratch_database
 from surefoot.target import Target
 from surefoot.trace.executed_lines import TOO_LONG
@@ -177,7 +178,7 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
             if of.revisions() == found:
                 write_lock(of.lock, found)
 
-    listen = output.trying([each.id for each in revisions])
+    listen = trying(output.narrate, [each.id for each in revisions])
     judged = portions(revisions)
     unknown = {*lacking(revisions), *(each for portion in judged for each in portion)}
     known = tuple(takewhile(lambda each: each.id not in unknown, revisions))
@@ -190,10 +191,8 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
                 revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
             await made.keep(before)
             async with made.copied() as copy:
-                traced = Target.of(copy, of)
-                revisions, linted = await with_verdicts(
-                    traced, revisions, listen=listen, wanted=portion
-                )
+                linted = await lint(Target.of(copy, of), revisions, portion, listen=listen)
+            revisions = with_verdicts(revisions, linted, portion)
             keep(revisions)
             failure = linted.trace.failure
             # The trace has a bound, and the run for the fingerprints has none.

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from surefoot.errors import RunFailed, SurefootError
 from surefoot.errors.disclosure import disclosed, disclosed_in, in_json, printable
-from surefoot.terminal.kind import colours, draws, emphasized
+from surefoot.terminal.kind import colours, emphasized
 from surefoot.terminal.streams import stdout_kept
-
-if TYPE_CHECKING:
-    from surefoot.run.events import Event, Listen
-
-# Seconds between two lines about work that goes on: on a terminal, and elsewhere.
-PROGRESS_S = {True: 2.0, False: 30.0}
 
 events_option = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
 
@@ -111,28 +104,6 @@ def failed_on_scratch(cause: SurefootError) -> NoReturn:
     help_ = "" if isinstance(cause, RunFailed) else f"\n  help: {cause.help}"
     error(f"{cause.word} [{cause.code}]  on the scratch database: {cause.message}{help_}")
     raise SystemExit(cause.exit_code)
-
-
-def trying(chain: Sequence[str] = ()) -> Listen:
-    """A listener that narrates the runs on a scratch database, where they take a moment.
-
-    A revision has its place in the chain, or in its run where no chain is given.
-    """
-    from surefoot.run.events import RevisionDone  # noqa: PLC0415 - as above
-
-    told_s, every_s = time.monotonic(), PROGRESS_S[draws()]
-
-    def listen(event: Event) -> None:
-        nonlocal told_s
-        if isinstance(event, RevisionDone) and time.monotonic() - told_s >= every_s:
-            told_s = time.monotonic()
-            verb = "reverted" if event.revision.direction == "downgrade" else "run"
-            place = f"{event.number} of {event.total}"
-            if event.revision.revision in chain:
-                place = f"{chain.index(event.revision.revision) + 1} of {len(chain)}"
-            narrate(f"  {event.revision.revision} {verb} on the scratch database ({place})")
-
-    return listen
 
 
 def error(text: str) -> None:

@@ -16,7 +16,7 @@ from surefoot.planning.markdown import markdown
 from surefoot.planning.plan import Forecast, plan
 from surefoot.planning.text import render
 from surefoot.rules.findings import Finding
-from surefoot.run import estimates
+from surefoot.run import estimates, narration
 from surefoot.run.telling import ESTIMATES
 from surefoot.scratch.kept_server import cache
 
@@ -59,7 +59,7 @@ def command(from_database: bool, json_: bool, format_: str | None) -> None:
                 name=chosen(),
                 trying=trying,
                 from_database=from_database,
-                listen=output.trying(),
+                listen=narration.trying(output.narrate),
             )
         )
         keep_estimates(found, database.shown("migrate"))

@@ -10,6 +10,7 @@ from surefoot.chain.whole_file import write_whole
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.compat.alembic import files_read_once
+from surefoot.run.narration import trying
 from surefoot.squashing.make import Made, make
 from surefoot.wording import counted, size
 
@@ -39,7 +40,7 @@ def command(revision: str) -> None:
     def told(major: int) -> None:
         output.narrate(f"Trying it on PostgreSQL {major}")
 
-    listen = output.trying([each.id for each in revisions])
+    listen = trying(output.narrate, [each.id for each in revisions])
     with files_read_once():
         made = asyncio.run(make(found, database(), to, listen=listen, told=told))
     if found.revisions() != revisions:

@@ -1,4 +1,8 @@
-"""After `alembic revision` has written a file: format it, refresh revisions.lock, lint it."""
+"""After `alembic revision` has written its files: format them, refresh revisions.lock, lint them.
+
+Alembic calls this for each file by itself. Those of one plan run on one scratch database, so all
+but their texts waits for the last one.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ import importlib.util
 import re
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,18 +21,21 @@ from alembic.config import Config
 
 from surefoot.autogenerate.plugin import TEXTS
 from surefoot.chain.lockfile import with_known, write_lock
-from surefoot.chain.revisions import heads, up_to
+from surefoot.chain.revisions import Revision, heads, up_to
 from surefoot.chain.whole_file import write_whole
 from surefoot.environment import measurements, stock_template
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
 from surefoot.errors import SurefootError
 from surefoot.errors.names import command, goal
-from surefoot.linting.lint import with_verdicts
+from surefoot.linting.judging import Linted
+from surefoot.linting.lint import lint, with_verdicts
 from surefoot.project import Project
 from surefoot.rules.suppressions import suppressions
+from surefoot.run.narration import trying
 from surefoot.run.scratch import bring
 from surefoot.scratch import scratch_database
 from surefoot.target import Target
+from surefoot.wording import counted
 
 if TYPE_CHECKING:
     from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
@@ -41,10 +48,14 @@ def after_revision(path: str, config: Config, environment: Environment, project:
         written = Path(path).resolve()
         texts: RevisionTexts | None = config.attributes.get(TEXTS)
         planned = texts.texts if texts else {}
-        ids = {each.path: each.id for each in project.revisions()}
-        identifier = ids.get(written, "")
+        paths = {each.id: each.path for each in project.revisions()}
+        identifier = next((each for each, of in paths.items() if of == written), "")
         _complete(written, planned.get(identifier))
-        finish(written, environment, project, is_last=identifier not in [*planned][:-1])
+        if identifier not in planned:
+            finish([written], environment, project)
+        elif identifier == [*planned][-1]:
+            found = (paths.get(each) for each in planned)
+            finish([each for each in found if each], environment, project)
 
 
 def _complete(written: Path, text: RevisionText | None) -> None:
@@ -59,25 +70,19 @@ def _complete(written: Path, text: RevisionText | None) -> None:
         write_whole(written, made.encode())
 
 
-def finish(written: Path, environment: Environment, project: Project, *, is_last: bool) -> None:
-    """Format a new revision file where ruff is installed, add it to revisions.lock, lint it.
-
-    The last one of a plan names the next command.
-    """
+def finish(written: Sequence[Path], environment: Environment, project: Project) -> None:
+    """Format new revision files where ruff is installed, add them to revisions.lock, lint them."""
     if importlib.util.find_spec("ruff") is not None:
-        # Formatted first: it would complain of lines that are only long so far.
-        fix = ["check", "--quiet", "--fix", "--exit-zero"]
-        if not re.search(r"\bop\.", written.read_text("utf-8")):
-            fix += ["--ignore", "F401"]  # somebody is to write operations, with these imports
-        for arguments in (["format", "--quiet"], fix):
-            subprocess.run(  # noqa: S603 - our own interpreter, a file of ours
-                [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
-            )
+        _format(written)
     revisions, is_locked = project.revisions(), project.lock.exists()
+    ids = [each.id for each in revisions if each.path in written]
+    done = f"OK  {written[0].name} written"
+    if len(ids) > 1:
+        done = f"OK  {counted(len(ids), 'revision')} written ({ids[0]} to {ids[-1]})"
     review = f"Review, then: alembic upgrade {goal(heads(revisions))}"
-    if not is_locked and len(revisions) > 1:
+    if not is_locked and len(revisions) > len(written):
         # Whether the older ones are taken as they are is not decided here.
-        say(f"OK  {written.name} written. {review}")
+        say(f"{done}. {review}")
         return
     write_lock(project.lock, with_known(revisions, project.locked() if is_locked else ()))
     try:
@@ -85,34 +90,78 @@ def finish(written: Path, environment: Environment, project: Project, *, is_last
     except Exception as error:
         meant = understood(error, project.locations) or unforeseen(error)
         say(f"NOT LINTED  {meant.message}\n  then: {command()} lock")
-    refreshed = f", {project.lock.name} refreshed. {review}"
-    say(f"OK  {written.name} written{refreshed if is_last else ''}")
+    say(f"{done}, {project.lock.name} refreshed. {review}")
 
 
-async def _lint(written: Path, environment: Environment, project: Project) -> None:
-    """Lint the revisions without a clean verdict, and complete the new file by its trace.
+def _format(written: Sequence[Path]) -> None:
+    # Formatted first: it would complain of lines that are only long so far.
+    fix = ["check", "--quiet", "--fix", "--exit-zero"]
+    if not any(re.search(r"\bop\.", each.read_text("utf-8")) for each in written):
+        fix += ["--ignore", "F401"]  # somebody is to write operations, with these imports
+    for arguments in (["format", "--quiet"], fix):
+        subprocess.run(  # noqa: S603 - our own interpreter, files of ours
+            [sys.executable, "-m", "ruff", *arguments, *map(str, written)], check=False
+        )
+
+
+async def _lint(written: Sequence[Path], environment: Environment, project: Project) -> None:
+    """Lint the revisions without a clean verdict, and complete the new files by their trace.
+
+    They run on one copy of a scratch database. From the first one on that fails there they run on
+    another copy, whose sample rows are made after the revisions before it; the same where a
+    downgrade fails.
 
     Prints the suppressions and the findings, and keeps the verdicts. On failure: where no scratch
     database can be had, or a revision does not run yet.
     """
-    if environment.database is None:
-        return
     revisions = with_known(project.revisions(), project.locked())
-    complete = partial(measurements.completed, written, revisions)
-    unknown = [revision for revision in revisions if revision.is_unknown]
-    before = up_to(revisions, unknown[0].down) if unknown else ()
-    async with scratch_database(environment.resolved_database(), project, to=before) as made:
-        target = Target.of(made.engine, project)
-        with suppress(SurefootError):  # the trace meets it, too, and reports it
-            await bring(made, target, before)
-        judged, linted = await with_verdicts(target, revisions, complete)
-    # The new file has suppressions by now, to which its verdict is bound.
+    unknown = [each.id for each in revisions if each.is_unknown]
+    if environment.database is None or not unknown:
+        return
+    listen, paths = trying(say, unknown), {each.id: each.path for each in revisions}
+    parts, told, failure = [unknown], dict[str, list[str]](), None
+    below, database = _before(revisions, unknown), environment.resolved_database()
+    async with scratch_database(database, project, to=below) as made:
+        while parts and failure is None:
+            part, *parts = parts
+            with suppress(SurefootError):  # the trace meets it, too, and reports it
+                await bring(made, Target.of(made.engine, project), _before(revisions, part))
+            is_one = len(part) == 1
+            async with (
+                nullcontext(made.engine) if is_one and not parts else made.copied() as engine
+            ):
+                target = Target.of(engine, project)
+                linted = await lint(target, revisions, part, back=True, retry=is_one, listen=listen)
+            seen = part if is_one else linted.trace.seen(part)
+            for path in written:
+                if path in [paths[each] for each in seen]:
+                    linted = measurements.completed(path, revisions, linted)
+            revisions = with_verdicts(revisions, linted, seen)
+            told |= {each: [*_told(linted, each, written)] for each in seen}
+            failure = linted.trace.failure if is_one else None
+            first = part.index(seen[0]) if seen else 1
+            left = part[:first], part[first + len(seen) :]
+            parts = [*filter(None, left), *parts]
+    # The new files have suppressions by now, to which their verdicts are bound.
     comments = {each.id: each.allowed for each in project.revisions()}
-    write_lock(project.lock, [replace(each, allowed=comments[each.id]) for each in judged])
-    source = "".join(unit.source for unit in linted.units if unit.path == written)
-    for allowed in suppressions(source):
-        say(f"{written.name}  allow {allowed.rule}: {allowed.reason}")
+    write_lock(project.lock, [replace(each, allowed=comments[each.id]) for each in revisions])
+    for line in (line for each in unknown for line in told.get(each, ())):
+        say(line)
+    if failure is not None:
+        raise failure
+
+
+def _before(revisions: Sequence[Revision], part: Sequence[str]) -> Sequence[Revision]:
+    """The revisions below the first of a part."""
+    return up_to(revisions, next(each.down for each in revisions if each.id == part[0]))
+
+
+def _told(linted: Linted, revision: str, written: Sequence[Path]) -> Iterator[str]:
+    """The suppressions of a revision, where its file is new, and its findings."""
+    for unit in linted.units:
+        if unit.revision == revision and unit.path in written:
+            for allowed in suppressions(unit.source):
+                yield f"{unit.path.name}  allow {allowed.rule}: {allowed.reason}"
     for finding in linted.findings:
-        say(finding.render())
-    if linted.trace.failure is not None:
-        raise linted.trace.failure
+        if finding.revision == revision:
+            yield finding.render()

@@ -20,9 +20,11 @@ from surefoot.trace.statement import Statement
 
 _UPGRADE = re.compile(r"\n+(?=def upgrade\()")
 _WORK = (", catalogue change only", " while rows are read", " while rows are rewritten")
+# Locks of statements that read or write rows; no change of a catalog takes one.
+_OF_ROWS = ("ROW SHARE", "ROW EXCLUSIVE")
 
 
-def completed(written: Path, chain: Sequence[Revision], linted: Linted, major: int) -> Linted:
+def completed(written: Path, chain: Sequence[Revision], linted: Linted) -> Linted:
     """Write the measured locks, downgrade and suppressions of a revision into its file.
 
     A file whose revision did not run stays as it is.
@@ -30,7 +32,8 @@ def completed(written: Path, chain: Sequence[Revision], linted: Linted, major: i
     number = next((n for n, unit in enumerate(linted.units) if unit.path == written), None)
     if number is None or linted.units[number].failure is not None:
         return linted
-    unit = linted.units[number]
+    unit, major = linted.units[number], linted.major
+    assert major is not None  # a revision ran
     source = measured(unit, linted, chain, major)
     write_whole(written, source.encode())
     # All that was added is above the statements.
@@ -76,7 +79,8 @@ def _locks(statements: Iterable[Statement]) -> str:
     for table, how in sorted(strongest.items()):
         grouped.setdefault(how, []).append(table)
     found = (
-        f"{modes[mode]} on {', '.join(tables)}{_WORK[work]}"
+        f"{modes[mode]} on {', '.join(tables)}"
+        f"{_WORK[work] if work or modes[mode] not in _OF_ROWS else ''}"
         for (mode, work), tables in sorted(grouped.items(), reverse=True)
     )
     return "; ".join(found) or "none on a table in use"

@@ -3,7 +3,7 @@
 revisions -> trace -> TracedRevisions -> rules -> Findings - those that a file suppresses
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,6 @@ from surefoot.trace.trace import ROWS, ZONE, Trace, trace
 # So many revisions are traced before their verdicts are kept.
 PORTION = 50
 
-Complete = Callable[[Linted, int], Linted]
 # The result for no revision.
 NOTHING = Linted((), Trace(()))
 
@@ -33,6 +32,7 @@ async def lint(
     *,
     rows: int = ROWS,
     back: bool = False,
+    retry: bool = True,
     downgrades: bool = False,
     major: int | None = None,
     zone: str = ZONE,
@@ -40,18 +40,19 @@ async def lint(
 ) -> Linted:
     """Lint the revisions `wanted` (all by default) of a chain, in its order.
 
-    `scratch` is an empty database, or one at the revision before them; `rows`, `back`, `zone` and
-    `listen` are passed to `trace`. With `downgrades` those are traced and judged too. The rules are
-    those for `major`, by default that of the scratch database.
+    `scratch` is an empty database, or one at the revision before them; `rows`, `back`, `retry`,
+    `zone` and `listen` are passed to `trace`. With `downgrades` those are traced and judged too.
+    The rules are those for `major`, by default that of the scratch database.
     """
     chosen = chosen_of(revisions, wanted)
     if not chosen:
         return NOTHING
-    tried_on = await server_major(scratch)
+    tried_on = await _server_major(scratch)
     major = major or tried_on
     folders = {path_of(each).parent for each in chosen}
     text = "\n".join(text_of(path_of(revision)) for revision in chosen)
-    how: dict[str, Any] = {"rows": rows, "back": back or downgrades, "zone": zone, "listen": listen}
+    how: dict[str, Any] = {"rows": rows, "retry": retry, "zone": zone, "listen": listen}
+    how["back"] = back or downgrades
     runs, refusal = _until_refused(chosen)
     traced = Trace((), refusal)
     if runs:
@@ -105,42 +106,28 @@ def portions(revisions: Sequence[Revision]) -> Sequence[Sequence[str]]:
     return found
 
 
-async def with_verdicts(
-    scratch: Target,
-    revisions: Sequence[Revision],
-    complete: Complete | None = None,
-    listen: Listen = ignore,
-    *,
-    wanted: Sequence[str] | None = None,
-) -> tuple[tuple[Revision, ...], Linted]:
-    """Lint those `wanted`, by default all that are to be judged, from the first to the last.
-
-    Returns all, with verdicts, and the result. `complete` may change the result, which includes
-    the trace of the downgrades for it.
+def with_verdicts(
+    revisions: Sequence[Revision], linted: Linted, wanted: Collection[str]
+) -> tuple[Revision, ...]:
+    """The revisions, of which those `wanted` have the verdict of their findings.
 
     revisions.lock keeps the verdicts: an upgrade in production lints nothing. One stays valid as
-    long as its seal is that of the file. `scratch` is as for `lint`.
+    long as its seal is that of the file.
     """
-    if wanted is None:
-        wanted = [each for portion in portions(revisions) for each in portion]
-    linted = await lint(scratch, revisions, wanted, back=complete is not None, listen=listen)
-    if complete is not None:
-        linted = complete(linted, await server_major(scratch))
     broken: dict[str, set[str]] = {}
     for each in linted.findings:
         if each.level == "error":
             rule = UNKNOWN if each.rule in UNSEEN else each.rule
             broken.setdefault(each.revision, set()).add(rule)
-    given = (
+    return tuple(
         replace(revision, verdict="+".join(sorted(broken.get(revision.id, ()))) or CLEAN)
         if revision.id in wanted
         else revision
         for revision in revisions
     )
-    return tuple(given), linted
 
 
-async def server_major(target: Target) -> int:
+async def _server_major(target: Target) -> int:
     """The major version of PostgreSQL, which an engine asks for when it connects first."""
     dialect = target.engine.dialect
     if dialect.server_version_info is None:

@@ -1,6 +1,7 @@
 """lines() gives the text of an event, for a terminal or a log."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from surefoot.errors.names import alembic
 from surefoot.errors.temporary import MET
@@ -8,8 +9,11 @@ from surefoot.run import events
 from surefoot.run.events import Event, Listen
 from surefoot.run.report import AppliedRevision, PlannedRevision, named, nothing_done
 from surefoot.terminal.cells import cut, width
+from surefoot.terminal.kind import draws
 from surefoot.wording import counted, duration
 
+# Seconds between two lines about work that goes on: on a terminal, and elsewhere.
+PROGRESS_S = {True: 2.0, False: 30.0}
 _VERBS = {
     "upgrade": ("APPLY", "applied"),
     "downgrade": ("REVERT", "reverted"),
@@ -34,6 +38,26 @@ def narrated(say: Callable[[str], None], *, columns: Callable[[], int] = lambda:
             running = event.revision.revision
         for line in lines(event, running, columns()):
             say(line)
+
+    return listen
+
+
+def trying(say: Callable[[str], None], chain: Sequence[str] = ()) -> Listen:
+    """A listener that narrates the runs on a scratch database, where they take a moment.
+
+    A revision has its place in the chain, or in its run where no chain is given.
+    """
+    told_s, every_s = time.monotonic(), PROGRESS_S[draws()]
+
+    def listen(event: Event) -> None:
+        nonlocal told_s
+        if isinstance(event, events.RevisionDone) and time.monotonic() - told_s >= every_s:
+            told_s = time.monotonic()
+            verb = "reverted" if event.revision.direction == "downgrade" else "run"
+            place = f"{event.number} of {event.total}"
+            if event.revision.revision in chain:
+                place = f"{chain.index(event.revision.revision) + 1} of {len(chain)}"
+            say(f"  {event.revision.revision} {verb} on the scratch database ({place})")
 
     return listen
 

@@ -74,6 +74,19 @@ class Trace:
         is_refused = isinstance(self.failure, Refused)
         return [each for each in before if each in self.lines or not is_refused]
 
+    def seen(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those of the revisions, oldest first, that were applied and whose downgrade was tried.
+
+        One whose downgrade failed after that of another one is not among them: rows that the other
+        has lost may be the reason.
+        """
+        applied, back = self.applied(ids), self.back
+        if back is None or (back.failure is not None and back.stopped_at not in applied):
+            return ()
+        if back.failure is None:
+            return applied
+        return applied[applied.index(back.stopped_at) + 1 :] or applied[-1:]
+
 
 async def trace(
     scratch: Target,
@@ -83,6 +96,7 @@ async def trace(
     to: Sequence[str] = ("head",),
     rows: int = ROWS,
     back: bool = False,
+    retry: bool = True,
     text: str | None = None,
     zone: str = ZONE,
     listen: Listen = ignore,
@@ -90,9 +104,10 @@ async def trace(
     """Run the revisions after `start`, which are in these folders, and record each statement.
 
     The database is empty, or already at `start`. A revision that fails because of the sample rows
-    is run again without them, once. With `back` the applied revisions are downgraded afterwards,
-    and recorded as well. `listen` hears the events of each run. Tables that `text` names get rows,
-    all of them without it. Sessions are in the time zone `zone`, by default one that is not UTC.
+    is run again without them, once, unless `retry` is false. With `back` the applied revisions are
+    downgraded afterwards, and recorded as well. `listen` hears the events of each run. Tables that
+    `text` names get rows, all of them without it. Sessions are in the time zone `zone`, by default
+    one that is not UTC.
 
     A revision that fails is `failure` of the Trace, as is one before `start`.
     """
@@ -136,7 +151,7 @@ async def trace(
                 repeated.add(last)
                 await unseed(session, scratch.version_table)
 
-        traced = await run(partial(upgrade, together=False), to, retry=True)
+        traced = await run(partial(upgrade, together=False), to, retry=retry)
         # A revision that ends other sessions has ended this one.
         if not back or len(start) > 1 or session.is_closed():
             return traced
