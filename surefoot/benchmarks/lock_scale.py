@@ -134,7 +134,7 @@ class Servers:
 
     def _found(self) -> Iterator[int]:
         for place in {MEMORY, Path(tempfile.gettempdir())}:
-            for path in place.glob("surefoot-scratch-*/server/data/postmaster.pid"):
+            for path in place.glob("surefoot-scratch-*/data/postmaster.pid"):
                 yield from read(path)
         for path in folder().glob("*/server/data/postmaster.pid"):
             yield from read(path)

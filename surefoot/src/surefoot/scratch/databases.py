@@ -6,7 +6,6 @@ URL, on the kept server of its project, or on a throw-away server.
 
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -38,6 +37,17 @@ _OF_THE_SERVER = """
 SELECT 'ROLE ' || quote_ident(rolname) FROM pg_roles
 UNION ALL SELECT 'TABLESPACE ' || quote_ident(spcname) FROM pg_tablespace
 """
+# A scratch database has the name of the session that made it, which stays to drop it.
+_NAMED = """
+'surefoot_scratch_' || pid || '_' || (extract(epoch FROM backend_start) * 1000000)::bigint
+"""
+_NAME = f"SELECT {_NAMED} FROM pg_stat_activity WHERE pid = pg_backend_pid()"  # noqa: S608 - constants
+# Those of sessions that have ended, as of commands that were killed.
+_LEFT = f"""
+SELECT datname::text FROM pg_database d
+WHERE datname ~ '^surefoot_scratch_[0-9]+_[0-9]+$' AND pg_get_userbyid(datdba) = current_user
+  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = d.datname OR {_NAMED} = d.datname)
+"""  # noqa: S608 - constants
 PATIENCE_S = 2.0
 # Of one statement on a scratch database; sample rows are few.
 STATEMENT_S = 60.0
@@ -135,7 +145,7 @@ async def scratch_database(
         else:
             place = tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place())
             embedded = EmbeddedServer(
-                Path(opened.enter_context(place)) / "server",
+                Path(opened.enter_context(place)),
                 bindir=bindir,
                 major=None if binaries is None else binaries.major,
                 durable=False,
@@ -211,9 +221,12 @@ async def _beside(
     Where it `refuses` changes of the server no revision can commit one. On failure: ScratchLost,
     ScratchBehindPooler.
     """
-    name = f"surefoot_scratch_{uuid.uuid4().hex[:12]}"
     admin = await _connected(database)
+    name = await admin.fetchval(_NAME)
     try:
+        for (left,) in await admin.fetch(_LEFT):
+            with suppress(asyncpg.PostgresError):  # another command drops it, or uses it
+                await admin.execute(f"DROP DATABASE IF EXISTS {left}")
         shared = {row[0] for row in await admin.fetch(_OF_THE_SERVER)}
         with explained(database.shown()):
             if template is None:
