@@ -61,13 +61,19 @@ async def test_an_extension_that_a_server_lacks(
 async def test_a_statement_that_no_server_does(
     small: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
-    """It has the SQLSTATE of an extension that is missing, and another server does not help."""
+    """Its SQLSTATE is that of a missing extension; what other objects depend on is told apart."""
     small.add("op.execute('CREATE VIEW v AS SELECT id FROM t')")
     small.add("op.execute('ALTER TABLE t ALTER id TYPE bigint')")
     done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
     assert done.code == 4
     needing = '(rule _RETURN on view v depends on column "id")'
     assert f"column used by a view or rule {needing} (SQLSTATE 0A000)" in done.err
+    assert "FAILED [objects-depend]" in done.err
+    assert "help: drop those before this statement, and create those that stay again" in done.err
+    small.path("0003").unlink()
+    small.add("op.execute('CREATE TABLE far.away.t ()')")
+    done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert "FAILED [step-not-supported]" in done.err
     assert "help: change the statement, or use a server that has what is missing" in done.err
 
 
@@ -95,6 +101,7 @@ async def test_the_objects_that_depend_on_another_are_told_and_no_row(
     small.add(f"op.execute({second!r})")
     done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
     assert told in done.err
+    assert ("FAILED [objects-depend]" in done.err) == ("depend on it" in told)
 
 
 @pytest.mark.slow

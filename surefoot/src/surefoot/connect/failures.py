@@ -178,6 +178,11 @@ def _dependents(error: BaseException) -> str:
     return f" ({listed(needing, '; ', most=3)})" if needing else ""
 
 
+def has_dependents(error: BaseException) -> bool:
+    """Whether PostgreSQL refused a change because other objects depend on what it changes."""
+    return any(map(_dependents, _causes(error)))
+
+
 def named(error: BaseException) -> str:
     """The words of `describe`, with the name and the SQLSTATE of the error."""
     name, state = type(next(_causes(error))).__name__, sqlstate(error)

@@ -77,6 +77,12 @@ class StepNotPermitted(UpgradeFailed):
     cure = "run it as a role that may, such as the owner of what it changes, or let this role do it"
 
 
+class ObjectsDepend(UpgradeFailed):
+    """A revision drops or changes an object that others depend on, which the reason names."""
+
+    cure = "drop those before this statement, and create those that stay again after it"
+
+
 class StepNotSupported(UpgradeFailed):
     """PostgreSQL does not do it at all, or this server lacks something, such as an extension."""
 

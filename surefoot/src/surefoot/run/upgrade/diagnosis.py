@@ -12,6 +12,7 @@ from surefoot.connect.failures import (
     NOT_SUPPORTED,
     PERMISSION_MISSING,
     describe,
+    has_dependents,
     is_lost,
     sqlstate,
 )
@@ -21,6 +22,7 @@ from surefoot.errors import (
     DuplicateRows,
     IdleForTooLong,
     Interrupted,
+    ObjectsDepend,
     Refused,
     RefusedPartWay,
     StepNotPermitted,
@@ -65,7 +67,9 @@ def diagnose(
         words = "and statements of {} had no answer" if is_lost(error) else "in a statement of {}"
         reason = f"{reason}, {words.format(among(together))}"
     failed: type[ConnectionLost | UpgradeFailed] = FAILURES.get(state or "", UpgradeFailed)
-    if is_lost(error):
+    if has_dependents(error):
+        failed = ObjectsDepend
+    elif is_lost(error):
         # The server's reason is often lost with the connection.
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
