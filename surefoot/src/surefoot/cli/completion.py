@@ -49,7 +49,7 @@ LINES = {
     "ops accept-checksum": f":revisions --reason= {_TARGET}",
     "ops adopt": f":revisions* --reason= --execute {_TARGET}",
     "ops stamp": f":revisions* --reason= --execute {_TARGET}",
-    "plan": f"{_TARGET} --from-database --json --format=github|gitlab|markdown|sarif",
+    "plan": f":goals {_TARGET} --from-database --json --format=github|gitlab|markdown|sarif",
     "rebase": f"--onto=revisions --upstream= --dry-run {_TARGET}",
     "schema": "--format=sql|markdown|mermaid|svg --at=ends --diff=revisions",
     "scratch": "--clear --json",

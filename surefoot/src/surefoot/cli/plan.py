@@ -22,23 +22,26 @@ from surefoot.scratch.kept_server import cache
 
 
 @click.command(name="plan")
+@click.argument("revision", default="head", metavar="[REV]")
 @target_option
 @click.option("--from-database", is_flag=True, help="Begin with a copy of its own schema.")
 @json_option
 @format_option
-def command(from_database: bool, json_: bool, format_: str | None) -> None:
+def command(revision: str, from_database: bool, json_: bool, format_: str | None) -> None:
     """Show pending revisions with locks, durations and undo cost; nothing runs on the database.
 
-    The pending revisions run on a scratch database, and back again. Their effects there are
-    combined with the statistics of the database: rows, bytes and open transactions, for which
-    reading is enough. EXPLAIN tells how many rows of the database each UPDATE, DELETE and the like
-    will reach, and executes nothing; its role needs the right to run them. The scratch database has
-    the schema of the revisions; with --from-database it has a copy of the schema of the database,
-    including changes made by hand.
+    They are those that `alembic upgrade REV` would apply, by default all. They run on a scratch
+    database, and back again. Their effects there are combined with the statistics of the database:
+    rows, bytes and open transactions, for which reading is enough. EXPLAIN tells how many rows of
+    the database each UPDATE, DELETE and the like will reach, and executes nothing; its role needs
+    the right to run them. The scratch database has the schema of the revisions; with
+    --from-database it has a copy of the schema of the database, including changes made by hand.
 
     \b
     Examples:
       surefoot plan
+      surefoot plan 0012
+      surefoot plan +1
       surefoot plan --target eu --from-database
       surefoot plan --json
       surefoot plan --format markdown >> "$GITHUB_STEP_SUMMARY"
@@ -57,6 +60,7 @@ def command(from_database: bool, json_: bool, format_: str | None) -> None:
                 of,
                 database,
                 name=chosen(),
+                to=revision,
                 trying=trying,
                 from_database=from_database,
                 listen=narration.trying(output.narrate),

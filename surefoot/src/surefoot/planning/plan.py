@@ -3,6 +3,7 @@
 trace (on a scratch database) x statistics and plans (of the target, read only) -> Forecast
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,11 +13,12 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.chain.revisions import heads as heads_of
+from surefoot.chain.typed import revision_typed
 from surefoot.connect.database import Database
 from surefoot.connect.failures import LOCK_NOT_AVAILABLE, explained, sqlstate
-from surefoot.errors import DatabaseAhead, SurefootError, TableLocked
+from surefoot.errors import DatabaseAhead, RevisionUnknown, SurefootError, TableLocked
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.position import position
 from surefoot.linting.chain_lint import lint
@@ -33,9 +35,12 @@ from surefoot.run.commands import stamp
 from surefoot.run.events import Listen, ignore
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
+from surefoot.wording import in_order
 
 # Enough rows to tell a scan from a change of the catalog by its duration.
 ROWS = 20_000
+# A destination that is counted from where the database is.
+_COUNTED = re.compile(r"\+(\d+)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Forecast:
     mismatch: str | None = None
     # The error of a revision on the scratch database; later revisions were not traced.
     stopped_by: SurefootError | None = None
+    # The last revision, where the plan does not go on to the head.
+    to: str | None = None
 
     def as_json(self) -> Mapping[str, Any]:
         """The forecast as one JSON object."""
@@ -126,11 +133,12 @@ async def plan(
     database: Database,
     *,
     name: str | None = None,
+    to: str = "head",
     trying: Database | None = None,
     from_database: bool = False,
     listen: Listen = ignore,
 ) -> Forecast:
-    """The effect that `alembic upgrade head` would have on the database; nothing is run there.
+    """The effect that `alembic upgrade` to a revision would have; nothing runs on the database.
 
     The pending revisions run on a scratch database and back again, on the scratch server of
     `trying` (the database's own by default). Their locks, rewrites and scans are combined with the
@@ -140,7 +148,8 @@ async def plan(
 
     `listen` hears the events of the runs on the scratch database.
 
-    On failure: DatabaseAhead, DatabaseDiverged, TableLocked, and the errors of connecting. A
+    On failure: DatabaseAhead, DatabaseDiverged, RevisionUnknown, TableLocked, and the errors of
+    connecting. A
     revision that fails on the scratch database is the plan's `stopped_by`, as is the scratch
     server where it fails.
 
@@ -159,6 +168,7 @@ async def plan(
                 seen = await connection.run_sync(read, project.version_table)
                 heads = tuple(sorted(seen.heads))
                 pending = _pending(chain, seen, called, project.version_table)
+                last, pending = _up_to(to, chain, pending)
                 now = await connection.run_sync(read_statistics)
                 zone = await connection.scalar(text("SHOW timezone"))
                 major = int((connection.dialect.server_version_info or (0,))[0])
@@ -192,7 +202,7 @@ async def plan(
         again = judgement(pending, traced, linted.major or major)
         linted = replace(again, tried_on=linted.tried_on)
     of = name or called, called, heads, pending, linted, now
-    return forecast(*of, copied=from_database, backfills=backfills)
+    return replace(forecast(*of, copied=from_database, backfills=backfills), to=last)
 
 
 def _pending(
@@ -206,6 +216,24 @@ def _pending(
     if at.contradiction is not None:
         raise at.contradiction.error(database)
     return at.pending
+
+
+def _up_to(
+    to: str, chain: Sequence[Revision], pending: Sequence[Revision]
+) -> tuple[str | None, Sequence[Revision]]:
+    """The revision that is meant, None for the head, and the pending ones that lead there."""
+    if to in ("head", "heads"):
+        return None, pending
+    if counted := _COUNTED.fullmatch(to):
+        number, ids = int(counted[1]), [each.id for each in pending]
+        is_line = all(each.down == (ids[n],) for n, each in enumerate(pending[1:]))
+        if not is_line or not 0 < number <= len(ids):
+            raise RevisionUnknown(f"{to} leads to no one revision; pending: {in_order(ids)}")
+        last = ids[number - 1]
+    else:
+        last = revision_typed(to, chain)
+    leading = ancestors(chain, [last])
+    return last, [each for each in pending if each.id in leading]
 
 
 @contextmanager

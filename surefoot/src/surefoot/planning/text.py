@@ -23,7 +23,8 @@ def _lines(forecast: Forecast) -> Iterator[str]:
     count = len(forecast.revisions)
     statements = sum(len(p.statements) for p in forecast.revisions)
     if not count:
-        yield f"OK  {forecast.target} is at head. Nothing to plan."
+        there = "is at head" if forecast.to is None else f"has {forecast.to}"
+        yield f"OK  {forecast.target} {there}. Nothing to plan."
         return
     yield (
         f"PLAN  {forecast.target}: {counted(count, 'revision')}, "

@@ -28,6 +28,8 @@ def next_command(forecast: Forecast) -> str:
     errors = [finding for finding in forecast.findings if finding.level == "error"]
     if errors:
         return f"{names.command()} explain {errors[0].rule}"
+    if forecast.to is not None:
+        return f"{names.alembic()} upgrade {forecast.to}"
     pending = [each.revision for each in forecast.revisions]
     beside = set(forecast.before).difference(down for each in pending for down in each.down)
     return f"{names.alembic()} upgrade {names.goal(heads(pending) | beside)}"
