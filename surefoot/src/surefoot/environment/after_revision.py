@@ -21,7 +21,7 @@ from alembic.config import Config
 
 from surefoot.autogenerate.plugin import TEXTS
 from surefoot.chain.lockfile import with_known, write_lock
-from surefoot.chain.revisions import Revision, heads, up_to
+from surefoot.chain.revisions import Revision, heads, parsed, up_to
 from surefoot.chain.whole_file import write_whole
 from surefoot.environment import measurements, stock_template
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
@@ -48,14 +48,15 @@ def after_revision(path: str, config: Config, environment: Environment, project:
         written = Path(path).resolve()
         texts: RevisionTexts | None = config.attributes.get(TEXTS)
         planned = texts.texts if texts else {}
-        paths = {each.id: each.path for each in project.revisions()}
-        identifier = next((each for each, of in paths.items() if of == written), "")
+        found, _ = parsed(written, written.read_bytes())
+        identifier = found.id if found else ""
         _complete(written, planned.get(identifier))
         if identifier not in planned:
             finish([written], environment, project)
         elif identifier == [*planned][-1]:
-            found = (paths.get(each) for each in planned)
-            finish([each for each in found if each], environment, project)
+            paths = {each.id: each.path for each in project.revisions()}
+            of_plan = (paths.get(each) for each in planned)
+            finish([each for each in of_plan if each], environment, project)
 
 
 def _complete(written: Path, text: RevisionText | None) -> None:
