@@ -741,6 +741,51 @@ async def test_keys_of_reflected_models_are_added(project: Project) -> None:
 
 
 @pytest.mark.slow
+async def test_a_key_that_refuses_more_than_the_new_one_asks_nothing(project: Project) -> None:
+    """As long as it is there no release can write a row that the new one refuses."""
+
+    def models(*keys: UniqueConstraint) -> MetaData:
+        return things(Column("org", BigInteger), Column("email", Text), *keys)
+
+    await project.create(models(UniqueConstraint("email")))
+    written = await project.revise(models(UniqueConstraint("org", "email")), "Twice")
+    asks = ["Before this runs" in path.read_text("utf-8") for path in written]
+    assert [_phase(path) for path in written] == ["expand", "expand", "contract"]
+    assert asks == [False, False, True]
+    # The other way round rows of a release may be refused.
+    await project.upgrade()
+    back = await project.revise(models(UniqueConstraint("email")), "Once")
+    assert [_phase(path) for path in back] == ["contract", "expand", "contract"]
+    await project.upgrade()
+    await project.check(models(UniqueConstraint("email")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("type_", [Text(), String(9), Integer()])
+async def test_a_check_that_takes_more_values_asks_nothing(project: Project, type_: Any) -> None:
+    """As an enum that gets a value: no release writes a row that the new one refuses."""
+
+    def models(*values: object, word: str = "IN") -> MetaData:
+        listed = ", ".join(map(repr, values))
+        kind = Column("kind", type_)
+        return things(kind, CheckConstraint(f"kind {word} ({listed})", name="known"))
+
+    few: list[object] = ["a", "b"]
+    more: list[object] = ["b", "c, d", "a"]
+    if isinstance(type_, Integer):
+        few, more = [1, 2], [2, -3, 1]
+    await project.create(models(*few))
+    written = await project.revise(models(*more), "Take more")
+    assert [_phase(path) for path in written] == ["expand", "expand"]
+    await project.upgrade()
+    back = await project.revise(models(*few), "Take less")
+    assert [_phase(path) for path in back] == ["contract", "expand"]
+    await project.upgrade()
+    other = await project.revise(models(*more, word="NOT IN"), "Take others")
+    assert [_phase(path) for path in other] == ["contract", "expand"]
+
+
+@pytest.mark.slow
 async def test_what_goes_goes_in_contract_revisions_of_its_own(project: Project) -> None:
     """First what a release can do without noticing, then columns, then each table."""
     old = things(Column("size", Integer, nullable=False), Index(None, "size"))

@@ -17,7 +17,7 @@ from surefoot.autogenerate.spreading import ROUTINES, VIEWS
 from surefoot.autogenerate.swappable import is_in_step
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Routine, Sequence, Table
-from surefoot.catalog.widening import is_widening
+from surefoot.catalog.widening import adds_values, is_widening
 
 _TYPE = re.compile(r"AS (\w+)")
 _BOUND = re.compile(r"MAXVALUE (-?\d+)")
@@ -33,16 +33,31 @@ _BINDS = ("make", "promise", "build")
 _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "rename")
 
 
-def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
-    """The phase, and of a contract what the running release has to do before."""
+def phase(
+    changes: Iterable[Change], comparison: Comparison, gone: Collection[Key]
+) -> tuple[str, str]:
+    """The phase, and of a contract what the running release has to do before.
+
+    `gone` are the objects that earlier revisions of the plan drop.
+    """
     # Of an object that is dropped and created again, the last one tells of both.
     demands = {
         each.key: _demand(each, comparison)
         for each in _unkept(changes)
         if _narrows(each, comparison)
+        and not (each.action == "build" and _is_refused(each.key, comparison, gone))
     }
     told = f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
     return ("contract", told) if demands else ("expand", "")
+
+
+def dropped(changes: Iterable[Change], comparison: Comparison) -> Iterator[Key]:
+    """The objects that the changes drop, also those that they exchange."""
+    for each in changes:
+        if each.action in ("drop", "unbuild"):
+            yield each.key
+        elif each.action == "attach" and can_swap(each.key, comparison):
+            yield before_and_after(each.key, comparison)[0]
 
 
 def _unkept(changes: Iterable[Change]) -> Iterator[Change]:
@@ -153,6 +168,9 @@ def _column_narrows(action: str, key: Key, comparison: Comparison) -> bool:
 
 def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     before, after = comparison.sides(key)
+    pair = [each for each in (before, after) if isinstance(each, Constraint) and each.validated]
+    if len(pair) == 2 and adds_values(*(each.definition for each in pair)):
+        return False
     drops = action in ("drop", "unbuild")
     item = before if drops else after or before
     kind = item.type if isinstance(item, Constraint) else None
@@ -165,7 +183,7 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         return refuses
     if action == "attach":
         return can_swap(key, comparison)
-    if action == "build" and (before == after or _is_refused(key, comparison)):
+    if action == "build" and before == after:
         # On a second column: the first one has refused these rows already.
         return False
     if action not in _BINDS or not refuses:
@@ -192,16 +210,15 @@ def _refuses_unwritten(
     return all(each and each.default and not is_volatile(comparison, each) for each in found)
 
 
-def _is_refused(key: Key, comparison: Comparison) -> bool:
-    """Whether a key that stays, or is exchanged later, refuses all that a new one refuses."""
-    database, models = comparison.database, comparison.models
+def _is_refused(key: Key, comparison: Comparison, gone: Collection[Key]) -> bool:
+    """Whether a key that is there refuses all that a new one refuses."""
+    models = comparison.models
     item = models.objects.get(key)
     if not isinstance(item, Constraint | Index) or "NULLS NOT DISTINCT" in item.definition:
         return False
     return not models.needs(key) & comparison.diff.retyped and any(
-        columns_of_key(each) <= columns_of_key(item)
-        and (each == models.objects.get(other) or can_swap(other, comparison))
-        for other, each in keys_of(database, item.table).items()
+        columns_of_key(each) <= columns_of_key(item) and other not in gone
+        for other, each in keys_of(comparison.database, item.table).items()
     )
 
 

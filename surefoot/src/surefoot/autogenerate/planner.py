@@ -8,7 +8,7 @@ It reads no database and no file.
 
 import itertools
 from collections import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import WINDOW, Change, Stage, Turn
@@ -21,7 +21,7 @@ from surefoot.autogenerate.indexes import before_and_after, can_swap, index_part
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.object_operations import joined
 from surefoot.autogenerate.objects import object_changes
-from surefoot.autogenerate.phase import BEFORE, needs_its_column, phase
+from surefoot.autogenerate.phase import BEFORE, dropped, needs_its_column, phase
 from surefoot.autogenerate.privileges import grant_again, privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
@@ -108,12 +108,18 @@ def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[Revision
     ]
     if comparison.at_once:
         grouped = _joined(grouped)
-    named = _named(grouped)
-    return [_revision(group, group is named, comparison) for group in grouped]
+    named, gone = _named(grouped), set[Key]()
+    planned: list[RevisionPlan] = []
+    for group in grouped:
+        planned.append(_revision(group, group is named, comparison, gone))
+        gone |= {*dropped(group, comparison)}
+    return planned
 
 
-def _revision(group: list[Change], is_named: bool, comparison: Comparison) -> RevisionPlan:
-    narrows, before = phase(group, comparison)
+def _revision(
+    group: list[Change], is_named: bool, comparison: Comparison, gone: Collection[Key]
+) -> RevisionPlan:
+    narrows, before = phase(group, comparison, gone)
     about = dict.fromkeys(part.about for part in group if part.about)
     if before and not any(BEFORE in each for each in about):
         about[before] = None

@@ -16,6 +16,12 @@ _COARSER = {
     "timestamp": ("date", "time"),
     "interval": ("time",),
 }
+# A check of one column by a list of values, as the catalog has it.
+_VALUE = r"\(?(?:'(?:[^']|'')*'|-?\d+)(?:::[\w ]+)?\)?(?:::[\w ]+)?"
+_LISTED = re.compile(
+    rf"CHECK \(+(\w+|\"(?:[^\"]|\"\")+\")\)*(?:::[\w ]+)?\)* = ANY "
+    rf"\(ARRAY\[({_VALUE}(?:, {_VALUE})*)\]\)+(?: NOT VALID)?"
+)
 
 
 def is_widening(old: str, new: str) -> bool:
@@ -23,6 +29,15 @@ def is_widening(old: str, new: str) -> bool:
     if old in _INTEGERS and new in _INTEGERS:
         return _INTEGERS.index(old) < _INTEGERS.index(new)
     return needs_no_rewrite(old, new)
+
+
+def adds_values(old: str, new: str) -> bool:
+    """Whether a check by a list of values accepts all that the old one does."""
+    before, after = _LISTED.fullmatch(old), _LISTED.fullmatch(new)
+    if before is None or after is None or before[1] != after[1]:
+        return False
+    listed = ({*re.findall(_VALUE, each[2])} for each in (before, after))
+    return next(listed) <= next(listed)
 
 
 def needs_no_rewrite(old: str, new: str) -> bool:
