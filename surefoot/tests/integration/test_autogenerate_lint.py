@@ -96,6 +96,33 @@ async def test_the_locks_and_the_downgrade_are_measured(
 
 
 @pytest.mark.slow
+async def test_a_table_that_the_same_files_create_or_drop_may_have_rows(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """It has none when they are tried together; by itself each of them meets rows."""
+
+    def models(name: str) -> MetaData:
+        metadata = new_metadata()
+        Table("jobs", metadata, Column("id", BigInteger, primary_key=True))
+        Table(
+            name, metadata,
+            Column("id", BigInteger, primary_key=True),
+            Column("job_id", ForeignKey("jobs.id"), index=True),
+        )  # fmt: skip
+        return metadata
+
+    begin = await project.revise(models("results"), "Begin")
+    await project.upgrade()
+    written = await project.revise(models("notes"), "Replace the results")
+    await finds_nothing(project, scratch, begin)
+    said = [" ".join(path.read_text("utf-8").split()) for path in written]
+    _, _, valid, key, index, _ = said
+    assert "Locks: SHARE UPDATE EXCLUSIVE on notes while rows are read;" in valid
+    assert "Undo: SHARE ROW EXCLUSIVE on results while rows are read;" in key
+    assert "Undo: SHARE on results while rows are read." in index
+
+
+@pytest.mark.slow
 async def test_each_table_that_a_wider_key_locks_is_named(
     project: Project, scratch: AsyncEngine
 ) -> None:

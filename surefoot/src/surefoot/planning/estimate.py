@@ -86,16 +86,16 @@ def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
 
 
 def worked_on(statement: Statement) -> frozenset[str]:
-    """The existing tables that the statement scans, rewrites or changes."""
-    indexed = {
-        e.relation
-        for e in statement.of("index_created")
-        if e.relation in statement.rows and not e.fresh
-    }
+    """The tables from before the trace that the statement scans, rewrites or changes."""
+    return works_on(statement) & set(statement.rows)
+
+
+def works_on(statement: Statement) -> frozenset[str]:
+    """Those of all tables from before its revision."""
+    indexed = {e.relation for e in statement.of("index_created") if not e.fresh}
     rebuilt = {statement.tables[i] for i in statement.rebuilds if i in statement.tables}
     return frozenset(
         {*statement.scans, *statement.rewrites, *statement.changes_rows, *indexed, *rebuilt}
-        & set(statement.rows)
     )
 
 
