@@ -553,9 +553,12 @@ async def test_numbers_that_a_sequence_does_not_know_are_found(
     """It gives them again, unless it is set to the highest one."""
     texts = ["\n".join(f'op.execute("{sql}")' for sql in each.split("; ")) for each in NUMBERED]
     result = await linted(bench, tmp_path, *texts)
-    found = {f.revision for f in result.findings if f.rule == "avoid-narrowing-a-sequence"}
+    found = {f.revision: f for f in result.findings if f.rule == "avoid-narrowing-a-sequence"}
     assert result.trace.failure is None
-    assert found == {f"{n:04}" for n, again in enumerate(NUMBERED.values(), start=1) if again}
+    assert {*found} == {f"{n:04}" for n, again in enumerate(NUMBERED.values(), start=1) if again}
+    forms = [found[each].render() for each in ("0001", "0007")]
+    assert "setval('sequence', max(id)) FROM docs" in forms[0]
+    assert "setval('other', max(number)) FROM docs" in forms[1]
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from surefoot.rules.difference import Difference, Terms, at, differences, losing, made_again
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out
+from surefoot.trace.effects import Effect
+from surefoot.trace.statement import Statement
 
 # To a number of the revision, or a parameter: which does not follow the table.
 _SETS = re.compile(
@@ -139,11 +141,20 @@ def _bounds(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
         if its.noun == "sequence" and its.former and its.now:
             (most, least, step, cycles), old = its.now["sequence"], its.former["sequence"]
             if most < old[0] or least > old[1]:
-                yield at(its, what="ends earlier, and INSERTs fail then")
+                yield _numbering(its, "ends earlier, and INSERTs fail then")
             elif cycles and not old[3]:
-                yield at(its, what="gives the same numbers again after the last one")
+                yield _numbering(its, "gives the same numbers again after the last one")
             elif (step > 0) != (old[2] > 0):
-                yield at(its, what="counts in the other direction")
+                yield _numbering(its, "counts in the other direction")
+
+
+def _numbering(its: Difference, what: str) -> Hit:
+    return at(its, what=what, **_alone(its.label))
+
+
+def _alone(sequence: str) -> dict[str, str]:
+    """The values of a sequence whose column is not known."""
+    return {"sequence": sequence, "table": "", "column": ""}
 
 
 def _sequences(unit: TracedRevision) -> Iterator[Hit]:
@@ -156,7 +167,8 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
             name = _PARAMETER.sub(lambda each, of=given: str(of[int(each[1]) - 1]), match[1])
             words = re.findall(r"[\w.]+", _AROUND.sub("", name))
             if not made & {each.lower() for each in words}:
-                yield Hit.at(statement, name=".".join(words), what="gives numbers again")
+                name = ".".join(words)
+                yield Hit.at(statement, name=name, what="gives numbers again", **_alone(name))
     gone = [e for _, e in unit.effects("dropped") if e.facts["kind"] == "S"]
     owned = {effect.relation: effect.facts["owned"] for effect in gone}
     for statement, effect in unit.effects("created", fresh=True):
@@ -164,11 +176,16 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
         if not owned.get(effect.relation, True) or (
             effect.relation in owned and effect.facts["owned"]
         ):
-            yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
+            yield _again(statement, effect)
     yield from _behind(unit)
     for statement, effect in unit.effects("restarted"):
         if _RESTARTS.search(statement.sql) and not statement.emptied:
-            yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
+            yield _again(statement, effect)
+
+
+def _again(statement: Statement, effect: Effect) -> Hit:
+    name = effect.relation
+    return Hit.of(statement, effect, name=name, what="gives numbers again", **_alone(name))
 
 
 def _behind(unit: TracedRevision) -> Iterator[Hit]:
@@ -181,14 +198,16 @@ def _behind(unit: TracedRevision) -> Iterator[Hit]:
             named = re.findall(r"\w+", into[1] or " ".join(columns)) if into else []
             for column in sorted(columns & {*named}):
                 what = "does not know the numbers of these rows"
-                yield Hit.at(statement, name=f"of {table}.{column}", what=what)
+                name = f"of {table}.{column}"
+                yield Hit.at(statement, name=name, what=what, table=table, column=column)
     made = {e.relation for _, e in unit.effects("created", fresh=True) if e.facts["kind"] == "S"}
     for its in differences(unit):
         if its.noun == "column" and its.former and its.now and its.changed("default"):
             new = _NEXT.match(its.now["default"] or "")
             had = its.former["identity"] or _NEXT.match(its.former["default"] or "")
             if new and new[1] in made and (had or its.former["required"]):
-                yield Hit.of(its.statement, its.effect, name=new[1], what="gives numbers again")
+                values = {"name": new[1], "sequence": new[1], "what": "gives numbers again"}
+                yield Hit.of(its.statement, its.effect, **values)
         elif its.noun == "column" and its.former and its.gained("identity"):
             if its.effect.relation in {e.name for e in its.statement.of("attached")}:
                 continue  # it numbers its rows as its parent does
@@ -255,7 +274,10 @@ RULES = (
         consequence="sequence {name} {what}; INSERTs may get a number that is in use, or none",
         help="keep its bounds, NO CYCLE, and its value; set the value by setval() to the highest "
         "one in use",
-        rewrite='op.execute("ALTER SEQUENCE {name:sql} AS bigint NO MAXVALUE NO CYCLE")',
+        rewrite="# its bounds\n"
+        'op.execute("ALTER SEQUENCE {sequence:sql} AS bigint NO MAXVALUE NO CYCLE")\n'
+        "# its value\n"
+        "op.execute(\"SELECT setval('{sequence:sql}', max({column:sql})) FROM {table:sql}\")",
         page="sql-altersequence",
         detect=_sequences,
     ),

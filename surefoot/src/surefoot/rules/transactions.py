@@ -210,7 +210,7 @@ RULES = (
     Rule(
         id="avoid-waiting-under-lock",
         title="A wait while a lock is held",
-        consequence="{held} stays locked for {time}, also where there are no rows",
+        consequence="the revision keeps {held} locked for {time}, also where there are no rows",
         help="do what takes time before the lock is taken, or outside of the revision",
         rewrite="# without the wait",
         page="explicit-locking",
@@ -231,8 +231,8 @@ RULES = (
     Rule(
         id="avoid-locking-two-tables",
         title="Two tables locked in one transaction",
-        consequence="{held} stays locked while the revision waits for {taken}; a transaction that "
-        "uses them in the other order deadlocks with it",
+        consequence="the revision keeps {held} locked while it waits for {taken}; a transaction "
+        "that uses them in the other order deadlocks with it",
         help="use one revision for each table",
         rewrite="# two revisions",
         page="explicit-locking",
