@@ -122,6 +122,21 @@ def tables_that_refer_to_each_other_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def table_that_refers_to_its_own_key_with_more_columns_added(m: MetaData, new: bool) -> None:
+    if new:
+        schema = f"{m.schema}." if m.schema else ""
+        Table(
+            "parts",
+            m,
+            Column("id", BigInteger, primary_key=True),
+            Column("code", Integer),
+            Column("up", Integer),
+            UniqueConstraint("code", name="by_code", postgresql_include=["id"]),
+            ForeignKeyConstraint(["up"], [f"{schema}parts.code"]),
+        )
+
+
+@change
 def tables_in_a_circle_added(m: MetaData, new: bool) -> None:
     if new:
         Table(

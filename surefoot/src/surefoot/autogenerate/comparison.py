@@ -251,7 +251,20 @@ def _inline(catalog: Catalog, table: str, known: Collection[str]) -> list[Constr
     """The constraints of a table that can be a part of it; `known` are the tables beside it."""
     found = catalog.of_table(Constraint, table).values()
     referable = {None, table, *known}
-    return [each for each in found if inline_code(each) and refers_to(each) in referable]
+    keys = {
+        Key("constraint", f"{table}.{each.name}"): each
+        for each in found
+        if inline_code(each) and refers_to(each) in referable
+    }
+    # A foreign key of the table to itself may need a key that is added to it.
+    return [
+        each
+        for key, each in keys.items()
+        if not any(
+            used.kind in ("constraint", "index") and table_of(catalog.objects.get(used)) == table
+            for used in catalog.needs(key) - keys.keys()
+        )
+    ]
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
