@@ -1002,6 +1002,28 @@ def function_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def functions_that_call_later_ones_added(m: MetaData, new: bool) -> None:
+    """By their names; PostgreSQL keeps no dependency of a body that is a text."""
+    if new:
+        for name, of, body in (
+            ("pick", "a integer, b integer", "SELECT a + b"),
+            ("pick", "a integer", "SELECT pick(a, 1)"),
+            ("ask", "a integer", "SELECT pick(a)"),
+        ):
+            made = f"CREATE FUNCTION {name}({of}) RETURNS integer LANGUAGE sql IMMUTABLE"
+            ddl(m, f"{made} AS '{body}'", first=True)
+    things(m, *([Column("n", Integer, server_default=text("ask(1)"))] if new else []))
+    if new:
+        names = "CREATE FUNCTION names() RETURNS SETOF text LANGUAGE sql STABLE"
+        ddl(m, f"{names} AS 'SELECT name FROM things'")
+        ddl(
+            m,
+            "CREATE FUNCTION all_names() RETURNS bigint LANGUAGE sql STABLE "
+            "AS 'SELECT count(*) FROM names()'",
+        )
+
+
+@change
 def function_with_odd_text_changed(m: MetaData, new: bool) -> None:
     body = (
         '-- tab\there  \n    -- \'quote\' """ \\\\ :name\n    RETURN NEW;' if new else "RETURN NEW;"

@@ -4,7 +4,7 @@ ObjectDiff sorts them into added, removed, recreated and changed in place.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage
@@ -115,9 +115,9 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
 def object_changes(comparison: Comparison) -> list[Change]:
     """The changes of all objects: by stage, and within it in the order of dependencies."""
     found, expected, diff = comparison.database, comparison.models, comparison.diff
-    going = reversed(in_order(diff.removed | diff.recreated, found.uses))
-    coming = in_order(diff.added | diff.recreated, expected.uses)
-    staying = in_order(diff.in_place, expected.uses)
+    going = reversed(_in_order(diff.removed | diff.recreated, found))
+    coming = _in_order(diff.added | diff.recreated, expected)
+    staying = _in_order(diff.in_place, expected)
     return [
         *(change for key in going for change in _drop(comparison, key)),
         *(change for key in coming for change in _create(comparison, key)),
@@ -126,10 +126,26 @@ def object_changes(comparison: Comparison) -> list[Change]:
     ]
 
 
-def needs_tables(catalog: Catalog, key: Key) -> bool:
+def _in_order(keys: Collection[Key], catalog: Catalog) -> list[Key]:
+    return in_order(
+        keys, {**catalog.uses, **{key: catalog.needs(key) | _calls(catalog, key) for key in keys}}
+    )
+
+
+def _calls(catalog: Catalog, key: Key) -> frozenset[Key]:
+    """The routines that a body in SQL may call; only PostgreSQL reads it, when it is created."""
+    routine = catalog.find(Routine, key)
+    if routine is None or routine.language != "sql":
+        return frozenset()
+    words = set(re.findall(r"\w+", routine.definition.partition("\nAS ")[2]))
+    named = ((each, each.name.partition("(")[0]) for each, _ in catalog.each(Routine))
+    return frozenset(each for each, name in named if name.rpartition(".")[2] in words) - {key}
+
+
+def needs_tables(catalog: Catalog, key: Key, known: frozenset[Key] = frozenset()) -> bool:
     """Whether an object is created after the tables.
 
-    A function is, if its text names a table and no table needs it.
+    A function is, if its text names a table, or such a function, and no table needs it.
     """
     if key.kind not in ROUTINES:
         return key.kind in AFTER_TABLES
@@ -139,7 +155,10 @@ def needs_tables(catalog: Catalog, key: Key) -> bool:
     words = set(re.findall(r"\w+", catalog.one(Routine, key).definition))
     tables = {each.name for each in catalog.objects if each.kind in ("table", *VIEWS)}
     used = {each.kind for each in catalog.needs(key)}
-    return bool(words & tables or used & {"table", "column", *VIEWS})
+    if words & tables or used & {"table", "column", *VIEWS}:
+        return True
+    known |= {key}
+    return any(needs_tables(catalog, each, known) for each in _calls(catalog, key) - known)
 
 
 def _drop(comparison: Comparison, key: Key) -> Iterator[Change]:
