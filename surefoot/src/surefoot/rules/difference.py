@@ -118,4 +118,4 @@ def losing(tell: Callable[[TracedRevision, list[Difference]], Iterator[Hit]]) ->
 def at(its: Difference, **values: Any) -> Hit:
     """The place of a difference, with the names of its object."""
     known = {"noun": its.noun, "name": its.label, "column": its.effect.name}
-    return Hit.of(its.statement, its.effect, **known, **values)
+    return Hit.of(its.statement, its.effect, **{**known, **values})
