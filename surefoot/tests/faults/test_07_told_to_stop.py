@@ -3,6 +3,7 @@
 import asyncio
 import signal
 
+import anyio
 import asyncpg
 import pytest
 from alembic import command
@@ -191,6 +192,35 @@ async def test_a_timeout_around_an_upgrade_is_a_cancellation(
         sleepy.lock()
         report = await upgrade(Target.of(made, sleepy.ini))
     assert [step.revision for step in report.steps] == ["0002"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["a scope of anyio", "two cancellations"])
+async def test_a_task_that_is_cancelled_again_waits_for_the_end_of_its_run(
+    sleepy: Chain, empty_database: Database, watcher: asyncpg.Connection, by: str
+) -> None:
+    """The second cancellation had left the statement to itself, with its locks and the mutex."""
+    async with engine(empty_database.access, "migrate") as made:
+
+        async def cancelled_upgrade() -> None:
+            with anyio.CancelScope() as scope:
+                scopes.append(scope)
+                await upgrade(Target.of(made, sleepy.ini))
+
+        scopes: list[anyio.CancelScope] = []
+        task = asyncio.create_task(cancelled_upgrade())
+        await wait_until(watcher, SLEEPS)
+        if by == "a scope of anyio":
+            scopes[0].cancel()
+        else:
+            task.cancel()
+            await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.wait([task], timeout=5)
+        assert task.done()
+        assert task.cancelled() == (by == "two cancellations")
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+    await check_left(empty_database, watcher, "applied", "failed")
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)

@@ -33,6 +33,7 @@ from surefoot.run.events import Listen
 from surefoot.run.interruption import Interruption
 from surefoot.run.locks import mutex
 from surefoot.run.report import Report
+from surefoot.run.until_done import until_done
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
 
@@ -226,7 +227,8 @@ async def _run(
         except asyncio.CancelledError:
             # The run stops in order: statement cancelled, mutex released, outcome recorded.
             interruption.request()
-            await asyncio.wait([running])
+            with contextlib.suppress(asyncio.CancelledError):
+                await until_done(running)
             with contextlib.suppress(Exception):
                 running.result()
             raise

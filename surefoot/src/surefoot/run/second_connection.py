@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from surefoot.compat.sqlalchemy import greenlet_spawn
+from surefoot.run.until_done import until_done
 
 
 class SecondConnection:
@@ -39,4 +40,4 @@ class SecondConnection:
         """Cancel the task that uses it; a cancelled statement would wait for the server."""
         self._abort()
         task.cancel()
-        await asyncio.wait([task])
+        await until_done(task)
