@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from alembic.util.exc import CommandError
 from sqlalchemy import text
@@ -351,5 +352,20 @@ async def test_its_database_is_removed_though_its_session_was_ended(
     async with scratch_database(NOWHERE, Project.read(chain.ini), major=PG_MAJOR) as outer:
         async with outer.copied() as engine, engine.connect() as connection:
             await connection.execute(ended, {"of": outer.server.shown().database})
+        async with outer.engine.connect() as connection:
+            assert await connection.scalar(left) == 1
+
+
+@pytest.mark.slow
+async def test_its_database_is_removed_where_its_task_is_cancelled(
+    chain: Chain, cache: Path
+) -> None:
+    """A scope of anyio cancels each wait, also those that clear up."""
+    left = text("SELECT count(*) FROM pg_database WHERE datname LIKE 'surefoot_scratch_%'")
+    async with scratch_database(NOWHERE, Project.read(chain.ini), major=PG_MAJOR) as outer:
+        with anyio.CancelScope() as scope:
+            async with outer.copied():
+                scope.cancel()
+                await anyio.sleep_forever()
         async with outer.engine.connect() as connection:
             assert await connection.scalar(left) == 1

@@ -11,8 +11,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
+import anyio
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
@@ -52,6 +54,7 @@ PATIENCE_S = 2.0
 # Of one statement on a scratch database; sample rows are few.
 STATEMENT_S = 60.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+_Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 @dataclass(frozen=True)
@@ -238,22 +241,30 @@ async def _beside(
                 event.listen(engine.sync_engine, "commit", refuse_changes)
             yield engine
     finally:
+        # A scope of anyio cancels each wait until it is left.
+        with anyio.CancelScope(shield=True):
+            admin = await _answering(admin, database)
+            await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            for row in () if refuses else await admin.fetch(_OF_THE_SERVER):
+                if row[0] not in shared:
+                    await admin.execute(f"DROP {row[0]}")
+            await admin.close()
+
+
+async def _answering(admin: _Session, database: Database) -> _Session:
+    """The session, or another one where it was ended. On failure: ScratchLost."""
+    try:
+        await admin.execute("SELECT")
+    except DATABASE_ERRORS:
         try:
-            await admin.execute("SELECT")
-        except DATABASE_ERRORS:
-            try:
-                admin = await database.connect("migrate")
-            except DATABASE_ERRORS as error:
-                reason = f"it takes no other one: {describe(error)}"
-                raise errors.ScratchLost(address(database.shown()), reason) from error
-        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        for row in () if refuses else await admin.fetch(_OF_THE_SERVER):
-            if row[0] not in shared:
-                await admin.execute(f"DROP {row[0]}")
-        await admin.close()
+            return await database.connect("migrate")
+        except DATABASE_ERRORS as error:
+            reason = f"it takes no other one: {describe(error)}"
+            raise errors.ScratchLost(address(database.shown()), reason) from error
+    return admin
 
 
-async def _connected(database: Database) -> "asyncpg.Connection[asyncpg.Record]":
+async def _connected(database: Database) -> _Session:
     """A session on the server of scratch databases. On failure: ScratchBehindPooler."""
     try:
         with explained(database.shown()):
