@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from harness.databases import Database, engine
 from harness.runs import Chain
 from harness.server import LIBRARY, SAMPLE
+from surefoot.errors import AutocommitRefused
 from surefoot.run.commands import upgrade
 from surefoot.run.locks import mutex
 from surefoot.target import Target
@@ -130,11 +131,32 @@ async def test_a_test_of_pytest_asyncio_can_upgrade(
     assert await watcher.fetchval("SELECT to_regclass('t') IS NOT NULL")
 
 
+async def test_an_engine_in_autocommit_is_refused(
+    small: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Its revisions were blamed for committing by themselves, and the ledger had a failed one."""
+    async with engine(empty_database.access, "migrate") as made:
+        target = Target.of(made.execution_options(isolation_level="AUTOCOMMIT"), small.ini)
+        with pytest.raises(AutocommitRefused) as refused:
+            await upgrade(target)
+        assert refused.value.exit_code == 3
+        assert refused.value.render() == (
+            f"REFUSED [autocommit]  the connection to '{empty_database.name}' is in AUTOCOMMIT: "
+            "a part of a failed revision would stay\n"
+            '  help: connect with `Database(…).engine("migrate")`, or without '
+            'isolation_level="AUTOCOMMIT"'
+        )
+        assert await watcher.fetchval("SELECT to_regclass('alembic_version') IS NULL")
+        report = await upgrade(Target.of(made, small.ini))
+    assert report.after == ("0001",)
+
+
 UVLOOP = """
 import asyncio, sys
 from pathlib import Path
 import uvloop
 from harness.environment import database
+from surefoot.errors import AutocommitRefused
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
 

@@ -61,6 +61,15 @@ class LockTimeoutMissing(Refused):
     )
 
 
+class AutocommitRefused(Refused):
+    """The connection keeps each statement by itself."""
+
+    code = "autocommit"
+    database: str
+    says = "the connection to {database!r} is in AUTOCOMMIT: a part of a failed revision would stay"
+    helps = 'connect with `Database(…).engine("migrate")`, or without isolation_level="AUTOCOMMIT"'
+
+
 class StandbyRefused(Refused):
     """The server is a standby, which takes no changes."""
 

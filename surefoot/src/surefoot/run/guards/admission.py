@@ -4,6 +4,7 @@ from typing import Any
 
 from surefoot.connect.failures import address
 from surefoot.errors import (
+    AutocommitRefused,
     LockTimeoutMissing,
     NotAdopted,
     PoolerRefused,
@@ -62,7 +63,8 @@ class Session:
 def admit(run: Run) -> Session:
     """Look at the session, whose settings the run learns, and at the database.
 
-    On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
+    On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing,
+    AutocommitRefused, NotAdopted.
     """
     connection, database = run.connection, run.recorder.database
     table = run.project.version_table
@@ -70,8 +72,8 @@ def admit(run: Run) -> Session:
     pid, timeout_s, standby, read_only, versioned, inhabited, *more, settings = found.one()
     run.settings = SessionSettings.of(settings)
     connection.rollback()
-    driver: Any = connection.connection.driver_connection
-    if (connected := driver.get_server_pid()) != pid:
+    pooled: Any = connection.connection
+    if (connected := pooled.driver_connection.get_server_pid()) != pid:
         raise PoolerRefused(
             address(connection.engine.url),
             f"the connection is to process {connected}, and process {pid} answers",
@@ -82,6 +84,8 @@ def admit(run: Run) -> Session:
         raise ReadOnlyRefused(database)
     if timeout_s == 0:
         raise LockTimeoutMissing(database)
+    if pooled.dbapi_connection.autocommit:
+        raise AutocommitRefused(database)
     if inhabited and not versioned and run.command == "upgrade":
         raise NotAdopted(database, table.name)
     return Session(pid, timeout_s, inhabited, *more)
