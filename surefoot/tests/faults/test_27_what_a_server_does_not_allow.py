@@ -242,9 +242,57 @@ async def test_a_standby(small: Chain, launcher: Launcher, private_server: Priva
             "  help: name the primary in the database URL that env.py names, or several hosts with "
             "?target_session_attrs=read-write\n",
         )
+        asking = f"{replica}&target_session_attrs=read-write"
+        result = await launcher.alembic(small, "upgrade", "head", url=asking)
+        assert result.code == 75
+        assert "reached: no host is one that its target_session_attrs asks for\n" in result.err
         current = await launcher.alembic(small, "current", url=replica)
         assert (current.code, current.out) == (0, "0001\n"), current.err
+        small.path("0002").unlink()
+        checked = await launcher.alembic(small, "check", url=replica)
+        assert checked.code == 3, checked.err
+        assert checked.err.startswith("REFUSED [standby]  the server of 'postgres' is a standby")
     assert await recorded(url) == [("0001", "applied"), ("0001", "measured")]
+
+
+@pytest.mark.slow
+async def test_a_role_that_may_not_log_in(
+    small: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    role: str,
+) -> None:
+    """Its password is not the reason."""
+    await watcher.execute(f"ALTER ROLE {role} NOLOGIN")
+    url = as_role(empty_database.url, role)
+    result = await launcher.alembic(small, "upgrade", "head", url=url)
+    assert result.code == 2, result.err
+    assert result.err.startswith("ERROR [login-not-allowed]  ")
+    assert result.err.endswith(
+        f" does not let '{role}' log in: role \"{role}\" is not permitted to log in\n"
+        "  help: let the role log in there, by pg_hba.conf or ALTER ROLE, or correct the database "
+        "URL that env.py names: its user, or ?sslmode=require where the server asks for "
+        "encryption\n"
+    )
+
+
+@pytest.mark.slow
+async def test_a_server_without_tls(
+    small: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """It is up, and trying again helps nobody."""
+    async with Network(empty_database.url).up() as network:
+        url = f"{network.url}?sslmode=require"
+        result = await launcher.alembic(small, "upgrade", "head", url=url)
+    assert result.code == 2, result.err
+    at = network.url.partition("@")[2].partition("/")[0]
+    assert result.err == (
+        f"ERROR [tls-failed]  {at} does not have the TLS that the database URL asks for: "
+        f'PostgreSQL server at "{at}" rejected SSL upgrade\n'
+        "  help: correct sslmode and sslrootcert in the database URL that env.py names, or "
+        "the certificate of the server\n"
+    )
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, text
 
-from surefoot.errors import PermissionMissing
+from surefoot.errors import PermissionMissing, ReadOnlyRefused, StandbyRefused
 from surefoot.quoting import quoted
 
 OURS = "surefoot_shadow_"
@@ -29,7 +29,8 @@ FROM pg_namespace WHERE nspname = :schema
 _MAY = text("""
 SELECT current_user::text AS "user", current_database()::text AS database,
        has_database_privilege(current_database(), 'CREATE') AS allowed,
-       current_setting('transaction_read_only')::boolean AS read_only
+       current_setting('transaction_read_only')::boolean AS read_only,
+       pg_is_in_recovery() AS on_standby
 """)
 
 _SHADOW_FIRST = text("""
@@ -41,7 +42,7 @@ SELECT set_config('search_path', concat_ws(', ', CAST(:shadow AS text),
 def create_empty(connection: Connection, beside: Collection[str]) -> str:
     """Create the schema that leads the search path, and those beside it; the name of the first.
 
-    On failure: PermissionMissing.
+    On failure: PermissionMissing, ReadOnlyRefused, StandbyRefused.
     """
     _refuse_without_permission(connection)
     shadow = f"{OURS}{os.getpid()}"
@@ -71,10 +72,9 @@ def _move_away(connection: Connection, schema: str) -> None:
 
 def _refuse_without_permission(connection: Connection) -> None:
     may = connection.execute(_MAY).one()
-    if may.allowed and not may.read_only:
-        return
-    denied = "permission denied to create a schema"
-    reason = "its transactions are read-only" if may.read_only else denied
-    raise PermissionMissing(
-        may.user, may.database, f"the models are compared in a schema of their own, and {reason}"
-    )
+    if may.read_only:
+        raise (StandbyRefused if may.on_standby else ReadOnlyRefused)(may.database)
+    if not may.allowed:
+        denied = "permission denied to create a schema"
+        why = f"the models are compared in a schema of their own, and {denied}"
+        raise PermissionMissing(may.user, may.database, why)

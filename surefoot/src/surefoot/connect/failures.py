@@ -9,6 +9,7 @@ import asyncio
 import getpass
 import os
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 # SQLSTATEs, PostgreSQL documentation, appendix A.
-LOGIN_REFUSED = ("28000", "28P01")
+LOGIN_NOT_ALLOWED = "28000"
+WRONG_PASSWORD = "28P01"  # noqa: S105 - a code
 DATABASE_MISSING = "3D000"
 SCHEMA_MISSING = "3F000"
 PERMISSION_MISSING = "42501"
@@ -97,6 +99,22 @@ def _is_closed(error: BaseException) -> bool:
     return isinstance(error, asyncpg.InterfaceError) and _CLOSED in str(error)
 
 
+def _refused(
+    cause: BaseException, state: str, user: str, at: str, reason: str
+) -> SurefootError | None:
+    """The error of ours where the server answered, and there is no session."""
+    if state == WRONG_PASSWORD:
+        return errors.LoginRefused(user, at, reason)
+    if state == LOGIN_NOT_ALLOWED:
+        return errors.LoginNotAllowed(user, at, reason)
+    # asyncpg has no class for a server without TLS.
+    if isinstance(cause, ssl.SSLCertVerificationError) or (
+        isinstance(cause, ConnectionError) and "rejected SSL upgrade" in str(cause)
+    ):
+        return errors.TlsFailed(at, reason)
+    return None
+
+
 def explain(error: BaseException, url: URL) -> SurefootError | None:
     """The error of ours that says what the driver's means; None for an error of no driver."""
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without
@@ -113,8 +131,8 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
         cause, asyncpg.TargetServerAttributeNotMatched
     )
     silent = not state and isinstance(error, SILENCE)
-    if state in LOGIN_REFUSED:
-        return errors.LoginRefused(user, address(url), reason)
+    if refused := _refused(cause, state, user, address(url), reason):
+        return refused
     if state == DATABASE_MISSING:
         return errors.DatabaseMissing(database, address(url))
     if state == SCHEMA_MISSING:
@@ -162,6 +180,8 @@ def describe(error: BaseException) -> str:
         return deepest.strerror or (_ENDED if ended else str(deepest))
     if _is_closed(deepest):
         return _CLOSED  # without the method that was called
+    if isinstance(deepest, asyncpg.TargetServerAttributeNotMatched):
+        return "no host is one that its target_session_attrs asks for"
     if isinstance(deepest, asyncpg.InternalClientError):
         # The server's last words came between two statements, and asyncpg did not keep them.
         return "the server has ended the session"

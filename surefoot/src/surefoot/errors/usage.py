@@ -108,6 +108,28 @@ class LoginRefused(UsageError):
     )
 
 
+class LoginNotAllowed(UsageError):
+    """The server answered, and lets this role not log in, or not from here."""
+
+    user: str
+    address: str
+    reason: str
+    says = "{address} does not let {user!r} log in: {reason}"
+    helps = (
+        "let the role log in there, by pg_hba.conf or ALTER ROLE, or correct {names[database]}: "
+        "its user, or ?sslmode=require where the server asks for encryption"
+    )
+
+
+class TlsFailed(UsageError):
+    """The server answered, and its TLS is not that which the URL asks for."""
+
+    address: str
+    reason: str
+    says = "{address} does not have the TLS that the database URL asks for: {reason}"
+    helps = "correct sslmode and sslrootcert in {names[database]}, or the certificate of the server"
+
+
 class DatabaseMissing(UsageError):
     """The server answered and has no database of that name."""
 
