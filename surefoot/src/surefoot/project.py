@@ -10,19 +10,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from surefoot.chain.known import revisions_of
 from surefoot.chain.lockfile import check_lock, is_written_from, read_lock
 from surefoot.chain.revisions import Revision
 from surefoot.chain.source import source_codes, source_paths
 from surefoot.chain.squashed import NAME as SQUASHED
-from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
+from surefoot.errors import ConfigurationInvalid
 from surefoot.errors.names import command
+from surefoot.import_strings import metadata_of
 from surefoot.version_table import VersionTable
-from surefoot.wording import raised
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -175,17 +174,7 @@ class Project:
 
     def models(self) -> Sequence[MetaData]:
         """The metadata itself. On failure: ModelsNotImportable, ConfigurationInvalid."""
-        try:
-            return [
-                cast("MetaData", imported(each)) if isinstance(each, str) else each
-                for each in self.metadata
-            ]
-        except SurefootError:
-            raise
-        except ImportError as error:
-            raise ModelsNotImportable(str(error)) from error
-        except Exception as error:
-            raise ModelsNotImportable(raised(error)) from error
+        return [metadata_of(each) for each in self.metadata]
 
 
 def alembic_config(ini: Path | str, **options: Any) -> Config:
@@ -280,20 +269,3 @@ def _placed(named: str, beside: Path) -> Path:
 
 def _locations(folder: Path, places: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(places)) or (folder / "versions",)
-
-
-def imported(reference: str) -> Any:
-    """The object that an import string names: "package.module:attribute".
-
-    On failure: ConfigurationInvalid where it is no import string; ImportError.
-    """
-    module, colon, attributes = reference.partition(":")
-    if not (module and colon and attributes):
-        raise ConfigurationInvalid(
-            reference or '""', 'it is not an import string such as "shop.models:metadata"'
-        )
-    found: Any = import_module(module)
-    try:
-        return attrgetter(attributes)(found)
-    except AttributeError:
-        raise ImportError(f"{module!r} has no attribute {attributes!r}") from None

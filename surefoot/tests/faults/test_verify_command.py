@@ -18,10 +18,16 @@ for name in ("a", "b"):
 """
 
 
+# Without the refusal it counted as models without a table, and autogenerate dropped all tables.
+BASE = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"
+
+
 @pytest.mark.parametrize(
     ("models", "before", "code", "reason"),
     [
         ("'nowhere:metadata'", "", "models-not-importable", "No module named 'nowhere'"),
+        ("'sample.models:metadat'", "", "models-not-importable", "no attribute 'metadat'"),
+        ("Base", BASE, "models-not-importable", "Base is no MetaData"),
         ("models", TWICE, "models-not-creatable", 'relation "same" already exists'),
     ],
 )
@@ -52,6 +58,8 @@ async def test_models_that_cannot_be_used_do_not_hide_the_other_answers(
     ]
     assert f"[{code}]" in said[4]
     assert reason in said[4]
+    compared = await launcher.alembic(sample, "check", url=database.url)
+    assert (compared.code, f"ERROR [{code}]  " in compared.err) == (2, True), compared.err
 
 
 # Tables that hide those of PostgreSQL, without a row.

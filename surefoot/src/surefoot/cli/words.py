@@ -15,7 +15,8 @@ from surefoot.chain.coding import parsed
 from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.cli.ini_path import ini_file
 from surefoot.errors.base import every_error
-from surefoot.project import Project, imported, module_paths
+from surefoot.import_strings import imported
+from surefoot.project import Project, module_paths
 
 Words = Mapping[str, str]
 _NEWEST = {"head": "the newest revision"}

@@ -22,12 +22,12 @@ from surefoot.connect.url import DatabaseUrl
 from surefoot.errors import (
     ConfigurationInvalid,
     EnvironmentMissing,
-    ModelsNotImportable,
     SurefootError,
     TargetUnknown,
 )
 from surefoot.errors.names import setting
-from surefoot.project import DEFAULT_INI, Project, alembic_config, imported, module_paths
+from surefoot.import_strings import imported, not_installed
+from surefoot.project import DEFAULT_INI, Project, alembic_config, module_paths
 from surefoot.version_table import VersionTable
 from surefoot.wording import raised
 
@@ -266,5 +266,5 @@ def resolved(source: Any) -> Any:
         try:
             found = imported(found)
         except ImportError as error:
-            raise ModelsNotImportable(str(error)) from error
+            raise not_installed(error) from error
     return found() if callable(found) else found

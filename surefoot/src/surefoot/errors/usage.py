@@ -1,6 +1,5 @@
 """The request or the configuration cannot work: exit code 2."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -198,11 +197,12 @@ class ReasonMissing(UsageError):
 
 
 class ModelsNotImportable(UsageError):
-    """The models, or a library that they need, cannot be imported."""
+    """The models, or a library that they need, cannot be imported, or are no models."""
 
     reason: str
-    says = f"{{reason}} (this is {sys.executable})"
-    helps = "activate the virtual environment and install the project: pip install -e ."
+    cure: str
+    says = "{reason}"
+    helps = "{cure}"
 
 
 class ModelsNotCreatable(UsageError):
