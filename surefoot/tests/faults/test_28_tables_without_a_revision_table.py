@@ -55,8 +55,16 @@ async def test_a_lost_revision_table_is_refused(
     await watcher.execute("DROP TABLE alembic_version")
     result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
     assert result.code == 3, result.err
-    assert "REFUSED [not-adopted]" in result.err
+    assert "REFUSED [ledger-contradicted]" in result.err
+    assert "`surefoot ops adopt 0001 --reason …`" in result.err
     assert await watcher.fetchval("SELECT to_regclass('alembic_version') IS NULL")
+    status = await launcher.surefoot(small, "status", url=empty_database.url)
+    assert status.out.startswith("DIVERGED  ")
+    # The schema is that of 0001, and no revision has it any more.
+    assert "database-drifted" not in status.out
+    assert (
+        "Note:  drift was not looked at: version table, ledger and files contradict " in status.out
+    )
 
 
 async def test_what_an_extension_brings_does_not_count(

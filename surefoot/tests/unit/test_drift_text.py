@@ -52,6 +52,14 @@ def test_the_models_come_after_the_database_and_are_numbered_with_it() -> None:
     )
 
 
+def test_objects_of_a_database_at_base_may_be_those_of_the_project() -> None:
+    """The fixes drop all of them."""
+    assert render(Drift("x", "base", MISSING)).splitlines()[-1] == (
+        "1 difference. Next: `surefoot ops adopt REV --reason …`, where the objects are those of "
+        "this project; else run the fixes, or write a revision for the intended changes"
+    )
+
+
 def test_the_error_counts_both() -> None:
     """The error of `surefoot verify` for it."""
     error = DatabaseDrifted("x", "0007", 1, 2)

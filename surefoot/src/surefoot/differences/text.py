@@ -5,6 +5,7 @@ from datetime import datetime
 
 from surefoot.catalog import SchemaObject, Value
 from surefoot.differences.model import Deviation, Drift, Since
+from surefoot.errors.names import command
 from surefoot.wording import counted
 
 
@@ -46,7 +47,12 @@ def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
 def _next(drift: Drift) -> str:
     if not drift.deviations:
         return 'alembic revision --autogenerate -m "…"'
-    return "run the fixes, or write a revision for the intended changes"
+    fixes = "run the fixes, or write a revision for the intended changes"
+    if drift.revision != "base":
+        return fixes
+    # The fixes drop all that is there.
+    adopts = f"`{command()} ops adopt REV --reason …`"
+    return f"{adopts}, where the objects are those of this project; else {fixes}"
 
 
 def _since(since: Since) -> str:

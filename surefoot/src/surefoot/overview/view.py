@@ -229,6 +229,8 @@ def _schema_check(reading: Reading) -> tuple[model.Holds, str]:
         return "unknown", "not compared while a migration is running"
     if isinstance(agreement, Unread):
         return "unknown", agreement.unread
+    if reading.verdict.state == "diverged":
+        return "unknown", "version table, ledger and files contradict each other"
     found = agreement.found[:12]
     if agreement.expected is None:
         lacks = "revisions.lock has no comparable fingerprint for this revision"

@@ -19,7 +19,7 @@ _SESSION = f"""
 SELECT pg_backend_pid(),
        extract(epoch FROM current_setting('lock_timeout')::interval)::float8, pg_is_in_recovery(),
        current_setting('default_transaction_read_only') = 'on',
-       to_regclass($1) IS NOT NULL,
+       to_regclass($1) IS NOT NULL, to_regclass($3) IS NOT NULL,
        EXISTS (SELECT FROM pg_catalog.pg_class
            WHERE relnamespace = to_regnamespace(current_schema())
                AND relkind IN ('r', 'p', 'm', 'f')
@@ -51,6 +51,8 @@ class Session:
     lock_timeout_s: float
     # Whether the current schema has tables.
     is_inhabited: bool
+    # Whether the version table is there.
+    is_versioned: bool
     # Whether revisions may share a transaction: no schema has a relation, but for the records of
     # the project, and the role may have a temporary table.
     may_share: bool
@@ -68,8 +70,12 @@ def admit(run: Run) -> Session:
     """
     connection, database = run.connection, run.recorder.database
     table = run.project.version_table
-    found = connection.exec_driver_sql(_SESSION, (table.quoted, list(table.relations)))
-    pid, timeout_s, standby, read_only, versioned, inhabited, *more, settings = found.one()
+    found = connection.exec_driver_sql(
+        _SESSION, (table.quoted, list(table.relations), table.ledger)
+    )
+    pid, timeout_s, standby, read_only, versioned, recorded, inhabited, *more, settings = (
+        found.one()
+    )
     run.settings = SessionSettings.of(settings)
     connection.rollback()
     pooled: Any = connection.connection
@@ -86,6 +92,7 @@ def admit(run: Run) -> Session:
         raise LockTimeoutMissing(database)
     if pooled.dbapi_connection.autocommit:
         raise AutocommitRefused(database)
-    if inhabited and not versioned and run.command == "upgrade":
+    # Where there is a ledger, its rows say more.
+    if inhabited and not (versioned or recorded) and run.command == "upgrade":
         raise NotAdopted(database, table.name)
-    return Session(pid, timeout_s, inhabited, *more)
+    return Session(pid, timeout_s, inhabited, versioned, *more)

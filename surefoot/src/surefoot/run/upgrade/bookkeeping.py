@@ -107,7 +107,8 @@ class Bookkeeping:
                 and not (found or self._was_used or has_begun(rows))
             ):
                 database, table = self._run.recorder.database, self._version_table.name
-                raise NotAdopted(database, table, "an empty version table")
+                has = "an empty version table" if session.is_versioned else "no version table"
+                raise NotAdopted(database, table, has)
         elif self._run.reason is None:
             check_files(revisions, self._in_force)
 
