@@ -70,13 +70,14 @@ def found_ini(path: Path) -> Path:
             return path / each
     if _is_configured(path / _TOML):
         return path / _PLACES[0]
+    if not path.is_dir():
+        raise ConfigurationInvalid(str(path), "there is no such file or folder")
     reason = (
         f"there is no {' and no '.join(_PLACES)} in it, and no [tool.alembic] in a {_TOML}, so it "
         "is no project of Alembic"
     )
-    raise ConfigurationInvalid(
-        str(path), reason if path.is_dir() else "there is no such file or folder"
-    )
+    begins = "name its folder or its ini file; a new project begins with `alembic init migrations`"
+    raise ConfigurationInvalid(str(path), reason, begins)
 
 
 def _is_configured(toml: Path) -> bool:

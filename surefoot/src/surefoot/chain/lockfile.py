@@ -119,6 +119,11 @@ def _is_baseline(fields: Sequence[str]) -> bool:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RevisionsBroken(
+            f"there is no {path}, and no revision file",
+            help=f"`{command()} lock` writes it, also before the first revision; an image needs it",
+        ) from None
     except OSError as error:
         reason = f"{path} cannot be read: {error.strerror}"
         raise RevisionsBroken(reason, help=f"run `{command()} lock`") from None

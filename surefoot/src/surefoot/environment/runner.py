@@ -18,6 +18,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
@@ -65,7 +66,7 @@ def run(environment: Environment, project: Project) -> None:
     """Do what the Alembic command asks for. On failure: ConfigurationInvalid, among others."""
     options.refuse(environment.options)
     writes = command_name(context.config) in ("revision", "merge")
-    if writes and not any(os.access(each, os.W_OK) for each in project.locations):
+    if writes and not any(os.access(_existing(each), os.W_OK) for each in project.locations):
         # Alembic writes the file after env.py has run.
         named = ", ".join(map(str, project.locations))
         raise FileNotWritable(named, "the file system, or its mode, forbids it")
@@ -94,6 +95,11 @@ def run(environment: Environment, project: Project) -> None:
             raise LoopAlreadyRunning
         else:
             asyncio.run(_connect(online, signals=True))
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists: Alembic creates it there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _register_hook(environment: Environment, project: Project) -> None:
