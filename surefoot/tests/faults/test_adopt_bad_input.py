@@ -20,8 +20,8 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
         {"alembic.ini": None},
         2,
         "there is no alembic.ini and no migrations/alembic.ini in it, and no [tool.alembic] in a "
-        "pyproject.toml, so it is no project of Alembic\n  help: name its folder or its ini file; a "
-        "new project begins with `alembic init migrations`",
+        "pyproject.toml, so it is no project of Alembic\n  help: name its folder or its ini file; "
+        "a new project begins with `alembic init migrations`",
     ),
     "a pyproject.toml that is none": (
         {"alembic.ini": None, "pyproject.toml": "[tool.alembic\n"},
