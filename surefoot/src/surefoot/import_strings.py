@@ -65,10 +65,14 @@ def metadata_of(source: MetaData | str) -> MetaData:
 
 
 def not_installed(error: ImportError) -> ModelsNotImportable:
-    """The error for a module that this Python does not have."""
+    """The error for a module, or a name in it, that this Python does not have."""
+    install = "install the project: pip install -e ."
+    missing = isinstance(error, ModuleNotFoundError) and "." not in (error.name or ".")
     return ModelsNotImportable(
         f"{error} (this is {sys.executable})",
-        "activate the virtual environment and install the project: pip install -e .",
+        f"activate the virtual environment and {install}"
+        if missing
+        else f"correct the name, or {install}",
     )
 
 

@@ -37,6 +37,11 @@ metadata = Base.metadata
             "name the MetaData of the models in env.py",
         ),
         (
+            "json.nowhere:metadata",
+            f"No module named 'json.nowhere' (this is {sys.executable})",
+            "correct the name, or install the project: pip install -e .",
+        ),
+        (
             "no_shop:metadata",
             f"No module named 'no_shop' (this is {sys.executable})",
             "activate the virtual environment and install the project: pip install -e .",
