@@ -40,9 +40,7 @@ SELECT 'ROLE ' || quote_ident(rolname) FROM pg_roles
 UNION ALL SELECT 'TABLESPACE ' || quote_ident(spcname) FROM pg_tablespace
 """
 # A scratch database has the name of the session that made it, which stays to drop it.
-_NAMED = """
-'surefoot_scratch_' || pid || '_' || (extract(epoch FROM backend_start) * 1000000)::bigint
-"""
+_NAMED = "'surefoot_scratch_' || pid || '_' || (extract(epoch FROM backend_start) * 1e6)::bigint"
 _NAME = f"SELECT {_NAMED} FROM pg_stat_activity WHERE pid = pg_backend_pid()"  # noqa: S608 - constants
 # Those of sessions that have ended, as of commands that were killed.
 _LEFT = f"""
@@ -99,10 +97,8 @@ class Scratch:
         """
         if self._templates is None or len(revisions) == len(self.has):
             return
-        try:
+        with suppress(OSError, asyncpg.PostgresError):  # the next command runs them again
             await self._templates.keep(self.database, revisions)
-        except (OSError, asyncpg.PostgresError):
-            return  # the next command runs them again
 
 
 @asynccontextmanager
