@@ -26,6 +26,7 @@ MISSPELT = {
     "surefoot backfill retry": (
         "there is no command 'retry'; did you mean `surefoot backfill retry-failed`?"
     ),
+    "surefoot history": "there is no command 'history'; did you mean `alembic history`?",
     "surefoot zzz": "there is no command 'zzz'\n",
     "surefoot status --exitcode": "there is no option '--exitcode'; did you mean '--exit-code'?",
     "surefoot explain avoid-trunkate": (

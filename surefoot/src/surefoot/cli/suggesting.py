@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from surefoot.cli.targets import chosen, target_option
+from surefoot.errors.names import alembic
 from surefoot.terminal.streams import stdout_kept
 from surefoot.wording import suggestion
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 PROGRAM = "surefoot"
 # They are about a development database, which no target is.
 _OF_A_DEVELOPER = ("amend", "db", "drop-last")
+# Alembic has them, and this program does not.
+_OF_ALEMBIC = (
+    *("branches", "check", "current", "edit", "heads", "history"),
+    *("init", "merge", "revision", "show", "stamp"),
+)
 
 
 class Group(click.Group):
@@ -33,6 +39,8 @@ class Group(click.Group):
         is_wrong = args and args[0] not in known and not args[0].startswith("-")
         if is_wrong and not ctx.resilient_parsing:
             near = suggestion(args[0], known, f"`{ctx.command_path} {{}}`")
+            if args[0] in _OF_ALEMBIC and ctx.parent is None:
+                near = f"did you mean `{alembic()} {args[0]}`?"
             raise click.UsageError(f"there is no command {args[0]!r}{near and f'; {near}'}", ctx)
         return super().resolve_command(ctx, args)
 
