@@ -12,6 +12,8 @@ import pytest
 from harness.databases import Database, Databases
 from harness.generation import write_value
 from harness.runs import Chain, Launcher, Result
+from harness.server import PG_MAJOR
+from surefoot.autogenerate.constraints import NOT_NULL_NOT_VALID
 from surefoot.project import Project
 
 ENV = """\
@@ -33,6 +35,8 @@ database = Database(os.environ["DATABASE_URL"], scratch_url=os.environ["SUREFOOT
 metadata = MetaData()
 orders = Table("orders", metadata, Column("id", BigInteger, primary_key=True), {})
 '''
+# NOT NULL takes a revision more there, whose downgrade reads the rows.
+OLDER = PG_MAJOR < NOT_NULL_NOT_VALID
 SIZES = "SELECT array_agg(size ORDER BY id) FROM orders"
 SIZE = 'Column("size", Integer, nullable=False)'
 
@@ -157,7 +161,8 @@ async def test_a_required_column(shop: Shop) -> None:
     write_value(path, "id * 2")
     await shop.works("surefoot", "lock")
     linted = await shop.works("surefoot", "lint")
-    assert "0 errors, 0 warnings in 4 revisions and 1 backfill" in linted.err
+    found = "1 warning in 5" if OLDER else "0 warnings in 4"
+    assert f"0 errors, {found} revisions and 1 backfill" in linted.err
     planned = await shop.works("surefoot", "plan")
     assert "  requires the backfill orders_size: not begun, it runs after 0002\n" in planned.out
     await shop.works("alembic", "upgrade", "0002")
@@ -181,9 +186,9 @@ async def test_an_exchanged_type(shop: Shop) -> None:
     text = shop.backfill("orders_size_new").read_text("utf-8")
     assert 'todo = "size_new IS NULL AND size IS NOT NULL"' in text
     assert '"size_new": "size::integer"' in text
-    assert shop.requiring("orders_size_new") == ["0003", "0005"]
+    assert shop.requiring("orders_size_new") == ["0003", "0006" if OLDER else "0005"]
     linted = await shop.works("surefoot", "lint")
-    assert "in 5 revisions and 1 backfill" in linted.err
+    assert f"in {6 if OLDER else 5} revisions and 1 backfill" in linted.err
     assert "alembic/backfills" not in linted.out
     await shop.fill("0002", "orders_size_new")
     assert await shop.connection.fetchval(SIZES) == [5, -7]
@@ -230,7 +235,7 @@ async def test_a_default_that_differs_by_row(shop: Shop) -> None:
     assert "yours to write" not in said
     assert '"token": "gen_random_uuid()"' in shop.backfill("orders_token").read_text("utf-8")
     linted = await shop.works("surefoot", "lint")
-    assert "0 warnings" in linted.err
+    assert ("1 warning" if OLDER else "0 warnings") in linted.err
     assert "and 1 backfill" in linted.err
     await shop.fill("0002", "orders_token")
     assert await shop.connection.fetchval("SELECT count(DISTINCT token) FROM orders") == 50

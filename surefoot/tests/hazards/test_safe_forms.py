@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.databases import engine
+from harness.server import PG_MAJOR
 from hazards.bench import FILE, Bench
 from hazards.cases import HERE
+from surefoot.autogenerate.constraints import NOT_NULL_NOT_VALID
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 from surefoot.connect.limits import Limits
@@ -28,7 +30,7 @@ EACH = [
     pytest.param(rule, marks=() if rule in QUICK else pytest.mark.slow) for rule in sorted(CERTAIN)
 ]
 
-
+NOT_NULL = "NOT NULL number" if PG_MAJOR >= NOT_NULL_NOT_VALID else '"number IS NOT NULL"'
 SHOWN = {
     "avoid-type-change": (
         "op.alter_column('jobs', 'rank', type_=sa.BigInteger())",
@@ -45,7 +47,7 @@ SHOWN = {
     ),
     "avoid-required-column-without-default": (
         "op.add_column('tags', sa.Column('number', sa.Integer(), nullable=False))",
-        ['sa.Column("number", sa.Integer()', "NOT NULL number", "op.validate_constraint("],
+        ['sa.Column("number", sa.Integer()', NOT_NULL, "op.validate_constraint("],
     ),
 }
 

@@ -1409,7 +1409,10 @@ def key_extended_as_a_table_that_refers_goes(m: MetaData, new: bool) -> None:
 def referring(m: MetaData, kind: Any) -> None:
     """Two keys of one type, one of which refers to itself, too."""
     Table(
-        "kinds", m, Column("code", kind, primary_key=True), Column("up", ForeignKey("kinds.code"))
+        "kinds",
+        m,
+        Column("code", kind, primary_key=True, autoincrement=False),
+        Column("up", ForeignKey("kinds.code")),
     )
     Table(
         "files", m, Column("id", Integer, primary_key=True), Column("of", ForeignKey("kinds.code"))

@@ -15,12 +15,14 @@ import pytest
 from harness.databases import Database
 from harness.generation import write_value
 from harness.runs import Chain, Launcher, Result
+from harness.server import PG_MAJOR
 from integration.golden_changes import CHANGES, ENV, Change
 
 GOLDEN = Path(__file__).with_name("golden")
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(PG_MAJOR < 18, reason="the files are those for PostgreSQL 18")
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
 async def test_a_change_is_written_as_reviewed(
     change: Change, tmp_path: Path, empty_database: Database
