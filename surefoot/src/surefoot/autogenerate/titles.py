@@ -14,7 +14,9 @@ def title(changes: Sequence[Change]) -> str:
     dropped = {each.key for each in changes if each.action == "drop"}
     replaced = dropped & {each.key for each in changes if each.action != "drop"}
     first, *rest = dict.fromkeys(
-        each.title or _said(each.key, "replace" if each.key in replaced else each.action)
+        _said(each.key, "replace")
+        if each.key in replaced
+        else each.title or _said(each.key, each.action)
         for each in changes
     )
     return shown(", ".join((first, *(text[:1].lower() + text[1:] for text in rest))))
