@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Enum,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    Uuid,
 )
 from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -148,6 +150,42 @@ async def test_each_table_that_a_wider_key_locks_is_named(
     assert "on jobs while rows are rewritten; ACCESS EXCLUSIVE on results while" in " ".join(
         locks.split()
     )
+
+
+@pytest.mark.slow
+async def test_a_key_that_goes_and_comes_back_takes_no_other_table_along(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """The other tables are changed before it goes, each in a revision of its own."""
+
+    def models(*, new: bool) -> MetaData:
+        metadata = MetaData()  # the key has the same name before and after
+        for name, type_ in (("jobs", BigInteger), ("users", Uuid), ("files", BigInteger)):
+            rank = [Column("rank", Integer)] if new and name == "files" else []
+            Table(name, metadata, Column("id", type_, primary_key=True), *rank)
+        user = Column(
+            "user_id", Uuid if new else BigInteger,
+            ForeignKey("users.id" if new else "jobs.id"), primary_key=True,
+        )  # fmt: skip
+        Table("shares", metadata, user)
+        if new:
+            kind: Column[str] = Column("kind", Enum("new", "old", name="kind"))
+            Table("notes", metadata, Column("id", BigInteger, primary_key=True), kind)
+        return metadata
+
+    begin = await project.revise(models(new=False), "Begin")
+    await project.upgrade()
+    written = await project.revise(models(new=True), "Share with users")
+    await finds_nothing(project, scratch, begin)
+    said = [path.read_text("utf-8") for path in written]
+    (together,) = (each for each in said if "would be missing between two transactions" in each)
+    (locks,) = re.findall(r"^Locks: (.*?)^Undo", together, re.MULTILINE | re.DOTALL)
+    assert "files" not in locks
+    assert not re.search("create_table|CREATE TYPE|rank", together)
+    assert all('phase = "expand"' in each for each in said if "create_table" in each)
+    await project.upgrade()
+    await project.downgrade("0001")
+    await project.upgrade()
 
 
 @pytest.mark.slow

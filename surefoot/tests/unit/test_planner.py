@@ -12,7 +12,7 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Integer
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.declared import parse_renames
@@ -298,12 +298,21 @@ def remade(stage: Stage) -> Change:
 def test_what_goes_and_comes_back_is_one_revision() -> None:
     """Although two are held: in between it would be missing, and the file says so."""
     there = {**OTHER, SEEN: VIEW}
-    (found,) = planned(
-        remade(Stage.DROP), added_to("t"), added_to("u"), remade(Stage.CREATE),
-        database=there, models=there,
-    )  # fmt: skip
+    changes = remade(Stage.DROP), added_to("t"), added_to("u"), remade(Stage.CREATE)
+    uses = {SEEN: frozenset(each.key for each in changes[1:3])}
+    (found,) = planned(*changes, database=there, models=there, uses=uses)
     (told,) = found.about
     assert "the view v would be missing between two transactions" in told
+
+
+def test_what_has_no_tie_to_an_object_that_goes_and_comes_back_is_apart_from_it() -> None:
+    """Each in a revision of its own, before the object goes."""
+    there = {**OTHER, SEEN: VIEW}
+    changes = remade(Stage.DROP), added_to("t"), added_to("u"), remade(Stage.CREATE)
+    uses = {SEEN: frozenset({changes[1].key})}
+    apart, together = planned(*changes, database=there, models=there, uses=uses)
+    assert [each.key.name for each in apart.changes] == ["u.n"]
+    assert [each.key.name for each in together.changes] == ["v", "t.n", "v"]
 
 
 def test_a_sequence_goes_on_after_the_rows_in_a_revision_of_its_own() -> None:
@@ -377,5 +386,7 @@ def test_a_title_says_once_what_comes_again() -> None:
     gone, comes = (Change(Stage.STATE, [], [], each, of(FOREIGN)) for each in ("drop", "make"))
     other = Change(Stage.STATE, [], [], "drop", of(INDEX))
     assert title([gone, comes, other]) == "Replace the constraint t.fk, drop the index ix"
+    named = Change(Stage.STATE, [], [], "make", of(FOREIGN)).at(Turn.MAIN, "", "Add fk")
+    assert title([gone, named, other]) == "Replace the constraint t.fk, drop the index ix"
     assert title([gone, other]) == "Drop the constraint t.fk, drop the index ix"
     assert title([Change(Stage.STATE, [], [])] * 2) == "Change a table"

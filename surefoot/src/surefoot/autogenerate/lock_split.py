@@ -2,14 +2,14 @@
 
 A transaction that holds one table and waits for another can deadlock with the service, and a scan
 or a rewrite under a lock that is held blocks everybody. An object that is dropped and created again
-stays in one revision: between two it would be missing.
+stays in one revision: between two it would be missing. What has no tie to it goes before.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.autogenerate.allowances import MISSING
-from surefoot.autogenerate.change import UNNAMED, Change, Stage
+from surefoot.autogenerate.change import UNNAMED, Change, Stage, Turn
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import tables_of
@@ -19,6 +19,9 @@ from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject
 from surefoot.catalog.widening import needs_no_rewrite
 
+# What each of these is tied to is in the catalogs; of a type, where it is new.
+_OF_TABLES = ("table", "column", "constraint", "index")
+_TYPES = ("enum", "domain", "type", "sequence")
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
 # These are locked under their own names; once dropped and created again they are not in use.
 _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
@@ -31,6 +34,8 @@ _QUIET = ("comment", "number", "validate", "build", "unbuild", "proven", "grant"
 def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list[Change]]:
     """The parts of a turn as revisions, in order."""
     parts = _with_their_tables(list(parts), comparison)
+    if parts[0].turn is Turn.MAIN and not comparison.at_once:
+        parts = _apart(parts, comparison)
     coming = Counter(part.key for part in parts)
     # Dropped and not yet created again, each with the one that comes last.
     away: dict[Key, Key] = {}
@@ -86,6 +91,86 @@ def _with_their_tables(parts: Sequence[Change], comparison: Comparison) -> list[
         return made if part.action == "make" else at
 
     return [part for _, part in sorted(enumerate(parts), key=place)]
+
+
+def _apart(parts: Sequence[Change], comparison: Comparison) -> list[Change]:
+    """The parts; what has no tie to an object that is away for a while goes before it leaves."""
+    returns = {part.key: at for at, part in enumerate(parts) if part.stage not in _LEAVES}
+    found: list[Change] = []
+    while len(found) < len(parts):
+        at = end = len(found)
+        while at <= end:
+            part = parts[at]
+            if part.stage in _LEAVES:
+                end = max(end, returns.get(part.until or part.key, at))
+            at += 1
+        found += _untied_first(parts[len(found) : at], comparison)
+    return found
+
+
+def _untied_first(parts: Sequence[Change], comparison: Comparison) -> list[Change]:
+    """The parts from the drop of an object to its return; those without a tie to it come first."""
+    gone = {part.until or part.key for part in parts if part.stage in _LEAVES}
+    away = gone & {part.key for part in parts if part.stage not in _LEAVES}
+    tied = [part for part in parts if away & {part.key, part.until} or not _may_move(part)]
+    while len(parts) > 1:
+        keys = {part.key for part in tied}
+        names = {name for part in tied for name in _relation(part.key)}
+        tables = {each for part in tied for each in _tables(part.key, comparison)}
+        more = [
+            part
+            for part in parts
+            if part not in tied
+            and (
+                not names.isdisjoint(_relation(part.key))
+                or not tables.isdisjoint(_tables(part.key, comparison))
+                or not keys.isdisjoint(_beside(part.key, comparison))
+            )
+        ]
+        if not more:
+            break
+        tied += more
+    return sorted(parts, key=lambda part: part in tied)
+
+
+def _may_move(part: Change) -> bool:
+    """Whether the catalogs have all that it is tied to."""
+    return part.key.kind in _OF_TABLES or (part.action == "make" and part.key.kind in _TYPES)
+
+
+def _beside(key: Key, comparison: Comparison) -> Iterator[Key]:
+    """What an object needs, and what needs it; of a table also for its columns and constraints."""
+    for catalog in (comparison.database, comparison.models):
+        own = {key}
+        if key.kind == "table":
+            own |= {
+                Key("column", f"{key.name}.{each}") for each in catalog.of_table(Column, key.name)
+            }
+            own |= {
+                Key("constraint", f"{key.name}.{each.name}")
+                for each in comparison.inline.get(key.name, ())
+            }
+        for each in own:
+            yield from catalog.needs(each)
+        yield from catalog.users_of(*own)
+
+
+def _relation(key: Key) -> Iterator[str]:
+    """The name that only one relation of a schema may have."""
+    if key.kind != "column":
+        yield key.name.rpartition(".")[2]
+
+
+def _tables(key: Key, comparison: Comparison) -> Iterator[str]:
+    """The table of an object, those that it inherits from, and the one that its key refers to."""
+    tables = [comparison.table_of(key) or key.name]
+    for each in tables:
+        yield each
+        for catalog in (comparison.database, comparison.models):
+            tables += {*catalog.parents(each)} - {*tables}
+    for item in (*comparison.sides(key), *comparison.inline.get(key.name, ())):
+        if isinstance(item, Constraint) and (other := refers_to(item)):
+            yield other
 
 
 def _locked(part: Change, comparison: Comparison) -> Iterator[str]:
