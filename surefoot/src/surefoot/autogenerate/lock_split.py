@@ -113,7 +113,8 @@ def _untied_first(parts: Sequence[Change], comparison: Comparison) -> list[Chang
     gone = {part.until or part.key for part in parts if part.stage in _LEAVES}
     away = gone & {part.key for part in parts if part.stage not in _LEAVES}
     tied = [part for part in parts if away & {part.key, part.until} or not _may_move(part)]
-    while len(parts) > 1:
+    more = tied
+    while more:
         keys = {part.key for part in tied}
         names = {name for part in tied for name in _relation(part.key)}
         tables = {each for part in tied for each in _tables(part.key, comparison)}
@@ -127,8 +128,6 @@ def _untied_first(parts: Sequence[Change], comparison: Comparison) -> list[Chang
                 or not keys.isdisjoint(_beside(part.key, comparison))
             )
         ]
-        if not more:
-            break
         tied += more
     return sorted(parts, key=lambda part: part in tied)
 
