@@ -51,6 +51,8 @@ async def run(line: str, name: str, chain: Chain, database: Database, server: Se
     env = {
         "DATABASE_URL": wrong.url(database.url) if wrong.url else database.url,
         "SUREFOOT_TEST_SCRATCH_URL": server.url,
+        # Alembic leaves a file there where a template fails.
+        "TMPDIR": str(chain.folder),
         **wrong.env,
     }
     program, *arguments = shlex.split(wrong.arguments(line))
