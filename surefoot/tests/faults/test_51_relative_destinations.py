@@ -136,7 +136,7 @@ async def test_a_failure_names_it_and_a_later_run_ends_the_notice(
     await watcher.execute("CREATE VIEW v AS SELECT n FROM t4")
     failed = await launcher.alembic(tables, "downgrade", "-3", url=url)
     assert failed.code == 4, failed.err
-    assert "correct the cause, then `alembic downgrade 0002` again" in failed.err
+    assert "after it, then `alembic downgrade 0002` again" in failed.err
     failed = await launcher.alembic(tables, "downgrade", "-1", url=url)
     assert "correct the cause, then `alembic downgrade -1` again" in failed.err
     told = await launcher.surefoot(tables, "status", url=url)

@@ -80,7 +80,7 @@ class StepNotPermitted(UpgradeFailed):
 class ObjectsDepend(UpgradeFailed):
     """A revision drops or changes an object that others depend on, which the reason names."""
 
-    cure = "drop those before this statement, and create those that stay again after it"
+    cure = "drop the dependent objects before it, and create those that stay again after it"
 
 
 class StepNotSupported(UpgradeFailed):
