@@ -69,7 +69,7 @@ async def test_a_statement_that_no_server_does(
     needing = '(rule _RETURN on view v depends on column "id")'
     assert f"column used by a view or rule {needing} (SQLSTATE 0A000)" in done.err
     assert "FAILED [objects-depend]" in done.err
-    assert "help: drop the dependent objects before it, and create those that stay again" in done.err
+    assert "help: drop the dependent objects before it, and create those that stay" in done.err
     small.path("0003").unlink()
     small.add("op.execute('CREATE TABLE far.away.t ()')")
     done = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)

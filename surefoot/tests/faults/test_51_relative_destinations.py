@@ -138,8 +138,9 @@ async def test_a_failure_names_it_and_a_later_run_ends_the_notice(
     assert failed.code == 4, failed.err
     assert "after it, then `alembic downgrade 0002` again" in failed.err
     failed = await launcher.alembic(tables, "downgrade", "-1", url=url)
-    assert "correct the cause, then `alembic downgrade -1` again" in failed.err
+    assert "after it, then `alembic downgrade -1` again" in failed.err
     told = await launcher.surefoot(tables, "status", url=url)
+    assert "run-failed" in told.out, told.out
     assert "run `alembic downgrade 0003` again" in told.out, told.out
     assert await broken_off(empty_database) == 1
     assert (await launcher.alembic(tables, "upgrade", "head", url=url)).code == 0
