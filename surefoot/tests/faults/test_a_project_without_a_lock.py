@@ -86,7 +86,7 @@ async def test_no_revision_is_no_chain(
     refused = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert (refused.code, refused.err) == (
         2,
-        f"ERROR [revisions-broken]  there is no {chain.lock_path}, and no revision file\n"
+        f"ERROR [revisions-broken]  there is no {chain.lock_path}\n"
         "  help: `surefoot lock` writes it, also before the first revision; an image needs it\n",
     )
     with pytest.raises(RevisionsBroken):

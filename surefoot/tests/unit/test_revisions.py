@@ -315,7 +315,7 @@ def test_a_missing_lock_says_how_to_write_it(tmp_path: Path) -> None:
     """The help is the command."""
     with pytest.raises(RevisionsBroken) as caught:
         read_lock(tmp_path / "revisions.lock")
-    assert caught.value.message.endswith("revisions.lock, and no revision file")
+    assert caught.value.message.endswith("/revisions.lock")
     assert "`surefoot lock` writes it" in (caught.value.help or "")
 
 

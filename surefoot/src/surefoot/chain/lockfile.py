@@ -121,7 +121,7 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RevisionsBroken(
-            f"there is no {path}, and no revision file",
+            f"there is no {path}",
             help=f"`{command()} lock` writes it, also before the first revision; an image needs it",
         ) from None
     except OSError as error:
