@@ -17,9 +17,10 @@ from surefoot.autogenerate.object_operations import refers_to
 from surefoot.autogenerate.swappable import enum_columns
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject
+from surefoot.catalog.model import key_of
 from surefoot.catalog.widening import needs_no_rewrite
 
-# What each of these is tied to is in the catalogs; of a type, where it is new.
+# The catalogs have all ties of objects of these kinds, and of types that are new.
 _OF_TABLES = ("table", "column", "constraint", "index")
 _TYPES = ("enum", "domain", "type", "sequence")
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
@@ -138,13 +139,11 @@ def _may_move(part: Change) -> bool:
 
 
 def _beside(key: Key, comparison: Comparison) -> Iterator[Key]:
-    """What an object needs, and what needs it; of a table also for its columns and constraints."""
+    """The objects that one needs, and those that need it; of a table those of its parts, too."""
     for catalog in (comparison.database, comparison.models):
         own = {key}
         if key.kind == "table":
-            own |= {
-                Key("column", f"{key.name}.{each}") for each in catalog.of_table(Column, key.name)
-            }
+            own |= {*map(key_of, catalog.columns(key.name))}
             own |= {
                 Key("constraint", f"{key.name}.{each.name}")
                 for each in comparison.inline.get(key.name, ())
