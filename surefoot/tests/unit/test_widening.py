@@ -40,6 +40,10 @@ def test_one_that_lists_more_values_takes_them_all(form: str, few: str, more: st
             "CHECK (((kind = ANY (ARRAY['a', 'b'])) AND (n > 2)))",
         ),
         ("CHECK ((n > 5))", "CHECK ((n > 3))"),
+        (
+            "CHECK (((kind)::text = ANY (ARRAY['a'::text])))",
+            "CHECK (((kind)::citext = ANY (ARRAY['a'::text, 'b'::text])))",
+        ),
     ],
 )
 def test_of_any_other_check_it_is_not_known(old: str, new: str) -> None:

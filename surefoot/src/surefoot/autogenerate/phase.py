@@ -52,9 +52,10 @@ def phase(
 
 
 def dropped(changes: Iterable[Change], comparison: Comparison) -> Iterator[Key]:
-    """The objects that the changes drop, also those that they exchange."""
+    """The objects that the changes drop, also those that they exchange or that come back later."""
     for each in changes:
-        if each.action in ("drop", "unbuild"):
+        again = each.action == "remake" and each.stage is Stage.DROP
+        if again or each.action in ("drop", "unbuild"):
             yield each.key
         elif each.action == "attach" and can_swap(each.key, comparison):
             yield before_and_after(each.key, comparison)[0]
@@ -219,6 +220,7 @@ def _is_refused(key: Key, comparison: Comparison, gone: Collection[Key]) -> bool
     return not models.needs(key) & comparison.diff.retyped and any(
         columns_of_key(each) <= columns_of_key(item) and other not in gone
         for other, each in keys_of(comparison.database, item.table).items()
+        if not isinstance(each, Index) or each.valid
     )
 
 

@@ -19,7 +19,7 @@ _COARSER = {
 # A check of one column by a list of values, as the catalog has it.
 _VALUE = r"\(?(?:'(?:[^']|'')*'|-?\d+)(?:::[\w ]+)?\)?(?:::[\w ]+)?"
 _LISTED = re.compile(
-    rf"CHECK \(+(\w+|\"(?:[^\"]|\"\")+\")\)*(?:::[\w ]+)?\)* = ANY "
+    rf"CHECK (\(+(?:\w+|\"(?:[^\"]|\"\")+\")\)*(?:::[\w ]+)?\)*) = ANY "
     rf"\(ARRAY\[({_VALUE}(?:, {_VALUE})*)\]\)+(?: NOT VALID)?"
 )
 
