@@ -70,7 +70,7 @@ bench: $(VENV)/.ready  ## Measure this project beside its peers, in 15 minutes (
 
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
 # others 2.1. And every PostgreSQL: 18 is the default, 16 and 17 are wheels, others where installed.
-PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python3.14 \
+PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python3.14 python3.15 \
                  $(HOME)/.pyenv/versions/3.1?*/bin/python3; do \
                  $$p -c 'import sys; print("%d.%d=%s" % (*sys.version_info[:2], sys.executable))' \
                  2>/dev/null; done | sort -u -t= -k1,1)
