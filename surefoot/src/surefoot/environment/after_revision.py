@@ -11,8 +11,8 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ from surefoot.project import Project
 from surefoot.rules.suppressions import suppressions
 from surefoot.run.narration import trying
 from surefoot.run.scratch import bring
-from surefoot.scratch import scratch_database
+from surefoot.scratch import Scratch, scratch_database
 from surefoot.target import Target
 from surefoot.wording import counted
 
@@ -108,10 +108,6 @@ def _format(written: Sequence[Path]) -> None:
 async def _lint(written: Sequence[Path], environment: Environment, project: Project) -> None:
     """Lint the revisions without a clean verdict, and complete the new files by their trace.
 
-    They run on one copy of a scratch database. From the first one on that fails there they run on
-    another copy, whose sample rows are made after the revisions before it; the same where a
-    downgrade fails.
-
     Prints the suppressions and the findings, and keeps the verdicts. On failure: where no scratch
     database can be had, or a revision does not run yet.
     """
@@ -119,30 +115,20 @@ async def _lint(written: Sequence[Path], environment: Environment, project: Proj
     unknown = [each.id for each in revisions if each.is_unknown]
     if environment.database is None or not unknown:
         return
-    listen, paths = trying(say, unknown), {each.id: each.path for each in revisions}
-    parts, told, failure = [unknown], dict[str, list[str]](), None
+    files = {each.id: each.path for each in revisions if each.path in written}
     below, database = _before(revisions, unknown), environment.resolved_database()
-    async with scratch_database(database, project, to=below) as made:
-        while parts and failure is None:
-            part, *parts = parts
-            with suppress(SurefootError):  # the trace meets it, too, and reports it
-                await bring(made, Target.of(made.engine, project), _before(revisions, part))
-            is_one = len(part) == 1
-            async with (
-                nullcontext(made.engine) if is_one and not parts else made.copied() as engine
-            ):
-                target = Target.of(engine, project)
-                linted = await lint(target, revisions, part, back=True, retry=is_one, listen=listen)
-            seen = part if is_one else linted.trace.seen(part)
-            for path in written:
-                if path in [paths[each] for each in seen]:
-                    linted = measurements.completed(path, revisions, linted)
+    told, failure = dict[str, list[str]](), None
+    async with (
+        scratch_database(database, project, to=below) as made,
+        aclosing(_tried(made, project, revisions, unknown)) as results,
+    ):
+        async for seen, result in results:
+            linted = result
+            for path in filter(None, map(files.get, seen)):
+                linted = measurements.completed(path, revisions, linted)
             revisions = with_verdicts(revisions, linted, seen)
             told |= {each: [*_told(linted, each, written)] for each in seen}
-            failure = linted.trace.failure if is_one else None
-            first = part.index(seen[0]) if seen else 1
-            left = part[:first], part[first + len(seen) :]
-            parts = [*filter(None, left), *parts]
+            failure = linted.trace.failure
     # The new files have suppressions by now, to which their verdicts are bound.
     comments = {each.id: each.allowed for each in project.revisions()}
     write_lock(project.lock, [replace(each, allowed=comments[each.id]) for each in revisions])
@@ -150,6 +136,33 @@ async def _lint(written: Sequence[Path], environment: Environment, project: Proj
         say(line)
     if failure is not None:
         raise failure
+
+
+async def _tried(
+    scratch: Scratch, project: Project, revisions: Sequence[Revision], ids: Sequence[str]
+) -> AsyncGenerator[tuple[Sequence[str], Linted], None]:
+    """Lint these revisions: those that a run has seen, and its result, from run to run.
+
+    All run on one copy of the scratch database. From the first one on that fails there they run on
+    another copy, whose sample rows are made after the revisions before it; the same where a
+    downgrade fails. One that fails by itself is the last.
+    """
+    listen, parts = trying(say, ids), [ids]
+    while parts:
+        part, *parts = parts
+        with suppress(SurefootError):  # the trace meets it, too, and reports it
+            await bring(scratch, Target.of(scratch.engine, project), _before(revisions, part))
+        is_one = len(part) == 1
+        is_last = is_one and not parts
+        async with nullcontext(scratch.engine) if is_last else scratch.copied() as engine:
+            target = Target.of(engine, project)
+            linted = await lint(target, revisions, part, back=True, retry=is_one, listen=listen)
+        seen = part if is_one else linted.trace.seen(part)
+        yield seen, linted
+        if is_one and linted.trace.failure is not None:
+            return
+        first = part.index(seen[0]) if seen else 1
+        parts = [*filter(None, (part[:first], part[first + len(seen) :])), *parts]
 
 
 def _before(revisions: Sequence[Revision], part: Sequence[str]) -> Sequence[Revision]:

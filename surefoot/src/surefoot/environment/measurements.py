@@ -10,7 +10,7 @@ from surefoot.autogenerate.revision_text import RevisionTexts, unmeasured
 from surefoot.chain.revisions import Revision
 from surefoot.chain.whole_file import write_whole
 from surefoot.linting.judging import Linted, judged
-from surefoot.planning.estimate import works_on
+from surefoot.planning.estimate import worked_on
 from surefoot.planning.statistics import Statistics
 from surefoot.planning.undo import Undo, undos
 from surefoot.rules.findings import TracedRevision, examine
@@ -72,7 +72,7 @@ def _locks(statements: Iterable[Statement]) -> str:
     for each in statements:
         for table, mode in each.locks.items():
             if table not in each.tables and mode != "ACCESS SHARE":
-                works = 2 if table in each.rewrites else int(table in works_on(each))
+                works = 2 if table in each.rewrites else int(table in worked_on(each))
                 known = strongest.get(table, (0, 0))
                 strongest[table] = (max(known[0], STRENGTH[mode]), max(known[1], works))
     grouped: dict[tuple[int, int], list[str]] = {}

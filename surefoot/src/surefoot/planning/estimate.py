@@ -64,7 +64,8 @@ def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
         elif rows > FEW_ROWS:
             # No sample row met its condition.
             return None
-    worked = worked_on(statement) - (expected.keys() - statement.scans - statement.rewrites)
+    worked = worked_on(statement) & statement.rows.keys()
+    worked -= expected.keys() - statement.scans - statement.rewrites
     if not worked and not factors:
         # It waits, or makes rows of its own: that takes as long on any database.
         slow = statement.seconds >= SLOW_S or statement.written > FEW_ROWS
@@ -86,12 +87,7 @@ def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
 
 
 def worked_on(statement: Statement) -> frozenset[str]:
-    """The tables from before the trace that the statement scans, rewrites or changes."""
-    return works_on(statement) & set(statement.rows)
-
-
-def works_on(statement: Statement) -> frozenset[str]:
-    """Those of all tables from before its revision."""
+    """The tables from before its revision that the statement scans, rewrites or changes."""
     indexed = {e.relation for e in statement.of("index_created") if not e.fresh}
     rebuilt = {statement.tables[i] for i in statement.rebuilds if i in statement.tables}
     return frozenset(

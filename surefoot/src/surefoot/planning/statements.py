@@ -42,7 +42,9 @@ class PlannedStatement:
     def as_json(self, statistics: Statistics) -> Mapping[str, Any]:
         """The statement as one JSON object."""
         statement = self.statement
-        tables = {lock.table for lock in self.locks} | worked_on(statement)
+        tables = {lock.table for lock in self.locks} | (
+            worked_on(statement) & statement.rows.keys()
+        )
         return {
             "line": statement.line,
             "sql": statement.sql,
