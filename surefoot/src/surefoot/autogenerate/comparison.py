@@ -22,7 +22,7 @@ from surefoot.catalog.kinds import (
     Table,
     table_of,
 )
-from surefoot.catalog.model import NOTHING, with_text
+from surefoot.catalog.model import NOTHING, key_of, with_text
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
@@ -251,11 +251,8 @@ def _inline(catalog: Catalog, table: str, known: Collection[str]) -> list[Constr
     """The constraints of a table that can be a part of it; `known` are the tables beside it."""
     found = catalog.of_table(Constraint, table).values()
     referable = {None, table, *known}
-    keys = {
-        Key("constraint", f"{table}.{each.name}"): each
-        for each in found
-        if inline_code(each) and refers_to(each) in referable
-    }
+    inline = (each for each in found if inline_code(each) and refers_to(each) in referable)
+    keys = {key_of(each): each for each in inline}
     # A foreign key of the table to itself may need a key that is added to it.
     return [
         each

@@ -19,6 +19,7 @@ from surefoot.autogenerate.rendering import Call, Name, drop_index
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import is_name, names, parse_index, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
+from surefoot.catalog.model import key_of
 from surefoot.catalog.widening import is_widening
 from surefoot.quoting import in_schema, quoted, schema_of
 
@@ -172,32 +173,24 @@ def before_and_after(key: Key, comparison: Comparison) -> tuple[Key, Key]:
         for side, other in ((database, models), (models, database))
     )
     primary = [each for side in (gone, made) for each in side if _is_primary(side[each])]
-    if len(primary) == 2:
-        if key in primary:
-            return primary[0], primary[1]
-        del gone[primary[0]], made[primary[1]]
+    pairs = {primary[0]: primary[1]} if len(primary) == 2 else {}
     for was in filter(database.users_of, gone):
-        alike = [each for each in made if columns_of_key(made[each]) == columns_of_key(gone[was])]
-        # On the way back they would also take one that they do not need now.
-        alike.sort(key=lambda each: not models.users_of(each))
-        if key in (was, *alike[:1]):
-            return was, (alike or [was])[0]
-        for each in alike[:1]:
-            del made[each]
-    return key, key
+        columns, free = (
+            columns_of_key(gone[was]),
+            (each for each in made if each not in pairs.values()),
+        )
+        alike = [each for each in free if columns_of_key(made[each]) == columns]
+        if alike and was not in pairs:
+            # On the way back they would also take one that they do not need now.
+            pairs[was] = min(alike, key=lambda each: not models.users_of(each))
+    return next((pair for pair in pairs.items() if key in pair), (key, key))
 
 
 def keys_of(catalog: Catalog, table: str) -> dict[Key, Constraint | Index]:
     """The keys and unique indexes of a table: to each of these a foreign key may refer."""
     found: list[Constraint | Index] = [*catalog.of_table(Constraint, table).values()]
     found += catalog.of_table(Index, table).values()
-    return {
-        Key("index", each.name)
-        if isinstance(each, Index)
-        else Key("constraint", f"{table}.{each.name}"): each
-        for each in found
-        if columns_of_key(each)
-    }
+    return {key_of(each): each for each in found if columns_of_key(each)}
 
 
 def _is_primary(item: Constraint | Index) -> bool:

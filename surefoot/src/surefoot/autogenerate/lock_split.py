@@ -143,11 +143,8 @@ def _beside(key: Key, comparison: Comparison) -> Iterator[Key]:
     for catalog in (comparison.database, comparison.models):
         own = {key}
         if key.kind == "table":
-            own |= {*map(key_of, catalog.columns(key.name))}
-            own |= {
-                Key("constraint", f"{key.name}.{each.name}")
-                for each in comparison.inline.get(key.name, ())
-            }
+            inline = comparison.inline.get(key.name, ())
+            own |= {*map(key_of, (*catalog.columns(key.name), *inline))}
         for each in own:
             yield from catalog.needs(each)
         yield from catalog.users_of(*own)

@@ -44,7 +44,7 @@ def parent_changes(comparison: Comparison, table: str) -> Iterator[Change]:
     steps = [
         step(Stage.STATE, key, found, apart, "change"),
         *(
-            step(Stage.STATE, _key(item), item, None, "drop")
+            step(Stage.STATE, key_of(item), item, None, "drop")
             for name, each in left_checks.items()
             if name not in stay and (item := replace(each, table=table))
         ),
@@ -84,12 +84,8 @@ def _requires(comparison: Comparison, table: str, parents: Iterable[str]) -> boo
 
 def _added(item: Constraint, *, is_online: bool) -> Iterator[Change]:
     """A check of a new parent, for new rows and then for the existing ones."""
-    key, loose = _key(item), replace(item, validated=not is_online)
+    key, loose = key_of(item), replace(item, validated=not is_online)
     promise = step(Stage.CREATE, key, None, loose, "promise")
     yield promise.at(Turn.MAIN, "", f"Add {item.name} to {item.table}")
     if is_online:
         yield proof(key, loose, item, item.name)
-
-
-def _key(item: Constraint) -> Key:
-    return Key("constraint", f"{item.table}.{item.name}")

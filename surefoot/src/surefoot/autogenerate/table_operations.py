@@ -61,8 +61,7 @@ def create_table(
 ) -> list[MigrateOperation]:
     """Creates a table, with the settings that CREATE TABLE leaves out."""
     table, parents = catalog.one(Table, Key("table", name)), catalog.parents(name)
-    constraints = (Key("constraint", f"{name}.{each.name}") for each in inline)
-    needed = {used for each in constraints for used in catalog.needs(each)}
+    needed = {used for each in inline for used in catalog.needs(key_of(each))}
     # A column that is declared again would not go or change along with that of the parent.
     inherited = [
         each

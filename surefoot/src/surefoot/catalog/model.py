@@ -42,9 +42,10 @@ class Key(NamedTuple):
     name: str
 
 
-def key_of(column: Column) -> Key:
-    """The key of a column."""
-    return Key("column", f"{column.table}.{column.name}")
+def key_of(item: TableObject) -> Key:
+    """The key of an object of a table: a column, a constraint, an index."""
+    kind = type(item).__name__.lower()
+    return Key(kind, f"{item.table}.{item.name}" if kind in NAMED_IN_TABLE else item.name)
 
 
 _OF_PARTITION: Attributes = ON_DEMAND | {"partition key"}
