@@ -18,6 +18,8 @@ from surefoot.autogenerate.rendering import Call, offline
 
 Hook = Callable[[MigrationContext, Any, list[ops.MigrationScript]], None]
 _Operations = list[list[MigrateOperation]]
+# By these the operations know the change that they are of, and their code.
+_UP, _DOWN = "surefoot_upgrade", "surefoot_downgrade"
 _WHOLE = (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp)
 
 
@@ -34,53 +36,43 @@ def edit(
     comparison = upgrade.info.get("comparison")
     changes = [each for each in upgrade.ops if isinstance(each, Change)]
     if comparison is not None:
-        there, back = _Shown(comparison.imports), _Shown(comparison.imports)
-        upgrade.ops[:] = there.show([each.ops for each in changes])
-        downgrade.ops[:] = back.show([each.undo for each in reversed(changes)])
+        names: dict[str, Any] = {}
+        for each in comparison.imports:
+            exec(each, names)  # noqa: S102 - as the revision will have it
+        upgrade.ops[:] = _shown(_UP, [each.ops for each in changes], names)
+        downgrade.ops[:] = _shown(_DOWN, [each.undo for each in reversed(changes)], names)
     for hook in hooks:
         hook(context, revision, directives)
     if comparison is not None and directives and directives[0] is script:
-        made = there.edited(upgrade.ops, len(changes))
-        undone = back.edited(downgrade.ops, len(changes))
+        made = _edited(_UP, upgrade.ops, len(changes))
+        undone = _edited(_DOWN, downgrade.ops, len(changes))
         upgrade.ops[:] = list(_joined(changes, made, undone))
 
 
-class _Shown:
-    """One direction of a revision as Alembic's operations."""
+def _shown(
+    direction: str, of: Sequence[Sequence[MigrateOperation]], names: Mapping[str, Any]
+) -> Iterator[MigrateOperation]:
+    """The operations of the changes as Alembic's, with the names that a revision has."""
+    for number, each in enumerate(of, 1):
+        for operation in each:
+            made = _alembics(operation, names)
+            vars(made)[direction] = number, operation, _code(made)
+            table = None if isinstance(made, _WHOLE) else getattr(made, "table_name", None)
+            yield made if table is None else ops.ModifyTableOps(table, [made])
 
-    def __init__(self, imports: Iterable[str]) -> None:
-        # The names that a revision has.
-        self._names: dict[str, Any] = {}
-        for each in imports:
-            exec(each, self._names)  # noqa: S102 - as the revision will have it
-        # The place of an operation, the one that stands behind it, itself, and its code.
-        self._of: dict[int, tuple[int, MigrateOperation, MigrateOperation, str]] = {}
 
-    def show(self, of: Sequence[Sequence[MigrateOperation]]) -> list[MigrateOperation]:
-        shown: list[MigrateOperation] = []
-        for number, each in enumerate(of, 1):
-            for operation in each:
-                made = _alembics(operation, self._names)
-                self._of[id(made)] = number, operation, made, _code(made)
-                table = getattr(made, "table_name", None)
-                if table is None or isinstance(made, _WHOLE):
-                    shown.append(made)
-                else:
-                    shown.append(ops.ModifyTableOps(table, [made]))
-        return shown
-
-    def edited(self, found: Iterable[Any], count: int) -> tuple[_Operations, _Operations]:
-        """The operations of each change, and those of the hooks behind it; first, before all."""
-        own: _Operations = [[] for _ in range(count + 1)]
-        more: _Operations = [[] for _ in range(count + 1)]
-        number = 0
-        for each in _flat(found):
-            if id(each) in self._of:
-                number, before, _, code = self._of[id(each)]
-                own[number].append(before if _code(each) == code else each)
-            else:
-                more[number].append(each)
-        return own, more
+def _edited(direction: str, found: Iterable[Any], count: int) -> tuple[_Operations, _Operations]:
+    """The operations of each change, and those of the hooks behind it; first, before all."""
+    own: _Operations = [[] for _ in range(count + 1)]
+    more: _Operations = [[] for _ in range(count + 1)]
+    number = 0
+    for each in _flat(found):
+        if known := vars(each).get(direction):
+            number, before, code = known
+            own[number].append(before if _code(each) == code else each)
+        else:
+            more[number].append(each)
+    return own, more
 
 
 def _code(operation: MigrateOperation) -> str:
