@@ -4,6 +4,7 @@ a column to fill -> Draft, on the changes that add it and need it -> Placed: its
 revision after which it runs -> the file
 """
 
+import itertools
 import json
 import re
 import sys
@@ -175,11 +176,9 @@ def _free(draft: Draft, taken: Collection[str]) -> str:
     """A name for the file that is not taken."""
     words = _NOT_IN_NAME.sub("_", draft.label.lower()).strip("_")
     words = words if words[:1].isalpha() else f"column_{words}"
-    name, number = words[:_LONGEST].rstrip("_"), 2
-    found = name
-    while found in taken:
-        found, number = f"{name}_{number}", number + 1
-    return found
+    name = words[:_LONGEST].rstrip("_")
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], numbered) if each not in taken)
 
 
 def _spelled(value: str | list[str]) -> str:

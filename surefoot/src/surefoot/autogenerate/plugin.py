@@ -42,10 +42,7 @@ def configure_options(
     register()
     excluded = frozenset((*version_table.relations, *exclude))
 
-    def include_name(name: str | None, kind: str, parents: object) -> bool:
-        return kind != "table" or name not in excluded
-
-    def include_object(item: object, name: str | None, kind: str, *_: object) -> bool:
+    def is_included(name: str | None, kind: str, *_: object) -> bool:
         return kind != "table" or name not in excluded
 
     return {
@@ -53,8 +50,8 @@ def configure_options(
         "autogenerate_plugins": [NAME],
         "compare_type": True,
         "compare_server_default": True,
-        "include_name": include_name,
-        "include_object": include_object,
+        "include_name": is_included,
+        "include_object": lambda _, *named: is_included(*named),
         "process_revision_directives": _later("process_revision_directives"),
         "template_args": {"page": RevisionTexts()},
         EXCLUDE: excluded,

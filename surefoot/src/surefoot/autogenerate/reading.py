@@ -7,7 +7,7 @@ from functools import partial
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import MetaData, text
 
 from surefoot.autogenerate.comparison import Comparison, is_replaced
 from surefoot.autogenerate.filters import Filters
@@ -67,7 +67,9 @@ def compare(
     }
     filters = Filters(context, context.opts.get(PROJECT, {}), declared, beside)
     excluded.update(filters.tables(frozenset(excluded)))
-    views = _views(connection, schema) & excluded
+    # One that is not compared may need a column that is.
+    at = connection.execute(_ALL_VIEWS)
+    views = excluded & {in_schema(None if of == schema else of, name) for of, name in at}
     database = snapshot(
         connection, schema, exclude=excluded - views, privileges=True, beside=beside, apart=named,
         searched=True,
@@ -122,12 +124,6 @@ def compare(
         privileges,
         Defaults.read(connection, schema),
     )
-
-
-def _views(connection: Connection, default: str) -> frozenset[str]:
-    """The views of the database: one that is not compared may need a column that is."""
-    rows = connection.execute(_ALL_VIEWS)
-    return frozenset(in_schema(None if at == default else at, name) for at, name in rows)
 
 
 def models_of(context: AutogenContext) -> list[MetaData]:
