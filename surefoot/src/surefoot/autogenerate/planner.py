@@ -8,7 +8,7 @@ It reads no database and no file.
 
 import itertools
 from collections import abc
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import WINDOW, Change, Stage, Turn
@@ -111,20 +111,14 @@ def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[Revision
     named, gone = _named(grouped), set[Key]()
     planned: list[RevisionPlan] = []
     for group in grouped:
-        planned.append(_revision(group, group is named, comparison, gone))
+        narrows, before = phase(group, comparison, gone)
+        about = dict.fromkeys(part.about for part in group if part.about)
+        if before and not any(BEFORE in each for each in about):
+            about[before] = None
+        own = None if group is named else title(group)
+        planned.append(RevisionPlan(tuple(group), own, narrows, tuple(about)))
         gone |= {*dropped(group, comparison)}
     return planned
-
-
-def _revision(
-    group: list[Change], is_named: bool, comparison: Comparison, gone: Collection[Key]
-) -> RevisionPlan:
-    narrows, before = phase(group, comparison, gone)
-    about = dict.fromkeys(part.about for part in group if part.about)
-    if before and not any(BEFORE in each for each in about):
-        about[before] = None
-    own = None if is_named else title(group)
-    return RevisionPlan(tuple(group), own, narrows, tuple(about))
 
 
 def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
@@ -170,11 +164,7 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
     elif action in ("change", "comment", "grant", "revoke"):
         yield change
     elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
-        # A foreign key goes before the key that it needs.
-        diff = comparison.diff
-        removed = {x for x in diff.removed if comparison.table_of(x) in comparison.kept_tables}
-        leaves_now = comparison.database.needs(key) & (diff.recreated | removed)
-        yield change if leaves_now else _with_its_table(change, item)
+        yield _with_its_table(change, item, comparison)
     elif key.kind == "index":
         yield from index_parts(change, comparison)
     elif key.kind == "constraint":
@@ -183,7 +173,11 @@ def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
         yield change
 
 
-def _with_its_table(change: Change, item: TableObject) -> Change:
+def _with_its_table(change: Change, item: TableObject, comparison: Comparison) -> Change:
+    diff, kept = comparison.diff, comparison.kept_tables
+    going = diff.recreated | {each for each in diff.removed if comparison.table_of(each) in kept}
+    if comparison.database.needs(change.key) & going:
+        return change  # a foreign key goes before the key that it needs
     if not change.ops:
         return change.at(Turn.TABLES, item.table)
     if not isinstance(item, Constraint) or item.type != "foreign key":

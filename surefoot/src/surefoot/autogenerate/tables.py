@@ -23,22 +23,20 @@ def table_changes(comparison: Comparison) -> list[Change]:
     # Of all tables the drops come last.
     columns.sort(key=lambda change: change.action == "drop")
     return [
-        *(_create(comparison, table) for table in comparison.tables_in_order),
+        *(_whole(comparison, table, "make") for table in comparison.tables_in_order),
         *columns,
-        *(_drop(comparison, table) for table in sorted(comparison.gone_tables)),
+        *(_whole(comparison, table, "drop") for table in sorted(comparison.gone_tables)),
         *(change for table in kept for change in _changed(comparison, table)),
     ]
 
 
-def _create(comparison: Comparison, table: str) -> Change:
-    make = create_table(comparison.models, table, comparison.inline[table])
-    return Change(Stage.TABLES, make, [Call("drop_table", table)], "make", Key("table", table))
-
-
-def _drop(comparison: Comparison, table: str) -> Change:
-    make = create_table(comparison.database, table, comparison.inline[table])
-    change = Change(Stage.TABLES, [Call("drop_table", table)], make, "drop", Key("table", table))
-    return change.at(Turn.TABLES, table)
+def _whole(comparison: Comparison, table: str, action: str) -> Change:
+    """The change that makes or drops a table."""
+    catalog = comparison.models if action == "make" else comparison.database
+    make, drop = create_table(catalog, table, comparison.inline[table]), [Call("drop_table", table)]
+    if action == "make":
+        return Change(Stage.TABLES, make, drop, action, Key("table", table))
+    return Change(Stage.TABLES, drop, make, action, Key("table", table)).at(Turn.TABLES, table)
 
 
 def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
