@@ -6,7 +6,7 @@ stays in one revision: between two it would be missing. What has no tie to it go
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import UNNAMED, Change, Stage, Turn
@@ -114,21 +114,12 @@ def _untied_first(parts: Sequence[Change], comparison: Comparison) -> list[Chang
     gone = {part.until or part.key for part in parts if part.stage in _LEAVES}
     away = gone & {part.key for part in parts if part.stage not in _LEAVES}
     tied = [part for part in parts if away & {part.key, part.until} or not _may_move(part)]
+    keys = {part.key for part in parts}
+    ties = {part: {*_ties(part.key, keys, comparison)} for part in parts}
     more = tied
     while more:
-        keys = {part.key for part in tied}
-        names = {name for part in tied for name in _relation(part.key)}
-        tables = {each for part in tied for each in _tables(part.key, comparison)}
-        more = [
-            part
-            for part in parts
-            if part not in tied
-            and (
-                not names.isdisjoint(_relation(part.key))
-                or not tables.isdisjoint(_tables(part.key, comparison))
-                or not keys.isdisjoint(_beside(part.key, comparison))
-            )
-        ]
+        reached = set[Key | str]().union(*(ties[part] for part in tied))
+        more = [part for part in parts if part not in tied and reached & ties[part]]
         tied += more
     return sorted(parts, key=lambda part: part in tied)
 
@@ -138,34 +129,25 @@ def _may_move(part: Change) -> bool:
     return part.key.kind in _OF_TABLES or (part.action == "make" and part.key.kind in _TYPES)
 
 
-def _beside(key: Key, comparison: Comparison) -> Iterator[Key]:
-    """The objects that one needs, and those that need it; of a table those of its parts, too."""
+def _ties(key: Key, keys: Collection[Key], comparison: Comparison) -> Iterator[Key | str]:
+    """The names of an object and its tables, and which of the keys it needs, or need it."""
+    if key.kind != "column":
+        yield key.name.rpartition(".")[2]  # only one relation of a schema may have it
+    tables = [comparison.table_of(key) or key.name]
+    for table in tables:
+        yield table
+        for catalog in (comparison.database, comparison.models):
+            tables += {*catalog.parents(table)} - {*tables}
+    for item in (*comparison.sides(key), *comparison.inline.get(key.name, ())):
+        if isinstance(item, Constraint) and (other := refers_to(item)):
+            yield other
     for catalog in (comparison.database, comparison.models):
         own = {key}
         if key.kind == "table":
             inline = comparison.inline.get(key.name, ())
             own |= {*map(key_of, (*catalog.columns(key.name), *inline))}
-        for each in own:
-            yield from catalog.needs(each)
-        yield from catalog.users_of(*own)
-
-
-def _relation(key: Key) -> Iterator[str]:
-    """The name that only one relation of a schema may have."""
-    if key.kind != "column":
-        yield key.name.rpartition(".")[2]
-
-
-def _tables(key: Key, comparison: Comparison) -> Iterator[str]:
-    """The table of an object, those that it inherits from, and the one that its key refers to."""
-    tables = [comparison.table_of(key) or key.name]
-    for each in tables:
-        yield each
-        for catalog in (comparison.database, comparison.models):
-            tables += {*catalog.parents(each)} - {*tables}
-    for item in (*comparison.sides(key), *comparison.inline.get(key.name, ())):
-        if isinstance(item, Constraint) and (other := refers_to(item)):
-            yield other
+        near = {key, *catalog.users_of(*own)}.union(*map(catalog.needs, own))
+        yield from near.intersection(keys)
 
 
 def _locked(part: Change, comparison: Comparison) -> Iterator[str]:
