@@ -8,7 +8,6 @@ Without these, [tool.surefoot] of the pyproject.toml beside the ini file has `au
 plain statements for a table that is known to be small, and online steps for any other.
 """
 
-import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -152,11 +151,7 @@ def _heirs(table: str, comparison: Comparison) -> Iterator[str]:
 def _changed(comparison: Comparison) -> frozenset[str]:
     """The tables of the database on which, or on whose types, an object differs; sequences too."""
     database, models = comparison.database, comparison.models
-    keys = {
-        key
-        for key in {*database.objects, *models.objects}
-        if database.objects.get(key) != models.objects.get(key)
-    }
+    keys = {key for key, _ in database.objects.items() ^ models.objects.items()}
     keys |= comparison.users_of(*keys)
     found = frozenset(table for key in keys for table in _tables(key, comparison))
     sequences = {key.name for key in database.objects if key.kind == "sequence"}
@@ -183,17 +178,12 @@ def _of_keys(forms: Mapping[str, Form], comparison: Comparison) -> Mapping[str, 
     """
     found = dict(forms)
     keys = [{*_ends(key, comparison)} & {*forms} for key, _ in comparison.database.each(Constraint)]
-    while pair := next(
-        (
-            (table, other)
-            for tables in keys
-            for table, other in itertools.permutations(sorted(tables), 2)
-            if found[table].is_plain and not found[other].is_plain
-        ),
-        None,
-    ):
-        table, other = pair
-        found[table] = Form(False, f"its key changes together with that of {shown(other)}")
+    online = [table for table, form in forms.items() if not form.is_plain]
+    for other in online:
+        for table in sorted(set().union(*(tables for tables in keys if other in tables))):
+            if found[table].is_plain:
+                found[table] = Form(False, f"its key changes together with that of {shown(other)}")
+                online.append(table)
     return found
 
 

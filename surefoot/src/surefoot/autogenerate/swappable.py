@@ -34,19 +34,16 @@ def in_two_rounds(comparison: Comparison, key: Key) -> list[str]:
     """The other changes without which a column could be swapped; none where that is no help."""
     database, retyped = comparison.database, comparison.diff.retyped
     found = {each: comparison.pair(each) for each in retyped}
-    others = sorted(
-        user
-        for user in {user for each in retyped for user in users(comparison, each)}
-        if database.objects.get(user) != comparison.models.objects.get(user)
-    )
-    models, temporary = (
-        side.with_objects_of(database, others) for side in (comparison.models, comparison.temporary)
-    )
+    concerned = {user for each in retyped for user in users(comparison, each)}
+    different = {key for key, _ in database.objects.items() ^ comparison.models.objects.items()}
+    others = sorted(concerned & different)
     columns = {
         each: replace(old, type=new.type, collation=new.collation, identity=followed(old, new))
         for each, (old, new) in found.items()
     }
+    models = comparison.models.with_objects_of(database, others)
     models = replace(models, objects={**models.objects, **columns})
+    temporary = comparison.temporary.with_objects_of(database, others)
     alone = replace(comparison, models=models, temporary=temporary)
     if key not in swappable(alone, retyped):
         return []
