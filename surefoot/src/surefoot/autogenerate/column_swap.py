@@ -38,7 +38,7 @@ from surefoot.autogenerate.table_operations import (
     drop_column,
     own_sequence,
 )
-from surefoot.catalog import Key, SchemaObject, alterations, kinds
+from surefoot.catalog import Key, alterations, kinds
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.quoting import quoted
@@ -78,7 +78,11 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         *stopped,
         *(each for column in columns for each in _swapped(column, comparison)),
         *renamed,
-        *(each for column in columns for each in _default(column, comparison)),
+        *(
+            column_step(comparison, replace(each, default=None), each, "default")
+            for each in (comparison.models.one(Column, column) for column in columns)
+            if each.default is not None
+        ),
         # These read the rows: they run before a lock is taken, in both directions.
         *(_refusal(column, there=False) for column in reversed(columns)),
     ]
@@ -131,7 +135,12 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
     yield add.at(Turn.MAIN, about=about)
     referring = foreign_keys(comparison, key)
     for user in (each for each in users(comparison, key) if each not in referring):
-        yield from _user_beside(user, comparison.temporary.objects[user])
+        item = comparison.temporary.objects[user]
+        if isinstance(item, Constraint) and item.type == "check":
+            yield from _promised_beside(user, item, Turn.MAIN)
+        elif isinstance(item, Constraint | Index):
+            index = _index_beside(item)
+            yield built(user, index, f"Build {index.name} on {item.table}")
     if column.not_null:
         yield from forbid_null(Key("column", there), comparison, draft, writes)
 
@@ -141,14 +150,6 @@ def _rights(key: Key, column: Column, comparison: Comparison) -> Iterator[Migrat
     bare = replace(column, privileges=None)
     _, given = comparison.privileges.get(key, (None, comparison.rights(key)))
     yield from map(sql, rights(key, bare, replace(bare, privileges=given)))
-
-
-def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
-    assert isinstance(item, Constraint | Index)
-    if isinstance(item, Constraint) and item.type == "check":
-        yield from _promised_beside(user, item, Turn.MAIN)
-        return
-    yield built(user, _index_beside(item), f"Build {temporary_name(item.name)} on {item.table}")
 
 
 def _promised_beside(
@@ -256,20 +257,10 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
         names = (not_null_name(table, each) for each in (there, name))
         yield Rename("constraint", table, *names).change()
     for user in copied:
-        yield _named_again(user, was[user], comparison.models.objects[user])
+        # The new object gets the old one's name.
+        item = comparison.models.objects[user]
+        if isinstance(item, Constraint) and item.type != "check":
+            yield attached(Stage.TABLES, user, item, _index_beside(item))
+        else:
+            yield Rename(user.kind, table, temporary_name(item.name), item.name).change()
     yield Change(Stage.TABLES, [], [drop(user, item) for user, item in there_again])
-
-
-def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> Change:
-    """The new object gets the old one's name."""
-    if not isinstance(before, Constraint) or before.type == "check":
-        table = before.table if isinstance(before, Constraint) else ""
-        return Rename(user.kind, table, temporary_name(before.name), before.name).change()
-    assert isinstance(after, Constraint)
-    return attached(Stage.TABLES, user, after, _index_beside(after))
-
-
-def _default(key: Key, comparison: Comparison) -> Iterator[Change]:
-    column = comparison.models.one(Column, key)
-    if column.default is not None:
-        yield column_step(comparison, replace(column, default=None), column, "default")

@@ -81,7 +81,7 @@ def carry_out(connection: Connection, arguments: Iterable[str]) -> list[Rename]:
     left, done = parse_renames(arguments, default, schemas), []
     while left:
         # In their order, but for one whose new name another one has to free.
-        waits = {each for each in left if each.name in {_ends(other)[0] for other in left}}
+        waits = {each for each in left if each.name in {other.back.name for other in left}}
         ready = (each for each in left if _carry_out(connection, each, may_wait=each in waits))
         if (rename := next(ready, None)) is not None:
             left.remove(rename)
@@ -109,10 +109,6 @@ def _carry_out(connection: Connection, rename: Rename, *, may_wait: bool = False
     return True
 
 
-def _ends(rename: Rename) -> tuple[str, str]:
-    return rename.back.name, rename.name
-
-
 def changes(
     renames: Sequence[Rename], declared: Collection[str], covered: Comparison | None
 ) -> Iterator[Change]:
@@ -138,8 +134,8 @@ def _swaps(renames: Iterable[Rename]) -> Mapping[Rename, tuple[str, str]]:
     of: dict[str, str] = {}
     firsts: dict[Rename, str] = {}
     for each in renames:
-        old, new = _ends(each)
-        of[new] = firsts[each] = of.pop(old, old)
+        old = each.back.name
+        of[each.name] = firsts[each] = of.pop(old, old)
     ends = {first: end for end, first in of.items()}
     return {
         each: (min(first, ends[first]), max(first, ends[first]))

@@ -38,14 +38,7 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
     if old == new:
         return
     steps = value_steps(key.name, old, new)
-    columned = enum_columns(comparison, key)
-    columns = [(*each.table.split(APART), each.name) for each in columned.values()]
-    rename = steps[0] if steps else None
-    there, back = (
-        Call("replace_enum", key.name, list(values), columns=columns or None)
-        for values in (new, old)
-    )
-    if isinstance(rename, RenameEnumValueOp):
+    if steps and isinstance(rename := steps[0], RenameEnumValueOp):
         note = Note(
             f"Written as a rename because only one value differs, at the same place. "
             f"If {rename.old} is removed and {rename.new} is new, use "
@@ -67,7 +60,13 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
     elif key in comparison.diff.swapped:
         yield from swap(key, comparison)
     else:
-        change = Change(Stage.ENUMS, [there], [back], "replace", key)
+        columned = enum_columns(comparison, key)
+        columns = [(*each.table.split(APART), each.name) for each in columned.values()]
+        do, undo = (
+            Call("replace_enum", key.name, list(values), columns=columns or None)
+            for values in (new, old)
+        )
+        change = Change(Stage.ENUMS, [do], [undo], "replace", key)
         gone, lost = ([x for x in a if x not in b] for a, b in ((old, new), (new, old)))
         told = given_up(gone, lost, [each.name for each in sorted(columned)])
         yield change.at(Turn.MAIN, about=" ".join(told))
