@@ -207,17 +207,15 @@ def state_changes(comparison: Comparison, key: Key) -> Iterator[Change]:
         if after != state:
             change = column_step(comparison, state, after, action, stage)
             rewrites = action == "retype" and not needs_no_rewrite(found.type, expected.type)
-            said = [*_rewritten(comparison, key)] if rewrites and is_online else []
+            said = [rewriting(key.name)] if rewrites and is_online else []
+            if said and (others := ", ".join(in_two_rounds(comparison, key))):
+                said.append(
+                    f"Two rounds avoid it: change the type alone first, and {others} after it."
+                )
             said += _converted(comparison, key) if action == "retype" else []
             change.about = " ".join(said)
             yield change
             state = after
-
-
-def _rewritten(comparison: Comparison, key: Key) -> Iterator[str]:
-    yield rewriting(key.name)
-    if others := in_two_rounds(comparison, key):
-        yield f"Two rounds avoid it: change the type alone first, and {', '.join(others)} after it."
 
 
 def _converted(comparison: Comparison, key: Key) -> Iterator[str]:

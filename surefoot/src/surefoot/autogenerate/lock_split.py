@@ -16,7 +16,7 @@ from surefoot.autogenerate.domains import tables_of
 from surefoot.autogenerate.object_operations import refers_to
 from surefoot.autogenerate.swappable import enum_columns
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject
+from surefoot.catalog.kinds import Column, Constraint, Index, Table
 from surefoot.catalog.model import key_of
 from surefoot.catalog.widening import needs_no_rewrite
 
@@ -85,11 +85,9 @@ def _with_their_tables(parts: Sequence[Change], comparison: Comparison) -> list[
     def place(numbered: tuple[int, Change]) -> int:
         at, part = numbered
         item = comparison.models.objects.get(part.key)
-        alone = isinstance(item, Index) or (
-            isinstance(item, Constraint) and item.validated and refers_to(item) is None
-        )
-        made = places.get(item.table, at) if alone and isinstance(item, TableObject) else at
-        return made if part.action == "make" else at
+        if part.action != "make" or not isinstance(item, Constraint | Index) or refers_to(item):
+            return at
+        return places.get(item.table, at)
 
     return [part for _, part in sorted(enumerate(parts), key=place)]
 

@@ -30,7 +30,7 @@ from surefoot.catalog.definitions import (
     parse_key,
     parse_reference,
 )
-from surefoot.catalog.kinds import Attributes, Constraint, Index
+from surefoot.catalog.kinds import Constraint, Index
 from surefoot.quoting import literal, quoted, shown
 
 _OPTION = re.compile(r"(\w+)\s*=\s*'?([\w.]+)'?")
@@ -65,20 +65,15 @@ def _to(
         made = [] if after is None else create(key, after)
         return made if before is None else [drop(key, before)]
     names = before.differing(after)
-    said = [sql(statements.comment(key, after))] if "comment" in names else []
-    return [*_altered(key, before, after, names - {"comment"}), *said]
-
-
-def _altered(
-    key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
-) -> list[MigrateOperation]:
-    if isinstance(after, Constraint) and names == {"validated"} and after.validated:
-        return [Call("validate_constraint", Name(after.name), after.table)]
-    made = in_place(key, before, after, names) if names else []
-    if made is not None:
-        return [sql(each) for each in made]
-    # A view that loses its last columns, a constraint that becomes NOT VALID.
-    return [drop(key, before), *create(key, after)]
+    rest = names - {"comment"}
+    said = [sql(statements.comment(key, after))] if rest != names else []
+    if isinstance(after, Constraint) and rest == {"validated"} and after.validated:
+        return [Call("validate_constraint", Name(after.name), after.table), *said]
+    altered = in_place(key, before, after, rest) if rest else []
+    if altered is None:
+        # A view that loses its last columns, a constraint that becomes NOT VALID.
+        return [drop(key, before), *create(key, after), *said]
+    return [*map(sql, altered), *said]
 
 
 def create(key: Key, item: SchemaObject) -> list[MigrateOperation]:
@@ -103,8 +98,9 @@ def drop(key: Key, item: SchemaObject) -> MigrateOperation:
     return sql(statements.drop(key, item))
 
 
-def refers_to(constraint: Constraint) -> str | None:
-    found = parse_reference(constraint.definition)
+def refers_to(item: Constraint | Index) -> str | None:
+    """The table that a foreign key refers to; None of any other object."""
+    found = parse_reference(item.definition)
     return None if found is None else found.table
 
 

@@ -117,21 +117,13 @@ def _narrows(change: Change, comparison: Comparison) -> bool:
     if action == "change" and isinstance(before, Sequence) and isinstance(after, Sequence):
         return not only_widens(before.definition, after.definition)
     if action == "change" and isinstance(before, Routine) and isinstance(after, Routine):
-        return _calls_differ(before, after) or _are_results_kept(key, comparison)
+        # More than the body changes: STRICT, the rights with which it runs, a setting.
+        heads = {each.definition.partition("\nAS ")[0] for each in (before, after)}
+        # Rows have been checked or indexed with the former body, or have its results.
+        users = {each.kind for each in comparison.database.users_of(key)}
+        return len(heads) > 1 or bool(users & {"constraint", "index", "column", "domain"})
     is_lost = action in ("drop", "rename", "replace")
     return is_lost or (action == "change" and kind == "trigger")
-
-
-def _calls_differ(before: Routine, after: Routine) -> bool:
-    """Whether more than the body changes: STRICT, the rights with which it runs, a setting."""
-    heads = (each.definition.partition("\nAS ")[0] for each in (before, after))
-    return len({*heads}) > 1
-
-
-def _are_results_kept(key: Key, comparison: Comparison) -> bool:
-    """Whether rows have been checked or indexed with the former body, or have its results."""
-    kinds = {each.kind for each in comparison.database.users_of(key)}
-    return bool(kinds & {"constraint", "index", "column", "domain"})
 
 
 def only_widens(before: str, after: str) -> bool:

@@ -6,7 +6,8 @@ PostgreSQL refuses to change an object under them, and CASCADE would drop them w
 again.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from itertools import permutations
 
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed
 from surefoot.autogenerate.object_operations import referring_columns
@@ -69,14 +70,9 @@ def _is_torn(
         and before.collation == after.collation
         for one in near
         for other in {*columns} - near
-        for before, after in _meetings(comparison, one, other)
+        # As they meet when only one of them has changed.
+        for (before, _), (_, after) in permutations(map(comparison.pair, (one, other)))
     )
-
-
-def _meetings(comparison: Comparison, one: Key, other: Key) -> Iterator[tuple[Column, Column]]:
-    """Two columns as they meet when only one of them has changed."""
-    for first, last in ((one, other), (other, one)):
-        yield comparison.pair(first)[0], comparison.pair(last)[1]
 
 
 def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) -> bool:
