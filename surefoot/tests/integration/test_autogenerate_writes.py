@@ -256,12 +256,12 @@ async def test_a_renamed_value_says_what_else_it_could_be(project: Project) -> N
     await project.create(things(Column("state", Enum("A", "B", name="state"))))
     metadata = things(Column("state", Enum("A", "C", name="state")))
     (path,) = await project.revise(metadata, "Rename B")
+    source = _formatted(project, path)
+    assert '    op.rename_enum_value("state", "B", "C")\n' in source
     assert (
-        "    # Written as a rename because only one value differs, at the same place. "
-        "If B is removed and C\n"
-        "    # is new, use op.replace_enum('state', ...) once no row has B.\n"
-        '    op.rename_enum_value("state", "B", "C")\n'
-    ) in _formatted(project, path)
+        "a rename because only one value differs, at the same place. If B is removed and C is new, "
+        "use op.replace_enum('state', ...) once no row has B."
+    ) in " ".join(source.split())
 
 
 @pytest.mark.slow
@@ -285,12 +285,12 @@ async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
         "GRANT SELECT, UPDATE ON v TO PUBLIC", "REVOKE ALL ON FUNCTION one() FROM PUBLIC"
     )
     (path,) = await project.revise(models("n"), "Show n")
-    source = _formatted(project, path)
+    source = " ".join(_formatted(project, path).split())
     assert (
-        "    # Dropping it dropped these privileges: GRANT SELECT ON TABLE v TO PUBLIC; "
-        "GRANT UPDATE ON\n    # TABLE v TO PUBLIC.\n"
+        "Dropping v drops these privileges: GRANT SELECT ON TABLE v TO PUBLIC; "
+        "GRANT UPDATE ON TABLE v TO PUBLIC."
     ) in source
-    assert "these privileges: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC.\n" in source
+    assert "one drops these privileges: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC." in source
 
 
 @pytest.mark.slow
@@ -308,9 +308,8 @@ async def test_a_grant_that_the_models_make_too_is_named_where_they_do_not_decid
     project.configure(manages=())
     await project.create(models(Integer))
     (path,) = await project.revise(models(BigInteger), "Widen n")
-    assert (
-        "    # Dropping it dropped these privileges: GRANT SELECT ON TABLE v TO PUBLIC.\n"
-    ) in _formatted(project, path)
+    source = _formatted(project, path)
+    assert "Dropping v drops these privileges: GRANT SELECT ON TABLE v TO PUBLIC.\n" in source
 
 
 @pytest.mark.slow

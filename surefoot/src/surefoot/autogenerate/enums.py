@@ -10,7 +10,7 @@ from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import given_up
 from surefoot.autogenerate.objects import object_changes, with_diff
-from surefoot.autogenerate.rendering import Call, Note
+from surefoot.autogenerate.rendering import Call
 from surefoot.autogenerate.swappable import enum_columns
 from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key
@@ -22,7 +22,8 @@ _RENAMED = (
     "A release knows one of the two names, and fails on the other. Before this runs: have the next "
     "release ready, and replace the running one at the same moment. If that is not possible: add "
     "the new value, let the releases write it, change the rows in batches, and remove the old "
-    "value in a contract revision."
+    "value in a contract revision. This is a rename because only one value differs, at the same "
+    "place. If {1} is removed and {2} is new, use op.replace_enum({0!r}, ...) once no row has {1}."
 )
 
 
@@ -39,15 +40,10 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
         return
     steps = value_steps(key.name, old, new)
     if steps and isinstance(rename := steps[0], RenameEnumValueOp):
-        note = Note(
-            f"Written as a rename because only one value differs, at the same place. "
-            f"If {rename.old} is removed and {rename.new} is new, use "
-            f"op.replace_enum({own_name(key.name)!r}, ...) once no row has {rename.old}."
-        )
         values = rename.old, rename.new
         do, undo = (Call("rename_enum_value", key.name, *each) for each in (values, values[::-1]))
-        change = Change(Stage.TYPES, [note, do], [undo], "rename", key)
-        yield change.at(Turn.MAIN, about=_RENAMED)
+        change = Change(Stage.TYPES, [do], [undo], "rename", key)
+        yield change.at(Turn.MAIN, about=_RENAMED.format(own_name(key.name), *values))
     elif steps is not None:
         added = [step for step in steps if isinstance(step, AddEnumValueOp)]
         title = f"Add {', '.join(step.value for step in added)} to {key.name}"

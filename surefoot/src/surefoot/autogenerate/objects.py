@@ -12,7 +12,7 @@ from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.domains import by_hand
 from surefoot.autogenerate.object_operations import index_call, past_rows, proof, step
-from surefoot.autogenerate.rendering import Call, ContinueSequence, Name, Note, sql
+from surefoot.autogenerate.rendering import Call, ContinueSequence, Name, sql
 from surefoot.autogenerate.spreading import HAVE_ROWS, ROUTINES, VIEWS, spread
 from surefoot.autogenerate.swappable import is_swappable_enum, swappable
 from surefoot.autogenerate.table_operations import serials
@@ -199,7 +199,7 @@ def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
         return
     change = step(stage, key, None, item, action)
     if lost:
-        change.ops.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
+        change.about = f"Dropping {item.name} drops these privileges: {'; '.join(lost)}."
     yield change
 
 

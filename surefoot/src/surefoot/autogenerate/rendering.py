@@ -33,16 +33,6 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", text)
 
 
-class Note(MigrateOperation):
-    """A comment in the file, for the person who reviews it."""
-
-    def __init__(self, *lines: str) -> None:
-        self.lines = tuple(map(shown, lines))
-
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        return ("note", " ".join(self.lines))
-
-
 class ByHand(MigrateOperation):
     """A change that no statement makes, with the steps for a person; no revision is written.
 
@@ -172,11 +162,6 @@ def _change(context: AutogenContext, change: Change) -> list[str]:
     return [line for each in change.ops for line in render_op(context, each)]
 
 
-@renderers.dispatch_for(Note)
-def _note(_: AutogenContext, note: Note) -> list[str]:
-    return [f"# {row}" for line in note.lines for row in textwrap.wrap(line, 92)]
-
-
 @renderers.dispatch_for(ByHand)
 def _refusal(_: AutogenContext, each: ByHand) -> str:
     return f"raise NotImplementedError({f'There is no downgrade: {each.change}'!r})"
@@ -203,7 +188,7 @@ class _Statements(list[str]):
 
 
 def as_sql(operations: Iterable[MigrateOperation]) -> tuple[str, ...]:
-    """The statements of the operations, in order, without their notes."""
+    """The statements of the operations, in order."""
     written = _Statements()
     # With the parameters of asyncpg: those of psycopg2 would double every percent sign.
     dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
