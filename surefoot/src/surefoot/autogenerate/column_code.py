@@ -105,12 +105,15 @@ def serial_sequence(column: Column, catalog: Catalog) -> Key | None:
     """The sequence that `serial` gives to a column."""
     key = Key("sequence", f"{column.table}_{column.name}_seq")
     found = catalog.find(Sequence, key)
-    if found is None or found.owned_by != f"{column.table}.{column.name}" or found.comment:
-        return None
-    is_default = column.default == f"nextval('{quoted(key.name)}'::regclass)"
-    if not is_default or not found.definition.startswith(f"AS {column.type} "):
-        return None
-    return None if _options(found.definition, column.type) else key
+    is_usual = (
+        found is not None
+        and found.owned_by == f"{column.table}.{column.name}"
+        and not found.comment
+        and column.default == f"nextval('{quoted(key.name)}'::regclass)"
+        and found.definition.startswith(f"AS {column.type} ")
+        and not _options(found.definition, column.type)
+    )
+    return key if is_usual else None
 
 
 def _options(given: str, type_: str) -> dict[str, object]:

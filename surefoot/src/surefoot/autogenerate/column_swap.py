@@ -23,7 +23,7 @@ from surefoot.autogenerate.drafts import Draft, exchanged
 from surefoot.autogenerate.identities import numbers_missing
 from surefoot.autogenerate.indexes import attached, built, index_of_key
 from surefoot.autogenerate.naming import temporary_name
-from surefoot.autogenerate.object_operations import create, drop, referring_columns, step
+from surefoot.autogenerate.object_operations import create, drop, joined, step
 from surefoot.autogenerate.renames import Rename
 from surefoot.autogenerate.rendering import Call, sql
 from surefoot.autogenerate.swappable import (
@@ -242,7 +242,7 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
     there, referring = temporary_name(name), foreign_keys(comparison, key)
     copied = [each for each in users(comparison, key) if each not in referring]
     constraints = {each: comparison.database.one(Constraint, each) for each in referring}
-    to_key = [each for each, item in constraints.items() if key not in referring_columns(item)]
+    to_key = [each for each, item in constraints.items() if key not in joined(item)]
     was = {user: comparison.database.objects[user] for user in copied}
     # Dropping the column drops its dependents.
     again = [each for user in reversed(copied) for each in create(user, was[user])]

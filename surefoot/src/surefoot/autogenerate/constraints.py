@@ -10,7 +10,7 @@ from surefoot.autogenerate.change import PROVEN, WINDOW, Change, Stage, Turn, in
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.drafts import Draft, required
 from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_key, swap_key
-from surefoot.autogenerate.object_operations import proof, referring_columns, refers_to, step
+from surefoot.autogenerate.object_operations import joined, proof, refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
@@ -24,7 +24,7 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
             yield change.at(Turn.MAIN, about=_without(constraint))
         return
     assert constraint is not None
-    name, table, loose = constraint.name, constraint.table, replace(constraint, validated=False)
+    name, table = constraint.name, constraint.table
     online = constraint.validated and comparison.is_online(table)
     in_use = online and comparison.is_in_use(table)
     # A foreign key of a new or a small table to a large one locks both.
@@ -39,10 +39,11 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
     provable |= in_use and constraint.type == "foreign key"
     change.about = told = _unfilled(constraint, comparison)
     if provable and change.action != "validate":
+        loose = replace(constraint, validated=False)
         promise = step(change.stage, key, None, loose, "promise")
         yield promise.at(Turn.KEYS if between else Turn.MAIN, "", f"Add {name}", told)
     if provable or (online and change.action == "validate"):
-        yield proof(key, loose, constraint, table)
+        yield proof(key, constraint, table)
     elif not online:
         yield change
     elif constraint.type == "exclusion" or not in_use:
@@ -60,7 +61,7 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
 def _unfilled(constraint: Constraint, comparison: Comparison) -> str:
     """The warning for a foreign key of existing columns to a new table."""
     table = refers_to(constraint)
-    known = referring_columns(constraint) <= {*comparison.database.objects}
+    known = joined(constraint).keys() <= comparison.database.objects.keys()
     if table not in comparison.new_tables or not known:
         return ""
     told = f"{table} is new: give it the rows that {constraint.table} refers to"

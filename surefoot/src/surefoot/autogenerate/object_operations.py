@@ -5,6 +5,7 @@ otherwise, as any other object is.
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from alembic.operations import MigrateOperation
@@ -52,9 +53,9 @@ def step(
     return Change(stage, _to(key, before, after), _to(key, after, before), action, key)
 
 
-def proof(key: Key, loose: Constraint, item: Constraint, group: str) -> Change:
+def proof(key: Key, item: Constraint, group: str) -> Change:
     """The change that validates a constraint, in the revision of its group."""
-    change = step(Stage.STATE, key, loose, item, "validate")
+    change = step(Stage.STATE, key, replace(item, validated=False), item, "validate")
     return change.at(Turn.VALIDATE, group, f"Validate {item.name} of {item.table}", PROVEN)
 
 
@@ -113,11 +114,6 @@ def joined(item: SchemaObject) -> dict[Key, Key]:
         for table, names in ((item.table, found.columns), (found.table, found.referred))
     )
     return dict(zip(own, referred, strict=True))
-
-
-def referring_columns(constraint: Constraint) -> set[Key]:
-    """The columns of a foreign key; none of any other constraint."""
-    return {*joined(constraint)}
 
 
 def past_rows(item: SchemaObject) -> list[ContinueSequence]:

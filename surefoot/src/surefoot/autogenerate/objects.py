@@ -170,7 +170,7 @@ def _drop(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield change
         item = free
     if isinstance(item, Constraint) and item.type == "not null":
-        yield proof(key, item, replace(item, validated=True), item.table)
+        yield proof(key, replace(item, validated=True), item.table)
         return
     over = comparison.database.users_of(*comparison.diff.replaced)
     late = needs_tables(comparison.database, key) or key in comparison.diff.recreated | over

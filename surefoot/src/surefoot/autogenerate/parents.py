@@ -28,11 +28,21 @@ def parent_changes(comparison: Comparison, table: str) -> Iterator[Change]:
     new_checks = _checks(comparison.models, joined)
     stay = {*_checks(comparison.models, before & wanted), *(left_checks.keys() & new_checks)}
     stay |= {*comparison.models.of_table(Constraint, table)}
-    is_online, late = comparison.is_in_use(table), _requires(comparison, table, joined)
-    for name, item in new_checks.items():
-        if name not in stay:
-            late = True
-            yield from _added(replace(item, table=table), is_online=is_online)
+    is_online, own = comparison.is_in_use(table), comparison.database.of_table(Column, table)
+    # A new parent has a column that is NOT NULL, and the table has none such yet.
+    late = any(
+        each.not_null and not (name in own and own[name].not_null)
+        for parent in joined
+        for name, each in comparison.models.of_table(Column, parent).items()
+    )
+    # A check of a new parent holds for new rows, and then for the existing ones.
+    for name in sorted(new_checks.keys() - stay):
+        late, check = True, replace(new_checks[name], table=table)
+        loose = replace(check, validated=not is_online)
+        promise = step(Stage.CREATE, key_of(check), None, loose, "promise")
+        yield promise.at(Turn.MAIN, "", f"Add {name} to {table}")
+        if is_online:
+            yield proof(key_of(check), check, name)
     between = tuple(each for each in found.inherits or () if each in (after.inherits or ()))
     apart = replace(found, inherits=between or None)
     columns = map(key_of, comparison.models.columns(table))
@@ -70,22 +80,3 @@ def _checks(catalog: Catalog, tables: Iterable[str]) -> Mapping[str, Constraint]
             if each.type == "check" and not each.definition.endswith(" NO INHERIT"):
                 found[name] = each
     return found
-
-
-def _requires(comparison: Comparison, table: str, parents: Iterable[str]) -> bool:
-    """Whether a new parent has a column that is NOT NULL, and the table has none such yet."""
-    own = comparison.database.of_table(Column, table)
-    return any(
-        each.not_null and not (name in own and own[name].not_null)
-        for parent in parents
-        for name, each in comparison.models.of_table(Column, parent).items()
-    )
-
-
-def _added(item: Constraint, *, is_online: bool) -> Iterator[Change]:
-    """A check of a new parent, for new rows and then for the existing ones."""
-    key, loose = key_of(item), replace(item, validated=not is_online)
-    promise = step(Stage.CREATE, key, None, loose, "promise")
-    yield promise.at(Turn.MAIN, "", f"Add {item.name} to {item.table}")
-    if is_online:
-        yield proof(key, loose, item, item.name)

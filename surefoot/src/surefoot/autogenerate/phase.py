@@ -12,7 +12,7 @@ from surefoot.autogenerate.columns import is_volatile
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import before_and_after, can_swap, columns_of_key, keys_of
 from surefoot.autogenerate.naming import temporary_name
-from surefoot.autogenerate.object_operations import joined, referring_columns
+from surefoot.autogenerate.object_operations import joined
 from surefoot.autogenerate.spreading import ROUTINES, VIEWS
 from surefoot.autogenerate.swappable import is_in_step
 from surefoot.catalog import Key, SchemaObject
@@ -183,7 +183,7 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
         return False
     columns = {each for each in comparison.models.needs(key) if each.kind == "column"}
     if isinstance(after, Constraint):
-        columns = referring_columns(after) or columns
+        columns = {*joined(after)} or columns
     # The running release writes nothing to columns that it does not know.
     known = not columns or bool(columns & set(comparison.database.objects))
     return known or _refuses_unwritten(item, columns, comparison)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from itertools import permutations
 
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed
-from surefoot.autogenerate.object_operations import referring_columns
+from surefoot.autogenerate.object_operations import joined
 from surefoot.autogenerate.swappable import is_foreign_key
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
@@ -63,7 +63,7 @@ def _is_torn(
     item = comparison.database.objects[user]
     if not is_foreign_key(item):
         return False
-    near = referring_columns(item) & {*columns}
+    near = joined(item).keys() & columns
     return not all(
         {one, other} <= {*retyped}
         and may_refer(before.type, after.type)

@@ -12,7 +12,7 @@ from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.identities import followed
 from surefoot.autogenerate.indexes import index_of_key
 from surefoot.autogenerate.naming import has_temporary_name, temporary_name
-from surefoot.autogenerate.object_operations import index_call, referring_columns
+from surefoot.autogenerate.object_operations import index_call, joined
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.definitions import whole_name
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
@@ -197,6 +197,6 @@ def foreign_keys(comparison: Comparison, key: Key) -> list[Key]:
 def _referred(comparison: Comparison, key: Key) -> Iterator[Key]:
     """The columns that the foreign keys of a column refer to."""
     for user in foreign_keys(comparison, key):
-        own = referring_columns(comparison.database.one(Constraint, user))
+        own = joined(comparison.database.one(Constraint, user)).keys()
         if key in own:
             yield from {*columns_of(comparison, user)} - own
