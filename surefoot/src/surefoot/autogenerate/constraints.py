@@ -54,8 +54,15 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
             yield change.at(Turn.MAIN, about=about)  # in place of the old one
         else:
             yield change.at(Turn.REWRITE, key.name, f"Add {name}", about)
+    elif (index := index_of_key(constraint)) is None:
+        yield change
+    elif can_swap(key, comparison):
+        yield from swap_key(key, index, comparison)
     else:
-        yield from _key(change, constraint, comparison)
+        yield built(key, index, f"Build the index of {name}")
+        about = "The index was built in an earlier revision: no row is read."
+        attach = attached(change.stage, key, constraint, index)
+        yield attach.at(Turn.KEYS, table, f"Create {name} from its index", about)
 
 
 def _unfilled(constraint: Constraint, comparison: Comparison) -> str:
@@ -73,19 +80,6 @@ def _without(found: Constraint | None) -> str:
     if found is None or found.type not in ("unique", "primary key"):
         return ""
     return f"Until {found.name} is created again, {found.table} accepts duplicate rows."
-
-
-def _key(change: Change, constraint: Constraint, comparison: Comparison) -> Iterator[Change]:
-    key, index, name = change.key, index_of_key(constraint), constraint.name
-    if index is None:
-        yield change
-    elif can_swap(key, comparison):
-        yield from swap_key(key, index, comparison)
-    else:
-        yield built(key, index, f"Build the index of {name}")
-        about = "The index was built in an earlier revision: no row is read."
-        attach = attached(change.stage, key, constraint, index)
-        yield attach.at(Turn.KEYS, constraint.table, f"Create {name} from its index", about)
 
 
 # The first major version of PostgreSQL that has NOT NULL … NOT VALID.

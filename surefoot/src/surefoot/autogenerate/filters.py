@@ -24,6 +24,7 @@ from surefoot.frozen import dataclass
 from surefoot.quoting import cut, in_schema, own_name, schema_of, shown
 
 # As Alembic calls them; it asks nobody of other constraints.
+_KINDS: Mapping[type, str] = {Column: "column", Index: "index"}
 _KEYS = {"unique": "unique_constraint", "foreign key": "foreign_key_constraint"}
 _Item = sa.Column[Any] | sa.Index | sa.Constraint
 
@@ -83,7 +84,8 @@ class Filters:
         for key in sorted({*models.objects, *database.objects}):
             before, after = database.objects.get(key), models.objects.get(key)
             item = after or before
-            table, kind = table_of(item) or "", _kind(item)
+            of_key = item.type if isinstance(item, Constraint) else ""
+            table, kind = table_of(item) or "", _KINDS.get(type(item)) or _KEYS.get(of_key)
             if kind is None or table not in self.declared or item is None:
                 continue
             if before is not None and not self._sees(item.name, kind, table):
@@ -169,10 +171,3 @@ class Filters:
             return (named,)
         columns = "_".join(column.name for column in member.columns)
         return tuple(f"{member.table.name}_{columns}_{end}" for end in ("key", "fkey"))
-
-
-def _kind(item: SchemaObject | None) -> str | None:
-    """The kind of an object by Alembic's names; None where Alembic asks nobody."""
-    if isinstance(item, Constraint):
-        return _KEYS.get(item.type)
-    return {Column: "column", Index: "index"}.get(type(item))
