@@ -105,19 +105,13 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             style = Style(*context.opts[STYLE])
             comparison, forms = style.applied(context.migration_context, comparison, other_names)
         comparison = with_diff(comparison)
-        others = [
-            # Of other libraries.
-            *(
-                Change(Stage.TABLES, [each], _undo(each))
-                for each in operations.ops
-                if not _is_covered(each)
-            ),
-            *changes_between(comparison),
-        ]
+        # Those of other libraries stay.
+        found = (each for each in operations.ops if not _is_covered(each))
+        others = [Change(Stage.TABLES, [each], _undo(each)) for each in found]
+        others += changes_between(comparison)
         # A view has no place where another table gets the old name.
         free = all(each.kind == "table" and each.old not in other_names for each in renames)
-        is_covered = free and not (others or comparison.at_once)
-        covered = comparison if is_covered else None
+        covered = comparison if free and not (others or comparison.at_once) else None
         called = [*declared_changes(renames, declared, covered)]
         for one in ordered(uninherited(more, comparison.database)):
             called += one.changes(declared, covered)

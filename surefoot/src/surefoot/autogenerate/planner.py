@@ -45,7 +45,7 @@ _FILLED = {
     Turn.SWAP: Turn.LATE_INDEX,
     Turn.KEYS: Turn.LATE_KEYS,
 }
-_BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
+_BY_GROUP = (*_VALIDATING, Turn.KEYS, Turn.LATE_KEYS, Turn.COLUMNS, Turn.TABLES)
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,9 @@ def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
     def depth(table: str) -> int:
         return max((1 + depth(each) for each in comparison.database.parents(table)), default=0)
 
-    if part.turn in (Turn.KEYS, Turn.LATE_KEYS):
-        # What is of no table comes behind the keys of all tables.
-        return part.turn, int(not part.group), part.group
     group = part.group if part.turn in _BY_GROUP else ""
-    return part.turn, -depth(group) if part.turn is Turn.TABLES else 0, group
+    # What is of no table comes behind the keys of all tables.
+    return part.turn, -depth(group) if part.turn is Turn.TABLES else int(not group), group
 
 
 def _joined(grouped: Iterable[list[Change]]) -> list[list[Change]]:

@@ -103,7 +103,6 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     return (
         free
         and has_temporary_name(key.name)
-        and bool(columns)
         and len({column.table for column in columns.values()}) == 1
         and not comparison.models.objects[key].comment
         and not comparison.database.objects[key].comment
@@ -141,9 +140,7 @@ def _can_be_swapped(comparison: Comparison, key: Key, along: Collection[Key] = f
         and there in comparison.temporary.objects
         and plain
         and (after.identity is None or is_in_step(comparison, key))
-        and not comparison.at_once
         and comparison.is_in_use(after.table)
-        and has_temporary_name(after.name)
         and all(_can_be_copied(comparison, user, key, along) for user in users(comparison, key))
     )
 
