@@ -1,7 +1,8 @@
 """Adds, changes and drops columns.
 
 A column is added without a rewrite or a scan of the rows where that is possible. A changed type is
-decided in `_altered`: in place, or through a second column (`column_swap`).
+decided in `_altered`: through a second column (`column_swap`) where `swappable` finds that one can
+take its place, and else by `_states`, in place.
 """
 
 import re
