@@ -721,6 +721,31 @@ async def test_a_foreign_key_waits_for_the_filled_columns_that_it_refers_to(
 
 
 @pytest.mark.slow
+async def test_new_tables_that_refer_to_each_other_are_one_revision(project: Project) -> None:
+    """Their foreign keys to tables in use come later, and lock none of these before."""
+
+    def models(*, new: bool) -> MetaData:
+        metadata = new_metadata()
+        for name in ("files", "jobs"):
+            Table(name, metadata, Column("id", BigInteger, primary_key=True))
+        refers: tuple[tuple[str, tuple[str, ...]], ...] = (
+            ("runs", ("jobs",)),
+            ("results", ("files", "runs")),
+        )
+        for name, others in refers if new else ():
+            keys: list[Column[Any]] = [Column(f"{e}_id", ForeignKey(f"{e}.id")) for e in others]
+            Table(name, metadata, Column("id", BigInteger, primary_key=True), *keys)
+        return metadata
+
+    await project.revise(models(new=False), "Begin")
+    await project.upgrade()
+    written = await project.revise(models(new=True), "Add runs and results")
+    tables = [re.findall(r"create_table\(\W*(\w+)", each.read_text("utf-8")) for each in written]
+    assert [each for each in tables if each] == [["runs", "results"]]
+    await project.upgrade()
+    await project.check(models(new=True))
+
+
 async def test_keys_of_reflected_models_are_added(project: Project) -> None:
     """Two between the same tables, under the names that the database gave them."""
     await project.execute(

@@ -159,9 +159,8 @@ def _locked(part: Change, comparison: Comparison) -> Iterator[str]:
     if key.kind == "table":
         if action != "make":
             yield key.name
-        catalog = comparison.models if action == "make" else comparison.database
-        constraints = catalog.of_table(Constraint, key.name) if action in ("make", "drop") else {}
-        referred = map(refers_to, constraints.values())
+        # Other foreign keys of the table come later than it, or go before it, by themselves.
+        referred = map(refers_to, comparison.inline.get(key.name, ()))
         yield from (each for each in referred if each in comparison.kept_tables)
     elif key.kind == "domain":
         yield from tables_of(comparison, key) if action in ("change", "required") else ()

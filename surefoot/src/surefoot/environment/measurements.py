@@ -1,5 +1,6 @@
 """Completes a new revision file by its trace: `Locks:`, `Undo:` and the suppressions."""
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -57,7 +58,7 @@ def measured(unit: TracedRevision, linted: Linted, chain: Sequence[Revision], ma
     source = source.replace(
         line("Locks", unmeasured()), line("Locks", f"{_locks(unit.statements)}.")
     )
-    source = source.replace(line("Undo", unmeasured()), line("Undo", _undo(undo, back)))
+    source = source.replace(line("Undo", unmeasured()), line("Undo", _undo(undo, back, unit.path)))
     if source == unit.source:  # the planner did not write it
         return source
     comments = allowances(examine(unit, RULES.values(), major), source)
@@ -86,11 +87,13 @@ def _locks(statements: Iterable[Statement]) -> str:
     return "; ".join(found) or "none on a table in use"
 
 
-def _undo(undo: Undo, back: Sequence[Statement]) -> str:
+def _undo(undo: Undo, back: Sequence[Statement], path: Path) -> str:
     if not undo.tried:
         return unmeasured()
     if undo.obstacle is not None:
-        return f"fails on sample rows: {' '.join(undo.obstacle.split())}."
+        # This text and the comments move the lines of the file that it would name.
+        here = re.compile(rf"^{re.escape(os.path.relpath(path))}:\d+: ")
+        return f"fails on sample rows: {' '.join(here.sub('', undo.obstacle).split())}."
     lost = [f"drops {', '.join(undo.dropped)} with the data"] if undo.dropped else []
     lost += [f"does not restore {', '.join(undo.not_restored)}"] if undo.not_restored else []
     return f"{'; '.join([_locks(back), *lost])}."
