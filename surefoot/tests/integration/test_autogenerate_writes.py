@@ -785,6 +785,36 @@ async def test_a_key_that_refuses_more_than_the_new_one_asks_nothing(project: Pr
 
 
 @pytest.mark.slow
+async def test_a_unique_index_with_a_condition_refuses_less_than_the_key_that_goes(
+    project: Project,
+) -> None:
+    """The key of all rows goes once that of the rows which are not deleted is built."""
+    await project.create(things(Column("email", Text), UniqueConstraint("email")))
+    live = Index("live", "email", unique=True, postgresql_where=text("deleted_at IS NULL"))
+    wanted = things(Column("email", Text), Column("deleted_at", Date), live)
+    written = await project.revise(wanted, "Delete softly")
+    assert [_phase(path) for path in written] == ["expand", "expand", "contract"]
+    assert "Before this runs" not in written[1].read_text("utf-8")
+    await project.upgrade()
+    await project.check(wanted)
+
+
+@pytest.mark.slow
+async def test_a_unique_key_stays_until_the_one_of_a_column_that_may_be_null(
+    project: Project,
+) -> None:
+    """It takes nulls, so it stays in force until the other one is."""
+    await project.create(things(Column("email", Text, nullable=False), UniqueConstraint("email")))
+    wanted = things(Column("email", Text), Index("by_email", "email", unique=True))
+    written = await project.revise(wanted, "Allow rows without an email")
+    up = "".join(path.read_text("utf-8").partition("def downgrade")[0] for path in written)
+    steps = re.findall(r"op\.(create_index|drop_constraint)", up)
+    assert steps == ["create_index", "drop_constraint"]
+    await project.upgrade()
+    await project.check(wanted)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("type_", [Text(), String(9), Integer()])
 async def test_a_check_that_takes_more_values_asks_nothing(project: Project, type_: Any) -> None:
     """As an enum that gets a value: no release writes a row that the new one refuses."""

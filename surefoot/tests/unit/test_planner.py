@@ -258,6 +258,15 @@ def test_renames_are_told_by_their_form() -> None:
     ]
 
 
+@pytest.mark.parametrize("column", ["b.x:b.y", "a.x:b.y", "a.x:a.y"])
+def test_the_table_of_a_renamed_column_may_have_either_name(column: str) -> None:
+    """Its former name is free, so that it cannot be another table."""
+    renamed = [Rename("table", "a", "a", "b"), Rename("column", "b", "x", "y")]
+    assert parse_renames([column, "a:b"], "public") == renamed
+    swapped = parse_renames(["a.x:a.y", "a:b", "b:a"], "public")
+    assert swapped[-1] == Rename("column", "a", "x", "y")
+
+
 def test_a_type_that_something_stands_on_is_changed_in_place() -> None:
     """With a word about what it costs."""
     wide, key = replace(COLUMN, type="bigint"), Key("column", "t.c")

@@ -49,12 +49,25 @@ def parse_renames(
 ) -> list[Rename]:
     """The renames that `-x rename=…` declares; `schema` is the default one.
 
-    `schemas` are those that a name may begin with.
+    `schemas` are those that a name may begin with. The table of a column may have the name that it
+    has before its own rename.
 
     On failure: UsageError with the form.
     """
-    renames = (_parsed(each, schema, schemas) for each in arguments)
+    given = [*arguments]
+    tables = dict(each.split(":") for each in given if each.count(":") == 1)
+    renames = (_parsed(_of_new_name(each, tables), schema, schemas) for each in given)
     return sorted(renames, key=lambda each: DECLARED.index(each.kind))
+
+
+def _of_new_name(argument: str, tables: Mapping[str, str]) -> str:
+    """The rename of a column with the name that its table gets by another one."""
+    (old, _, column), (new, _, other) = (
+        each.rpartition(".") for each in argument.partition(":")[::2]
+    )
+    to = tables.get(old)
+    freed = old == new and old not in tables.values()
+    return f"{to}.{column}:{to}.{other}" if to and (new == to or freed) else argument
 
 
 def _parsed(argument: str, default: str, schemas: Collection[str]) -> Rename:

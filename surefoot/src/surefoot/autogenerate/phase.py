@@ -16,6 +16,7 @@ from surefoot.autogenerate.object_operations import joined
 from surefoot.autogenerate.spreading import ROUTINES, VIEWS
 from surefoot.autogenerate.swappable import is_in_step
 from surefoot.catalog import Key, SchemaObject
+from surefoot.catalog.definitions import is_name, names, parse_index
 from surefoot.catalog.kinds import Column, Constraint, Index, Routine, Sequence, Table
 from surefoot.catalog.widening import adds_values, is_widening
 
@@ -209,8 +210,12 @@ def _is_refused(key: Key, comparison: Comparison, gone: Collection[Key]) -> bool
     item = models.objects.get(key)
     if not isinstance(item, Constraint | Index) or "NULLS NOT DISTINCT" in item.definition:
         return False
+    index = parse_index(item.definition) if isinstance(item, Index) else None
+    # Expressions and a condition let a unique index refuse less.
+    plain = (name for each in index.items if is_name(each) for name in names(each)) if index else ()
+    columns = frozenset(plain) if index else columns_of_key(item)
     return not models.needs(key) & comparison.diff.retyped and any(
-        columns_of_key(each) <= columns_of_key(item) and other not in gone
+        columns_of_key(each) <= columns and other not in gone
         for other, each in keys_of(comparison.database, item.table).items()
         if not isinstance(each, Index) or each.valid
     )

@@ -73,7 +73,12 @@ def _is_contradicted(key: Key, item: Constraint | Index, comparison: Comparison)
     database, models = comparison.database, comparison.models
     columns = {each for each in database.needs(key) if each.kind == "column"}
     pairs = [(database.one(Column, each), models.find(Column, each)) for each in columns]
-    if any(after and before.not_null != after.not_null for before, after in pairs):
+    # A unique key refuses rows that are filled, and takes any number of nulls.
+    takes_nulls = kind == "unique" and "NULLS NOT DISTINCT" not in item.definition
+    if any(
+        after and before.not_null != after.not_null and (after.not_null or not takes_nulls)
+        for before, after in pairs
+    ):
         return True
     added = [
         (each, new)
