@@ -1491,6 +1491,21 @@ async def test_models_that_cannot_be_created_are_an_error(project: Project) -> N
     assert "give `CREATE VIEW v AS SELECT missing FROM things`" in (caught.value.help or "")
 
 
+async def test_a_schema_that_the_project_does_not_name_is_one_to_name(project: Project) -> None:
+    """A model that moves to another schema is no model that lacks an object."""
+    metadata = things()
+    Table("notes", metadata, Column("id", BigInteger, primary_key=True), schema="archive")
+    with pytest.raises(UsageError) as caught:
+        await project.revise(metadata, "Begin")
+    assert caught.value.message == (
+        'the models cannot be created in an empty schema: schema "archive" does not exist'
+    )
+    assert (caught.value.help or "").endswith(
+        "needs it: name all schemas of the models in Environment(schemas=[…]), the one that new "
+        "objects get first"
+    )
+
+
 @pytest.mark.parametrize(
     ("has", "needs", "named"),
     [

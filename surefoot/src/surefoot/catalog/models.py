@@ -27,12 +27,15 @@ from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
 from surefoot.catalog.shadows import OURS, away, create_empty
 from surefoot.catalog.shared_types import existing_types
+from surefoot.connect.failures import sqlstate
 from surefoot.errors import ModelsNotCreatable
 from surefoot.errors.disclosure import disclosed
 from surefoot.quoting import in_schema, quoted
 
 # Of a statement in a message.
 _LONGEST = 120
+# The SQLSTATE of a schema that does not exist.
+_NO_SCHEMA = "3F000"
 # Objects of the real schema, members of extensions apart, that an object in the shadow needs.
 _BORROWED = text("""
 SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0),
@@ -257,9 +260,11 @@ def _refused() -> Iterator[None]:
         # Without the name of the schema, which is that of this process.
         sql = re.sub(rf'"?{OURS}\w+"?\.', "", disclosed(error.statement or ""))
         statement = textwrap.shorten(sql, _LONGEST, placeholder=" …")
+        cure = f"correct the models, which give `{statement}`; they must include all objects that "
+        cure += "they need"
+        if sqlstate(error) == _NO_SCHEMA:
+            cure = f"`{statement}` needs it: name all schemas of the models in "
+            cure += "Environment(schemas=[…]), the one that new objects get first"
         # The message ends with the reason, which says what is missing.
-        raise ModelsNotCreatable(
-            f"the models cannot be created in an empty schema: {reason}",
-            help=f"correct the models, which give `{statement}`; they must include all objects "
-            "that they need",
-        ) from error
+        told = f"the models cannot be created in an empty schema: {reason}"
+        raise ModelsNotCreatable(told, help=cure) from error
