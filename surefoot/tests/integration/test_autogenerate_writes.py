@@ -1697,6 +1697,35 @@ async def test_what_may_be_a_rename_is_asked_about(
     )
 
 
+@pytest.mark.parametrize("to", ["notes", "jobs", "owners", "others"])
+async def test_a_column_that_may_have_moved_to_another_table_is_asked_about(
+    project: Project, to: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its values are lost otherwise. No foreign key tells which row of others would get them."""
+
+    def models(at: str) -> MetaData:
+        metadata = new_metadata()
+        refers = {"owners": None, "things": "owners", "jobs": "things", "others": None}
+        for name, other in (refers | ({"notes": "things"} if at == "notes" else {})).items():
+            table = Table(name, metadata, Column("id", BigInteger, primary_key=True))
+            if other:
+                table.append_column(Column("ref", ForeignKey(f"{other}.id")))
+            if name == at:
+                table.append_column(Column("text", Text))
+                # A default of its own is the value of rows that are there.
+                table.append_column(Column("made", Date, server_default="now"))
+        return metadata
+
+    await project.create(models("things"))
+    written = await project.revise(models(to), "Move the text")
+    said = capsys.readouterr().err
+    told = " ".join("".join(path.read_text("utf-8") for path in written).split())
+    moved = [] if to == "others" else [("text", to)]
+    asked = r"things\.(\w+) is dropped and (\w+)\.\w+ added; if its values"
+    assert re.findall(asked, said) == moved
+    assert re.findall(r"values of things\.(\w+) belong in (\w+)\.\w+, this drops", told) == moved
+
+
 @pytest.mark.slow
 async def test_a_rename_that_was_told_is_one(project: Project) -> None:
     """Dependent objects follow, and objects that are named after it are renamed with it."""

@@ -24,7 +24,14 @@ from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import changes_between
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
-from surefoot.autogenerate.questions import Candidate, answered, ask, candidates, candidates_of
+from surefoot.autogenerate.questions import (
+    Candidate,
+    answered,
+    ask,
+    candidates,
+    candidates_of,
+    moves,
+)
 from surefoot.autogenerate.reading import compare, models_of
 from surefoot.autogenerate.renames import (
     Rename,
@@ -116,8 +123,8 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         for one in ordered(uninherited(more, comparison.database)):
             called += one.changes(declared, covered)
         changes = sorted([*called, *others], key=lambda change: change.stage)
-        doubtful = [each for each in candidates(comparison) if each not in run["denied"]]
-        run.update(comparison=comparison, forms=forms, doubtful=doubtful)
+        asked = (each for each in candidates(comparison) if each not in run["denied"])
+        run.update(comparison=comparison, forms=forms, doubtful=[*asked, *moves(comparison)])
         operations.ops[:] = changes
     if run["savepoint"] is not None:
         run["savepoint"].rollback()

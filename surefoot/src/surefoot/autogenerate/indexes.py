@@ -172,14 +172,11 @@ def before_and_after(key: Key, comparison: Comparison) -> tuple[Key, Key]:
         {each: item for each, item in keys_of(side, table).items() if each not in other.objects}
         for side, other in ((database, models), (models, database))
     )
-    primary = [each for side in (gone, made) for each in side if _is_primary(side[each])]
+    primary = [each for side in (gone, made) for each in side if is_primary(side[each])]
     pairs = {primary[0]: primary[1]} if len(primary) == 2 else {}
     for was in filter(database.users_of, gone):
-        columns, free = (
-            columns_of_key(gone[was]),
-            (each for each in made if each not in pairs.values()),
-        )
-        alike = [each for each in free if columns_of_key(made[each]) == columns]
+        free = [each for each in made if each not in pairs.values()]
+        alike = [each for each in free if columns_of_key(made[each]) == columns_of_key(gone[was])]
         if alike and was not in pairs:
             # On the way back they would also take one that they do not need now.
             pairs[was] = min(alike, key=lambda each: not models.users_of(each))
@@ -193,7 +190,7 @@ def keys_of(catalog: Catalog, table: str) -> dict[Key, Constraint | Index]:
     return {key_of(each): each for each in found if columns_of_key(each)}
 
 
-def _is_primary(item: Constraint | Index) -> bool:
+def is_primary(item: Constraint | Index) -> bool:
     return isinstance(item, Constraint) and item.type == "primary key"
 
 
@@ -264,7 +261,7 @@ def _goes_early(key: Key, comparison: Comparison, becomes: Key) -> bool:
 def taken_over(key: Key, comparison: Comparison) -> Key | None:
     """The exchanged key whose foreign keys may come to a new one: it has these columns."""
     database, item = comparison.database, comparison.models.objects.get(key)
-    if key in database.objects or not isinstance(item, Constraint | Index) or _is_primary(item):
+    if key in database.objects or not isinstance(item, Constraint | Index) or is_primary(item):
         return None
     for was, each in keys_of(database, item.table).items():
         is_same = columns_of_key(each) == columns_of_key(item) and database.users_of(was)

@@ -15,8 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import ops
 
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.catalog import Catalog
-from surefoot.catalog.kinds import Column
+from surefoot.autogenerate.indexes import columns_of_key, is_primary
+from surefoot.autogenerate.object_operations import refers_to
+from surefoot.catalog import Catalog, Key
+from surefoot.catalog.kinds import Column, Constraint
 from surefoot.frozen import dataclass
 from surefoot.quoting import own_name, schema_of, shown
 from surefoot.wording import counted
@@ -101,6 +103,48 @@ class Candidate:
             f"If {self.old} was renamed to {self.new}, this drops its data: declare the rename "
             f"with -x rename={self.declared} instead."
         )
+
+
+@dataclass(frozen=True)
+class Move:
+    """A column that goes, and an equal one of another table, which a foreign key joins to it."""
+
+    old: str
+    new: str
+
+    def question(self) -> str:
+        return (
+            f"{self.old} is dropped and {self.new} added; if its values belong there, copy them in "
+            f"a backfill that the revision which drops {self.old} requires"
+        )
+
+    def doubt(self) -> str:
+        return (
+            f"If the values of {self.old} belong in {self.new}, this drops them: copy them before, "
+            "in a backfill that requires_backfill names here."
+        )
+
+
+def moves(comparison: Comparison) -> Iterator[Move]:
+    """The columns that may have moved to another table; those of a primary key number its rows."""
+    database, models = comparison.database, comparison.models
+    joins = {
+        pair
+        for _, each in models.each(Constraint)
+        if (other := refers_to(each))
+        for pair in ((each.table, other), (other, each.table))
+    }
+    for table, other in sorted(joins):
+        if table not in comparison.kept_tables or table == other:
+            continue
+        there, keys = models.of_table(Column, other), database.of_table(Constraint, table).values()
+        numbers = {name for each in keys if is_primary(each) for name in columns_of_key(each)}
+        for name, old in sorted(database.of_table(Column, table).items()):
+            new, names = there.get(name), (f"{table}.{name}", f"{other}.{name}")
+            gone = Key("column", names[0]) not in models.objects and name not in numbers
+            come = new is not None and Key("column", names[1]) not in database.objects
+            if gone and come and new and new.type == old.type and new.default is None:
+                yield Move(*map(shown, names))
 
 
 def candidates(comparison: Comparison) -> Iterator[Candidate]:

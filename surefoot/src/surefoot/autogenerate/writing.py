@@ -15,7 +15,7 @@ from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.planner import RevisionPlan, plan
 from surefoot.autogenerate.plugin import STYLE, texts_of
-from surefoot.autogenerate.questions import Candidate, about_tables, ask, doubt
+from surefoot.autogenerate.questions import Candidate, Move, about_tables, ask, doubt
 from surefoot.autogenerate.rendering import Call
 from surefoot.autogenerate.revision_text import RevisionText, docstring, unmeasured
 from surefoot.autogenerate.style import said
@@ -51,7 +51,7 @@ def written(
 ) -> list[ops.MigrationScript]:
     """The planned revisions with their texts, and the files of the backfills that they require."""
     comparison: Comparison = operations.info["comparison"]
-    doubtful: list[Candidate] = operations.info["doubtful"]
+    doubtful: list[Candidate | Move] = operations.info["doubtful"]
     planned = plan(cast("list[Change]", operations.ops), comparison)
     made = [*_scripts(script, planned, comparison, ids(context))]
     forms = said((each.changes for each in planned), operations.info["forms"], comparison)
