@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.autogenerate.rendering import ByHand
 from surefoot.catalog import Catalog, Key, SchemaObject
@@ -168,7 +169,9 @@ class Comparison:
     def is_renumbered(self, key: Key) -> bool:
         """Whether a column with a default gets an identity instead, or the other way round."""
         before, after = self.database.find(Column, key), self.models.find(Column, key)
-        if before is None or after is None or before.type != after.type:
+        if before is None or after is None:
+            return False
+        if before.type != after.type and not {before.type, after.type} <= HIGHEST.keys():
             return False
         return (before.identity is None) != (after.identity is None)
 
