@@ -1189,6 +1189,18 @@ async def test_the_docstring_tells_what_a_change_costs(project: Project, case: s
     assert sentence in told
 
 
+async def test_the_default_of_a_column_that_becomes_required_is_named(project: Project) -> None:
+    """A person decides whether the rows that are there get it."""
+    await project.create(things(Column("note", Text)))
+    wanted = things(Column("note", Text, nullable=False, server_default="it's\nnew"))
+    await project.revise(wanted, "Require a note")
+    (path,) = project.backfills.glob("*.py")
+    assert (
+        "it may use the columns of the row.\n        # The default is 'it''s new'::text.\n"
+        '        "note": ...,'
+    ) in path.read_text("utf-8")
+
+
 @pytest.mark.slow
 async def test_a_backfill_comes_after_the_columns_that_its_value_may_use(project: Project) -> None:
     """Also those of another table, which another revision adds."""

@@ -13,7 +13,7 @@ from surefoot.autogenerate.indexes import attached, built, can_swap, index_of_ke
 from surefoot.autogenerate.object_operations import joined, proof, refers_to, step
 from surefoot.autogenerate.rendering import Call, Code
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Constraint
+from surefoot.catalog.kinds import Column, Constraint
 from surefoot.quoting import own_name, quoted, short_name
 
 
@@ -127,7 +127,8 @@ def forbid_null(
             "models were compared with; an older one refuses it."
         )
     promised = step(Stage.TABLES, key, None, loose, "promised")
-    promised.fills = [fills or required(table, column, None)]
+    wanted = comparison.models.find(Column, key)
+    promised.fills = [fills or required(table, column, None, wanted.default if wanted else None)]
     if itself:
         # Once it has been dropped and set, the constraint has a name of PostgreSQL's own.
         promised.undo = [undo]

@@ -45,10 +45,14 @@ def given_up(values: Sequence[str], back: Sequence[str], columns: Sequence[str])
             )
 
 
-def required(table: str, column: str, default: str | None) -> Draft:
-    """Of a column that gets NOT NULL; a default that differs by row is its value."""
-    hint = () if default else (f"{_YOURS}: it may use the columns of the row.",)
-    return Draft(table, column, f"{quoted(column)} IS NULL", default, hint)
+def required(table: str, column: str, default: str | None, usual: str | None = None) -> Draft:
+    """Of a column that gets NOT NULL; a default that differs by row is its value.
+
+    `usual` is that of rows which name no value: it may be wrong for those that are there.
+    """
+    yours = f"{_YOURS}: it may use the columns of the row."
+    hint = (yours, *_wrapped(f"The default is {usual}.")) if usual else (yours,)
+    return Draft(table, column, f"{quoted(column)} IS NULL", default, () if default else hint)
 
 
 def exchanged(
