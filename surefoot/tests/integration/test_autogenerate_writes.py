@@ -800,6 +800,32 @@ async def test_a_unique_index_with_a_condition_refuses_less_than_the_key_that_go
 
 
 @pytest.mark.slow
+async def test_a_unique_key_becomes_the_primary_key_and_is_referred_to(project: Project) -> None:
+    """It goes in the transaction that attaches the other one, so that no duplicate can come."""
+
+    def models(*, new: bool) -> MetaData:
+        name = Column("name", Text, nullable=False, primary_key=new)
+        known = [] if new else [UniqueConstraint("name", name="known")]
+        metadata = new_metadata()
+        Table("people", metadata, Column("id", BigInteger, primary_key=not new), name, *known)
+        by = Column("by", ForeignKey("people.name")) if new else Column("by", Text)
+        Table("notes", metadata, Column("id", BigInteger, primary_key=True), by)
+        return metadata
+
+    await project.create(models(new=False))
+    await project.execute("INSERT INTO people VALUES (1, 'ann')")
+    before = await project.catalog()
+    written = await project.revise(models(new=True), "Know people by their name")
+    texts = [path.read_text("utf-8") for path in written]
+    (drops,) = (each for each in texts if "op.drop_constraint(op.f('known')" in each)
+    assert "op.create_primary_key_using_index" in drops
+    await project.upgrade()
+    await project.check(models(new=True))
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
+@pytest.mark.slow
 async def test_a_unique_key_stays_until_the_one_of_a_column_that_may_be_null(
     project: Project,
 ) -> None:

@@ -32,18 +32,37 @@ def wait(part: Change, comparison: Comparison) -> None:
 
 
 def wait_for_successors(parts: list[Change], comparison: Comparison) -> None:
-    """Drops a foreign key just before another one of its name is added, if it can wait."""
-    database, diff = comparison.database, comparison.diff
+    """Drops a key just before the one that comes in its place, if it can wait.
+
+    That is a foreign key of the same name, or a key on the columns of a unique constraint: a new
+    foreign key would need the former one, where both are there.
+    """
+    database, models, diff = comparison.database, comparison.models, comparison.diff
     added = {part.key: part for part in parts if part.action == "promise"}
+    pairs = ((models.find(Constraint, each.key), each) for each in parts if each.action == "attach")
+    attached = {(item.table, columns_of_key(item)): each for item, each in pairs if item}
     for part in [*parts]:
-        item, new = database.find(Constraint, part.key), added.get(part.key)
-        if part.stage is not Stage.DROP or new is None or not (item and refers_to(item)):
+        item = database.find(Constraint, part.key)
+        if part.stage is not Stage.DROP or item is None:
+            continue
+        new = added.get(part.key) if refers_to(item) else None
+        if item.type == "unique" and part.key not in models.objects and _is_free(item, comparison):
+            found = attached.get((item.table, columns_of_key(item)))
+            new = found if found and found.turn > part.turn else None
+        if new is None:
             continue
         goes = database.needs(part.key) & (diff.removed | diff.recreated)
         if not goes and part.key not in database.users_of(*diff.moved):
             part.turn, part.group = new.turn, new.group
             parts.remove(part)
             parts.insert(parts.index(new), part)
+
+
+def _is_free(key: Constraint, comparison: Comparison) -> bool:
+    """Whether no foreign key needs a key of the database, and nothing new has its name."""
+    users = comparison.database.users_of(Key("constraint", f"{key.table}.{key.name}"))
+    names = (each.name for _, each in comparison.models.each(Index))
+    return not users and key.name not in names
 
 
 def _can_wait(key: Key, comparison: Comparison) -> bool:
