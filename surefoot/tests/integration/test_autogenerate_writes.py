@@ -1035,6 +1035,16 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
         lambda: [Column("n", Text, server_default=CLOCK), UniqueConstraint("n")],
         ["expand", "expand", "expand"],
     ),
+    "foreign key of a new column": (
+        list,
+        lambda: [Column("n", ForeignKey("things.id"))],
+        ["expand", "expand"],
+    ),
+    "foreign key of a new column with a default": (
+        list,
+        lambda: [Column("n", ForeignKey("things.id"), server_default="1")],
+        ["expand", "contract", "expand"],
+    ),
     "check of a new column": (
         list,
         lambda: [Column("n", Integer), CheckConstraint("n > 0", name="size")],

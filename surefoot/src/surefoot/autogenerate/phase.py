@@ -196,11 +196,14 @@ def _refuses_unwritten(
     """Whether a constraint or a unique index may refuse rows that leave all its columns out."""
     if isinstance(item, Constraint) and item.type == "check":
         return bool(_SEES_NULL.search(item.definition))
+    found = [comparison.models.find(Column, each) for each in columns]
+    if isinstance(item, Constraint) and item.type == "foreign key":
+        # There may be no row with the default.
+        return all(each and each.default for each in found)
     if isinstance(item, Constraint) and item.type not in ("unique", "primary key"):
         return False
     if isinstance(item, Constraint | Index) and "NULLS NOT DISTINCT" in item.definition:
         return True
-    found = [comparison.models.find(Column, each) for each in columns]
     return all(each and each.default and not is_volatile(comparison, each) for each in found)
 
 

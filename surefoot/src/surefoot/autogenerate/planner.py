@@ -213,16 +213,16 @@ def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> No
         kind = None if constraint is None else constraint.type
         uses = comparison.models.needs(key)
         late = word == "validate" and ready.get(key, turn) > turn
-        # A primary key, and what refuses nulls, waits for its columns. A check waits for a release
-        # that writes its new columns, and for their backfills.
+        # A primary key, and what refuses nulls, waits for its columns. A check, and a foreign key
+        # of a default, wait for a release that writes their new columns, and for their backfills.
         if required & _filled(part, comparison):
             turn = _FILLED.get(turn, turn)
-        elif word == "promise" and kind == "foreign key":
-            turn = Turn.KEYS if comparison.table_of(key) in indexed else turn
         elif (word == "identity" and key in required) or (
-            word == "promise" and kind == "check" and needs_its_column(key, comparison)
+            word == "promise" and needs_its_column(key, comparison)
         ):
             turn = Turn.LATE_KEYS
+        elif word == "promise" and kind == "foreign key":
+            turn = Turn.KEYS if comparison.table_of(key) in indexed else turn
         elif late or (word == "number" and key in required):
             turn = Turn.LATE_VALIDATE
         if word in _MADE and turn is not Turn.INDEX:
