@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, DOMAIN, HSTORE, JSONB, ExcludeConstraint
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import NullType, UserDefinedType
 
 from harness.databases import Databases, access_to
 from harness.generation import Project, ddl, new_metadata, on_empty, write_value
@@ -1549,6 +1549,33 @@ async def test_models_that_cannot_be_created_are_an_error(project: Project) -> N
         'the models cannot be created in an empty schema: column "missing" does not exist'
     )
     assert "give `CREATE VIEW v AS SELECT missing FROM things`" in (caught.value.help or "")
+
+
+@pytest.mark.parametrize(
+    ("column", "reason", "cure"),
+    [
+        (
+            Column("job_id", ForeignKey("jobs.id")),
+            "Foreign key associated with column 'things.job_id' could not find table 'jobs' with "
+            "which to generate a foreign key to target column 'id'",
+            "correct the models: where that table has a model, import it with the others",
+        ),
+        (
+            Column("kind", NullType),
+            "(in table 'things', column 'kind'): Can't generate DDL for NullType(); did you forget "
+            "to specify a type on this Column?",
+            "correct the models",
+        ),
+    ],
+)
+async def test_models_that_sqlalchemy_cannot_write_are_an_error(
+    project: Project, column: Column[Any], reason: str, cure: str
+) -> None:
+    """As where the model of a table that another one refers to is not imported."""
+    with pytest.raises(UsageError) as caught:
+        await project.revise(things(column), "Begin")
+    assert caught.value.message == f"the models cannot be created in an empty schema: {reason}"
+    assert caught.value.help == cure
 
 
 async def test_a_schema_that_the_project_does_not_name_is_one_to_name(project: Project) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import CompileError, DBAPIError, NoReferenceError
 
 from surefoot.catalog import alterations, statements
 from surefoot.catalog.claims import LENT, parts
@@ -34,6 +34,7 @@ from surefoot.quoting import in_schema, quoted
 
 # Of a statement in a message.
 _LONGEST = 120
+_NOT_CREATED = "the models cannot be created in an empty schema"
 # The SQLSTATE of a schema that does not exist.
 _NO_SCHEMA = "3F000"
 # Objects of the real schema, members of extensions apart, that an object in the shadow needs.
@@ -250,9 +251,14 @@ def _create(
 
 @contextmanager
 def _refused() -> Iterator[None]:
-    """A refusal of PostgreSQL in the block is ModelsNotCreatable."""
+    """A refusal of PostgreSQL, or of SQLAlchemy, in the block is ModelsNotCreatable."""
     try:
         yield
+    except (CompileError, NoReferenceError) as error:
+        cure = "correct the models"
+        if isinstance(error, NoReferenceError):
+            cure += ": where that table has a model, import it with the others"
+        raise ModelsNotCreatable(f"{_NOT_CREATED}: {error.args[0]}", help=cure) from error
     except DBAPIError as error:
         cause = getattr(error.orig, "__cause__", None) or error.orig
         # The text of asyncpg's error: SQLAlchemy's adds the class, the statement and parameters.
@@ -266,5 +272,4 @@ def _refused() -> Iterator[None]:
             cure = f"`{statement}` needs it: name all schemas of the models in "
             cure += "Environment(schemas=[…]), the one that new objects get first"
         # The message ends with the reason, which says what is missing.
-        told = f"the models cannot be created in an empty schema: {reason}"
-        raise ModelsNotCreatable(told, help=cure) from error
+        raise ModelsNotCreatable(f"{_NOT_CREATED}: {reason}", help=cure) from error
