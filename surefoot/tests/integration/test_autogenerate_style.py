@@ -22,7 +22,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Database, Databases, connect
@@ -92,6 +94,24 @@ def after() -> MetaData:
 
 def given(project: Project, *values: str) -> None:
     project.config.cmd_opts = Namespace(x=list(values), autogenerate=True)
+
+
+async def test_an_array_becomes_json_as_it_is(project: Project) -> None:
+    """PostgreSQL has no cast for it, and the text of an array is no JSON."""
+
+    def models(type_: Any) -> MetaData:
+        metadata = new_metadata()
+        Table("things", metadata, Column("id", BigInteger, primary_key=True), Column("tags", type_))
+        return metadata
+
+    await project.create(models(ARRAY(Text)))
+    await project.execute("INSERT INTO things VALUES (1, ARRAY['it''s', NULL, 'a,b'])")
+    given(project, "style=plain")
+    await project.revise(models(JSONB), "Keep tags as JSON")
+    await project.upgrade()
+    await project.check(models(JSONB))
+    assert await project.connection.scalar(text("SELECT tags FROM things")) == ["it's", None, "a,b"]
+    await project.connection.rollback()
 
 
 @pytest.mark.slow

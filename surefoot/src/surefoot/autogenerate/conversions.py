@@ -12,6 +12,8 @@ Found = TypeVar("Found", Enum, Domain)
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
 # PostgreSQL casts every type to these on assignment.
 _STRINGS = frozenset({"text", "character varying", "character", "name"})
+# A function makes these of a value of every type, where a text would have to be JSON.
+_JSON = frozenset({"json", "jsonb"})
 
 
 def using(comparison: Comparison, column: str, old: str, new: str) -> str | None:
@@ -23,7 +25,10 @@ def using(comparison: Comparison, column: str, old: str, new: str) -> str | None
     if before == after or cast in ("i", "a") or after in _STRINGS:
         return None
     by_text = "" if cast is not None or not comparison.casts or before in _STRINGS else "::text"
-    if by_text and old.endswith("[]"):
+    if by_text and after in _JSON:
+        value = f"to_{after}({column})"
+        return value if new == after else f"{value}::{new}"
+    if by_text and old.endswith("[]") and new.endswith("[]"):
         by_text += "[]"
     return f"{column}{by_text}::{new}"
 
