@@ -79,6 +79,11 @@ def listed(names: Iterable[str], between: str = ", ", *, most: int = 6) -> str:
     return shown if len(found) <= most else f"{shown} and {len(found) - most:,} more"
 
 
+def either(names: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def in_order(names: Sequence[str], empty: str = "nothing") -> str:
     """`0001, 0002`; of many the ends and their number: `0001, 0002, …, 0014, 0015, 15 in all`."""
     if len(names) <= _MOST_IN_ORDER:

@@ -143,6 +143,16 @@ def test_a_check_is_added_and_then_proven() -> None:
     assert [change.action for change in found[0].changes] == ["make", "promise"]
 
 
+def test_a_demand_on_the_release_names_all_that_it_is_about() -> None:
+    """The demand is made once."""
+    checks = [replace(CHECK, name=f"ck_{number}") for number in (1, 2, 3)]
+    (found,) = planned(*map(dropped, checks), database={of(each): each for each in checks})
+    assert found.about == (
+        "Before this runs: deploy a release that does not need the constraint t.ck_1, "
+        "the constraint t.ck_2 or the constraint t.ck_3.",
+    )
+
+
 def test_a_foreign_key_comes_after_the_index_under_it() -> None:
     """The models declare one, and a DELETE would read the table without it."""
     found = planned(made(FOREIGN), made(INDEX), models={of(FOREIGN): FOREIGN, of(INDEX): INDEX})

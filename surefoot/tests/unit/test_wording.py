@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from surefoot.errors import LockFileStale
-from surefoot.wording import counted, duration, in_order, listed, plural, roughly, size, suggestion
+from surefoot.wording import (
+    counted,
+    duration,
+    either,
+    in_order,
+    listed,
+    plural,
+    roughly,
+    size,
+    suggestion,
+)
 
 LIBRARY = Path(__file__).resolve().parents[2] / "src"
 SERVICE = Path(__file__).resolve().parents[3] / "app"
@@ -101,6 +111,12 @@ def test_a_duration_is_read_at_a_glance(seconds: float, said: str) -> None:
 def test_a_size_has_a_decimal_unit(count: float, said: str) -> None:
     """As disks and bills have it."""
     assert size(count) == said
+
+
+def test_one_of_several_is_named() -> None:
+    """As a sentence has them."""
+    names = ["a", "b", "c"]
+    assert [either(names[:count]) for count in (1, 2, 3)] == ["a", "a or b", "a, b or c"]
 
 
 def test_a_long_list_has_an_end() -> None:

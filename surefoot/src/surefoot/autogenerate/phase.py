@@ -19,13 +19,14 @@ from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.definitions import is_name, names, parse_index
 from surefoot.catalog.kinds import Column, Constraint, Index, Routine, Sequence, Table
 from surefoot.catalog.widening import adds_values, is_widening
+from surefoot.wording import either
 
 _TYPE = re.compile(r"AS (\w+)")
 _BOUND = re.compile(r"MAXVALUE (-?\d+)")
 BEFORE = "Before this runs:"
 # The running release is without an object that is dropped.
 _USED = ("table", *VIEWS, *ROUTINES, "trigger")
-_WITHOUT = {**dict.fromkeys(_USED, "does not use"), "column": "neither reads nor writes"}
+_WITHOUT = {**dict.fromkeys(_USED, "does not use {}"), "column": "neither reads nor writes {}"}
 # What may be false, and not null, where a column is null: a check takes null.
 _SEES_NULL = re.compile(r"\b(?:IS|COALESCE|CASE|num_n\w+|concat\w*)\b", re.IGNORECASE)
 # Actions after which a constraint holds for new rows.
@@ -48,8 +49,11 @@ def phase(
         if _narrows(each, comparison)
         and not (each.action == "build" and _is_refused(each.key, comparison, gone))
     }
-    told = f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
-    return ("contract", told) if demands else ("expand", "")
+    named: dict[str, list[str]] = {}
+    for demand, name in demands.values():
+        named.setdefault(demand, []).append(name)
+    told = " and ".join(each.format(either(names)) for each, names in named.items())
+    return ("contract", f"{BEFORE} deploy a release that {told}.") if named else ("expand", "")
 
 
 def dropped(changes: Iterable[Change], comparison: Comparison) -> Iterator[Key]:
@@ -77,22 +81,23 @@ def _unkept(changes: Iterable[Change]) -> Iterator[Change]:
             yield Change(each.stage, each.ops, each.undo, "drop", each.key)
 
 
-def _demand(change: Change, comparison: Comparison) -> str:
+def _demand(change: Change, comparison: Comparison) -> tuple[str, str]:
+    """The demand on the running release, and the name of the object that it is about."""
     action, key = change.action, change.key
     if action == "attach":
         key, becomes = before_and_after(key, comparison)
         action = action if key == becomes else "drop"
     name = key.name if key.kind == "column" else f"the {key.kind} {key.name}"
     if action in ("drop", "unbuild"):
-        return f"{_WITHOUT.get(key.kind, 'does not need')} {name}"
+        return _WITHOUT.get(key.kind, "does not need {}"), name
     before, after = (each and joined(each) for each in comparison.sides(key))
     if (
         action in _BINDS
         and key.kind in ("constraint", "index")
         and not (before and before == after)
     ):
-        return f"writes no row that {name} refuses"
-    return f"works before and after the change of {name}"
+        return "writes no row that {} refuses", name
+    return "works before and after the change of {}", name
 
 
 def _narrows(change: Change, comparison: Comparison) -> bool:
