@@ -1,8 +1,9 @@
 """Changes the type of a column through a second column, which is filled and then swapped in.
 
 Its indexes, checks and keys are built on the second one under temporary names, and renamed when
-the columns are swapped. Views, generated columns, triggers and functions refer to the old column
-itself, and prevent a swap. A type that keeps all values needs none.
+the columns are swapped; a new index has its name at once. Views, generated columns, triggers and
+functions refer to the old column itself, and prevent a swap. A type that keeps all values needs
+none.
 
 A trigger keeps the columns in step where the type is a wider number. Then a foreign key gets a
 second one between the second columns, which replaces it before the first of them is swapped: each
@@ -30,6 +31,7 @@ from surefoot.autogenerate.swappable import (
     enum_columns,
     foreign_keys,
     is_in_step,
+    new_users,
     users,
 )
 from surefoot.autogenerate.table_operations import (
@@ -139,7 +141,8 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
         if isinstance(item, Constraint) and item.type == "check":
             yield from _promised_beside(user, item, Turn.MAIN)
         elif isinstance(item, Constraint | Index):
-            index = _index_beside(item)
+            is_new = user in new_users(comparison, key)
+            index = item if is_new and isinstance(item, Index) else _index_beside(item)
             yield built(user, index, f"Build {index.name} on {item.table}")
     if column.not_null:
         yield from forbid_null(Key("column", there), comparison, draft, writes)
@@ -240,7 +243,8 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
     found = comparison.database.one(Column, key)
     table, name = found.table, found.name
     there, referring = temporary_name(name), foreign_keys(comparison, key)
-    copied = [each for each in users(comparison, key) if each not in referring]
+    new = new_users(comparison, key)
+    copied = [each for each in users(comparison, key) if each not in referring and each not in new]
     constraints = {each: comparison.database.one(Constraint, each) for each in referring}
     to_key = [each for each, item in constraints.items() if key not in joined(item)]
     was = {user: comparison.database.objects[user] for user in copied}

@@ -14,7 +14,12 @@ from surefoot.autogenerate.domains import by_hand
 from surefoot.autogenerate.object_operations import index_call, past_rows, proof, step
 from surefoot.autogenerate.rendering import Call, ContinueSequence, Name, sql
 from surefoot.autogenerate.spreading import HAVE_ROWS, ROUTINES, VIEWS, spread
-from surefoot.autogenerate.swappable import is_swappable_enum, swappable
+from surefoot.autogenerate.swappable import (
+    enum_columns,
+    is_swappable_enum,
+    new_users,
+    swappable,
+)
 from surefoot.autogenerate.table_operations import serials
 from surefoot.catalog import Catalog, Key, statements
 from surefoot.catalog.changes import in_place
@@ -68,6 +73,8 @@ def with_diff(comparison: Comparison) -> Comparison:
                 diff.in_place -= diff.swapped
     spread(comparison, diff)
     diff.beside = swappable(comparison, diff.retyped)
+    of_enums = (each for enum in diff.swapped for each in enum_columns(comparison, enum))
+    diff.added -= new_users(comparison, *diff.beside, *of_enums)
     again = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
     again |= diff.recreated_columns | diff.freed_columns
     diff.moved = again | diff.replaced | diff.retyped

@@ -116,6 +116,12 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     )
 
 
+def new_users(comparison: Comparison, *columns: Key) -> set[Key]:
+    """The objects of swapped columns that no column had before: they come with the second one."""
+    found = {user for column in columns for user in users(comparison, column)}
+    return found - comparison.database.objects.keys()
+
+
 def enum_columns(comparison: Comparison, enum: Key) -> dict[Key, Column]:
     """The columns of an enum type, or of arrays of it; one that is inherited changes along."""
     return {
@@ -146,12 +152,15 @@ def _can_be_swapped(comparison: Comparison, key: Key, along: Collection[Key] = f
 
 
 def _can_be_copied(comparison: Comparison, user: Key, key: Key, along: Collection[Key]) -> bool:
-    """Whether a dependent object does not change, and can be created on a second column."""
+    """Whether a dependent object is as it was, or a new index, and fits on a second column."""
     item = comparison.temporary.objects.get(user)
-    known = user in comparison.database.objects and user in comparison.models.objects
-    if item is None or not known or changed(comparison, user) or item.comment:
+    if item is None or item.comment:
         return False
-    if not has_temporary_name(item.name):
+    if user not in comparison.database.objects:
+        others = {*columns_of(comparison, user)} - {key}
+        is_plain = isinstance(item, Index) and not item.unique and index_call(item) is not None
+        return is_plain and not others & {*along}
+    if changed(comparison, user) or not has_temporary_name(item.name):
         return False
     if is_foreign_key(item):
         return item.validated and _can_refer_again(comparison, user, along)
@@ -182,7 +191,9 @@ def _can_refer_again(comparison: Comparison, key: Key, along: Collection[Key]) -
 
 def columns_of(comparison: Comparison, key: Key) -> list[Key]:
     """The columns that an object needs, those of a foreign key at both ends."""
-    return sorted(each for each in comparison.database.needs(key) if each.kind == "column")
+    is_new = key not in comparison.database.objects
+    needs = (comparison.models if is_new else comparison.database).needs(key)
+    return sorted(each for each in needs if each.kind == "column")
 
 
 def foreign_keys(comparison: Comparison, key: Key) -> list[Key]:
