@@ -408,4 +408,6 @@ def test_a_title_says_once_what_comes_again() -> None:
     named = Change(Stage.STATE, [], [], "make", of(FOREIGN)).at(Turn.MAIN, "", "Add fk")
     assert title([gone, named, other]) == "Replace the constraint t.fk, drop the index ix"
     assert title([gone, other]) == "Drop the constraint t.fk, drop the index ix"
+    more = [Change(Stage.STATE, [], [], "drop", each) for each in (of(UNIQUE), of(CHECK))]
+    assert title([other, *more]) == "Drop the index ix, drop the constraints t.uq, t.ck"
     assert title([Change(Stage.STATE, [], [])] * 2) == "Change a table"
