@@ -10,7 +10,11 @@ _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename", "re
 
 
 def title(changes: Sequence[Change]) -> str:
-    """The titles of the changes in one; those of one kind that change alike are named together."""
+    """The titles of the changes in one; those of one kind that change alike are named together.
+
+    An object that goes along with another one has no operation, and no name here.
+    """
+    changes = [each for each in changes if each.ops] or changes
     dropped = {each.key for each in changes if each.action == "drop"}
     replaced = dropped & {each.key for each in changes if each.action != "drop"}
     named: dict[tuple[str, str], dict[str, None]] = {}
