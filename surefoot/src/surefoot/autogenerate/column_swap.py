@@ -31,7 +31,6 @@ from surefoot.autogenerate.swappable import (
     enum_columns,
     foreign_keys,
     is_in_step,
-    new_users,
     users,
 )
 from surefoot.autogenerate.table_operations import (
@@ -141,7 +140,7 @@ def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -
         if isinstance(item, Constraint) and item.type == "check":
             yield from _promised_beside(user, item, Turn.MAIN)
         elif isinstance(item, Constraint | Index):
-            is_new = user in new_users(comparison, key)
+            is_new = user not in comparison.database.objects
             index = item if is_new and isinstance(item, Index) else _index_beside(item)
             yield built(user, index, f"Build {index.name} on {item.table}")
     if column.not_null:
@@ -243,8 +242,8 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
     found = comparison.database.one(Column, key)
     table, name = found.table, found.name
     there, referring = temporary_name(name), foreign_keys(comparison, key)
-    new = new_users(comparison, key)
-    copied = [each for each in users(comparison, key) if each not in referring and each not in new]
+    known = comparison.database.objects.keys() - referring
+    copied = [each for each in users(comparison, key) if each in known]
     constraints = {each: comparison.database.one(Constraint, each) for each in referring}
     to_key = [each for each, item in constraints.items() if key not in joined(item)]
     was = {user: comparison.database.objects[user] for user in copied}

@@ -141,9 +141,10 @@ def moves(comparison: Comparison) -> Iterator[Move]:
         numbers = {name for each in keys if is_primary(each) for name in columns_of_key(each)}
         for name, old in sorted(database.of_table(Column, table).items()):
             new, names = there.get(name), (f"{table}.{name}", f"{other}.{name}")
-            gone = Key("column", names[0]) not in models.objects and name not in numbers
-            come = new is not None and Key("column", names[1]) not in database.objects
-            if gone and come and new and new.type == old.type and new.default is None:
+            is_gone = Key("column", names[0]) not in models.objects and name not in numbers
+            if new is None or not is_gone or Key("column", names[1]) in database.objects:
+                continue
+            if new.type == old.type and new.default is None:
                 yield Move(*map(shown, names))
 
 

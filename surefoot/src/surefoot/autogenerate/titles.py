@@ -17,22 +17,22 @@ def title(changes: Sequence[Change]) -> str:
     changes = [each for each in changes if each.ops] or changes
     dropped = {each.key for each in changes if each.action == "drop"}
     replaced = dropped & {each.key for each in changes if each.action != "drop"}
-    named: dict[tuple[str, str], dict[str, None]] = {}
+    # By a verb and a kind, or by a title of its own.
+    named: dict[tuple[str, str | None], dict[str, None]] = {}
     for each in changes:
         key, action = each.key, "replace" if each.key in replaced else each.action
-        if key in replaced or not each.title:
-            said = _VERBS.get(action, "Change"), key.kind
-            named.setdefault(said, {})[key.name] = None
-        else:
-            named[each.title, ""] = {}
+        is_titled = each.title and key not in replaced
+        said = (each.title, None) if is_titled else (_VERBS.get(action, "Change"), key.kind)
+        named.setdefault(said, {})[key.name] = None
     first, *rest = (_said(*said, [*names]) for said, names in named.items())
     return shown(", ".join((first, *(text[:1].lower() + text[1:] for text in rest))))
 
 
-def _said(verb: str, kind: str, names: Sequence[str]) -> str:
+def _said(verb: str, kind: str | None, names: Sequence[str]) -> str:
+    if kind is None:
+        return verb
     if kind == UNNAMED.kind:
-        return verb if not names else "Change a table"
-    noun = (
-        "" if kind in ("table", "column") else f"the {kind if len(names) == 1 else plural(kind)} "
-    )
-    return f"{verb} {noun}{', '.join(names)}"
+        return "Change a table"
+    noun = kind if len(names) == 1 else plural(kind)
+    of_kind = "" if kind in ("table", "column") else f"the {noun} "
+    return f"{verb} {of_kind}{', '.join(names)}"

@@ -13,6 +13,7 @@ from surefoot.autogenerate.phase import needs_its_column
 from surefoot.autogenerate.spreading import ROUTINES, VIEWS
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
+from surefoot.catalog.model import key_of
 
 _LATER = {Turn.MAIN: Turn.CONTRACT, Turn.UNINDEX: Turn.LATE_UNINDEX}
 
@@ -60,9 +61,8 @@ def wait_for_successors(parts: list[Change], comparison: Comparison) -> None:
 
 def _is_free(key: Constraint, comparison: Comparison) -> bool:
     """Whether no foreign key needs a key of the database, and nothing new has its name."""
-    users = comparison.database.users_of(Key("constraint", f"{key.table}.{key.name}"))
-    names = (each.name for _, each in comparison.models.each(Index))
-    return not users and key.name not in names
+    is_needed = comparison.database.users_of(key_of(key))
+    return not is_needed and Key("index", key.name) not in comparison.models.objects
 
 
 def _can_wait(key: Key, comparison: Comparison) -> bool:
