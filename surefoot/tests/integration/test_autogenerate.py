@@ -5,21 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from harness.generation import Project, new_metadata, on_empty
+from harness.generation import Project, new_metadata
 from integration.model_changes import CHANGES, QUICK, Change
 from surefoot.catalog import Difference, difference
-
-
-@pytest.fixture
-async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
-    """A folder without a revision, on an empty database."""
-    return await on_empty(tmp_path, connection)
-
 
 PARAMETERS = [
     pytest.param(

@@ -25,19 +25,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Database, Databases, connect
-from harness.generation import Project, new_metadata, on_empty
+from harness.generation import Project, new_metadata
 from integration.model_changes import CHANGES, Change
 from surefoot.catalog import difference
 from surefoot.errors import UsageError
-
-
-@pytest.fixture
-async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
-    """A folder without a revision, on an empty database."""
-    return await on_empty(tmp_path, connection)
 
 
 @pytest.fixture(scope="module")

@@ -41,11 +41,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, DOMAIN, HSTORE, ExcludeConstraint
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import NullType, UserDefinedType
 
 from harness.databases import Databases, access_to
-from harness.generation import Project, ddl, new_metadata, on_empty, write_value
+from harness.generation import Project, ddl, new_metadata, write_value
 from harness.server import PG_MAJOR
 from surefoot.autogenerate import configure_options, constraints
 from surefoot.catalog import Key, difference
@@ -61,12 +60,6 @@ from surefoot.errors import (
 )
 from surefoot.project import Project as Settings
 from surefoot.quoting import cut
-
-
-@pytest.fixture
-async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
-    """A folder without a revision, on an empty database."""
-    return await on_empty(tmp_path, connection)
 
 
 def things(*items: Any) -> MetaData:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,18 +19,11 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Databases, connect
-from harness.generation import Project, ddl, new_metadata, on_empty
+from harness.generation import Project, ddl, new_metadata
 from surefoot.chain.revisions import read_revisions
 from surefoot.errors import UpgradeFailed
-
-
-@pytest.fixture
-async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
-    """A folder without a revision, on an empty database."""
-    return await on_empty(tmp_path, connection)
 
 
 def alone(kind: Any, *numbers: Any) -> MetaData:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,17 +23,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from harness.generation import Project, new_metadata, on_empty, write_value
+from harness.generation import Project, new_metadata, write_value
 from surefoot.chain.revisions import read_revisions
 from surefoot.errors import SurefootError
-
-
-@pytest.fixture
-async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
-    """A folder without a revision, on an empty database."""
-    return await on_empty(tmp_path, connection)
 
 
 def things(*items: Any) -> MetaData:
