@@ -13,7 +13,7 @@ import surefoot
 from harness.databases import Database, Databases, agreement, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import read_lock, write_lock
-from surefoot.differences import drift
+from surefoot.differences import drift, render
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
@@ -173,6 +173,32 @@ async def test_each_of_several_schemas_is_compared_and_repaired(
         for statement in each.repair.sql:
             await watcher.execute(statement)
     assert (await drift(project, database)).count == 0
+
+
+async def test_drift_says_where_a_table_is_that_the_schemas_leave_out(
+    chain: Chain, empty_database: Database, databases: Databases, watcher: asyncpg.Connection
+) -> None:
+    """The search path leads to another schema than the first one that the project names."""
+    (chain.folder / "alembic" / "env.py").write_text(ENV.format(("app",), None), "utf-8")
+    chain.add("op.execute('CREATE SCHEMA IF NOT EXISTS app; CREATE TABLE t (id int PRIMARY KEY)')")
+    project = Project.read(chain.ini, schemas=("app",))
+    server = await databases.empty()
+    database = surefoot.Database(empty_database.url, scratch_url=server.url)
+    async with engine(database, "migrate") as made:
+        await upgrade(Target.of(made, project), "head")
+
+    found = await drift(project, database)
+    assert [each.title for each in found.deviations] == ["table t"]
+    assert (found.note or "").startswith("t is in the schema public, ")
+    assert render(found).splitlines()[-3].startswith("Note:  t is in the schema public, ")
+    assert render(found).endswith("Next: name the schemas as the note says")
+
+    # Gone for good: the note tells only of a relation that is there.
+    await watcher.execute("DROP TABLE t")
+    assert (await drift(project, database)).note is None
+    await watcher.execute("CREATE TABLE app.t (id int PRIMARY KEY)")
+    found = await drift(project, database)
+    assert (found.deviations, found.note) == ((), None)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """drift() compares a database with its revisions, and at head the revisions with the models."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,11 @@ from surefoot.quoting import shown
 from surefoot.run.scratch import scratch_at
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
+# The relations in the schema that new objects get, and its name, where that is another one.
+_ELSEWHERE = text("""
+SELECT relname::text, nspname::text FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+WHERE nspname = current_schema() AND nspname <> :first
+""")
 
 
 async def drift(
@@ -53,6 +58,7 @@ async def drift(
         with explained(engine.url):
             async with engine.connect() as connection:
                 at, rows, found, known = await connection.run_sync(_read, privileges, project)
+                others = await connection.run_sync(_elsewhere, project)
     finally:
         await engine.dispose()
     if not set(at) <= {revision.id for revision in chain}:
@@ -66,12 +72,14 @@ async def drift(
         expected = await connection.run_sync(_catalog, privileges, project)
         if metadata and frozenset(at) == heads(chain):
             of_models = await connection.run_sync(of_metadata, metadata, project)
+    different = deviations(expected, found, known)
     return Drift(
         name,
         ", ".join(at) or "base",
-        deviations(expected, found, known),
+        different,
         dated(rows, project.locked(), found.fingerprint()),
         of_models,
+        _misplaced(different, others, project),
     )
 
 
@@ -105,6 +113,31 @@ def _read(
     )
     rows = ledger.read(connection) if readable else ()
     return at, rows, _catalog(connection, privileges, project), casts(connection)
+
+
+def _elsewhere(connection: Connection, project: Project) -> Mapping[str, str]:
+    """The relations in the schema that new objects get, where that is not the project's first."""
+    if not project.schemas:
+        return {}
+    found = connection.execute(_ELSEWHERE, {"first": project.schemas[0]})
+    return {row.relname: row.nspname for row in found}
+
+
+def _misplaced(
+    different: Iterable[Deviation], others: Mapping[str, str], project: Project
+) -> str | None:
+    """The sentences about a missing relation that is in the schema which new objects get."""
+    missing = (each.key.name for each in different if each.word == "missing")
+    name = next((each for each in missing if each in others), None)
+    if name is None:
+        return None
+    there, first = others[name], project.schemas[0]
+    return (
+        f"{name} is in the schema {there}, where this database creates what has no schema in its "
+        f"name; the project compares {first}, the first of its schemas. Run no fix before both are "
+        f'the same: Environment(schemas=["{there}", …]), or a search_path of the role that begins '
+        f"with {first}"
+    )
 
 
 def _catalog(connection: Connection, privileges: bool, project: Project) -> Catalog:

@@ -73,6 +73,8 @@ class Drift:
     since: Since = Since()
     # Deviations of the models from the revisions; None where they were not compared.
     models: tuple[Deviation, ...] | None = None
+    # The reason why relations are not where they are compared.
+    note: str | None = None
 
     @property
     def count(self) -> int:
@@ -86,4 +88,5 @@ class Drift:
             "since": {name: at and at.isoformat() for name, at in asdict(self.since).items()},
             "differences": [each.as_json() for each in self.deviations],
             "models": None if self.models is None else [each.as_json() for each in self.models],
+            "note": self.note,
         }

@@ -34,6 +34,9 @@ def _lines(drift: Drift) -> Iterator[str]:
         for number, each in enumerate(drift.models, start=len(drift.deviations) + 1):
             yield from _deviation(number, each)
     yield ""
+    if drift.note:
+        yield f"Note:  {drift.note}"
+        yield ""
     yield f"{counted(drift.count, 'difference')}. Next: {_next(drift)}"
 
 
@@ -47,6 +50,8 @@ def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
 def _next(drift: Drift) -> str:
     if not drift.deviations:
         return 'alembic revision --autogenerate -m "…"'
+    if drift.note:
+        return "name the schemas as the note says"
     fixes = "run the fixes, or write a revision for the intended changes"
     if drift.revision != "base":
         return fixes
