@@ -15,7 +15,7 @@ from surefoot import Limits
 from surefoot.catalog import Catalog, difference, snapshot
 from surefoot.embedded import Binaries, find_binaries
 from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
-from surefoot.planning.schema import Schema, make_schema, read_schema
+from surefoot.scratch.schema import Schema, make_schema, read_schema
 
 WIDE = Path(__file__).parents[1] / "integration" / "wide_schema.sql"
 

@@ -1,6 +1,7 @@
 """The text of a squash, and what is changed in a dump."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,23 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path, sql: str) -> None:
     path.write_bytes(made(sql).text().encode())
     assert Squash.read(path) == made(sql)
     assert Squash.read(tmp_path / "none.sql") is None
+
+
+def test_a_file_that_was_taken_from_a_database(tmp_path: Path) -> None:
+    """It says so; one that was written before there were such files is as any other."""
+    path, taken = tmp_path / "squashed.sql", replace(made(), from_database=True)
+    path.write_text(taken.text(), "utf-8")
+    assert Squash.read(path) == taken
+    assert "squash 2 --from-database`" in taken.text()
+    with pytest.raises(SquashStale) as refused:
+        taken.check((CHAIN[0], replace(CHAIN[1], sha256="other")))
+    assert "squash 2 --from-database`" in (refused.value.help or "")
+
+    told, sql = made().text().partition("-- seal: ")[0], made().sql
+    older = told.replace(', "from_database": false', "")
+    seal = hashlib.sha256(f"{older.splitlines()[-1][len('-- squash: ') :]}\n{sql}".encode())
+    path.write_text(f"{older}-- seal: {seal.hexdigest()}\n{sql}", "utf-8")
+    assert Squash.read(path) == made()
 
 
 def test_a_file_with_the_line_ends_of_windows_is_the_same(tmp_path: Path) -> None:

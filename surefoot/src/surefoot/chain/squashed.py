@@ -4,6 +4,9 @@
     an empty database, and an upgrade that passes REV -> squashed.sql, then the later revisions
     every other database, and every other command    -> the revision files, as without it
 
+One that was taken from a database stands for revisions that do not run on an empty one. Scratch
+databases begin with it, too.
+
 The file is sealed, and names the checksums of its revisions by one hash. So revisions.lock knows
 nothing of it, and who deletes the file has the chain as it was.
 """
@@ -27,6 +30,11 @@ _HEAD = """\
 -- Up to {revision}, {count} of the revisions as one: their schema and their rows, as pg_dump writes them.
 -- An empty database begins with this file; every other one runs the revisions.
 -- Written by `{command} squash {revision}`. Do not edit it. To undo it, delete it.
+"""  # noqa: E501 - as it is in the file
+_TAKEN_HEAD = """\
+-- Up to {revision}, {count} of the revisions as one: the schema of a database at {revision}, without rows.
+-- An empty database begins with this file, and so does a scratch database.
+-- Written by `{command} squash {revision} --from-database`. Do not edit it. To undo it, delete it.
 """  # noqa: E501 - as it is in the file
 _TOLD = "-- squash: "
 _SEAL = "-- seal: "
@@ -52,6 +60,8 @@ class Squash:
     # requires_code of those that have it: revisions.lock does not, and the ledger keeps it.
     requires_code: Mapping[str, str]
     sql: str = field(repr=False)
+    # Whether it is the schema of a database, since the revisions do not run on an empty one.
+    from_database: bool = False
 
     @classmethod
     def of(
@@ -63,12 +73,14 @@ class Squash:
         majors: Sequence[int],
         schema: str,
         needs_utc: bool,
+        from_database: bool = False,
     ) -> Squash:
         """A squash of the chain up to a revision."""
         below = up_to(revisions, [revision])
         needs = {each.id: each.requires_code for each in below if each.requires_code}
         hashed = checksums(below)
-        return cls(revision, len(below), hashed, tuple(majors), schema, needs_utc, needs, sql)
+        given = revision, len(below), hashed, tuple(majors), schema, needs_utc, needs, sql
+        return cls(*given, from_database)
 
     @classmethod
     def read(cls, path: Path) -> Squash | None:
@@ -86,7 +98,8 @@ class Squash:
         if found is None or found["seal"] != _sealed(found["told"], found["sql"]):
             raise SquashEdited(path.name, "was edited")
         told = json.loads(found["told"])
-        if {*told} != {each.name for each in fields(cls)} - {"sql"}:
+        # Older versions wrote no `from_database`.
+        if {*told, "from_database"} != {each.name for each in fields(cls)} - {"sql"}:
             raise SquashEdited(path.name, "was written by another version")
         return cls(**{**told, "majors": tuple(told["majors"])}, sql=found["sql"])
 
@@ -94,7 +107,8 @@ class Squash:
         """The content of the file."""
         values = {name: value for name, value in asdict(self).items() if name != "sql"}
         told = json.dumps(values)
-        head = _HEAD.format(**values, command=program())
+        of = _TAKEN_HEAD if self.from_database else _HEAD
+        head = of.format(**values, command=program())
         return f"{head}{_TOLD}{told}\n{_SEAL}{_sealed(told, self.sql)}\n{self.sql}"
 
     def check(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
@@ -104,7 +118,8 @@ class Squash:
             raise SquashStale(NAME, self.revision, f"no file has {self.revision}", "head")
         if checksums(below) != self.checksums:
             why = f"the revisions up to {self.revision} are not those that it was made from"
-            raise SquashStale(NAME, self.revision, why, self.revision)
+            again = f"{self.revision}{' --from-database' if self.from_database else ''}"
+            raise SquashStale(NAME, self.revision, why, again)
         return tuple(replace(each, requires_code=self.requires_code.get(each.id)) for each in below)
 
 

@@ -22,7 +22,7 @@ from surefoot.chain.revisions import heads, with_past
 from surefoot.cli import output
 from surefoot.cli.project import json_option, project
 from surefoot.connect.database import Database
-from surefoot.errors import SurefootError, names
+from surefoot.errors import ObjectMissing, SurefootError, names
 from surefoot.run.narration import trying
 
 
@@ -111,7 +111,10 @@ def _surveyed(candidate: Candidate, text: str, trial: Trial) -> Survey:
             past, models = asyncio.run(climbed(trial, database or Database(), listen))
             untried = "env.py names none"
         except SurefootError as error:
-            untried = " ".join(error.message.split())
+            said = error.message
+            if isinstance(error, ObjectMissing):
+                said += f". {error.beginning}"
+            untried = " ".join(said.split())
     return replace(
         survey,
         changes=changes(candidate, text, past),

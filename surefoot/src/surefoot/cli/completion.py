@@ -54,7 +54,7 @@ LINES = {
     "schema": "--format=sql|markdown|mermaid|svg --at=ends --diff=revisions",
     "scratch": "--clear --json",
     "services": f"--json {_TARGET}",
-    "squash": ":goals",
+    "squash": f":goals --from-database {_TARGET}",
     "status": f"--all --exit-code --json {_TARGET}",
     "upgrade": f":ends --json --execute --reason= --wait-for-services --run-backfills {_TARGET}",
     "verify": f"--json --privileges {_TARGET}",

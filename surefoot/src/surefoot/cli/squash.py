@@ -1,6 +1,7 @@
 """`surefoot squash`: write the first revisions as one file, for empty databases."""
 
 import asyncio
+from contextlib import nullcontext
 
 import click
 
@@ -8,7 +9,8 @@ from surefoot.chain.squashed import NAME
 from surefoot.chain.typed import revision_typed
 from surefoot.chain.whole_file import write_whole
 from surefoot.cli import output
-from surefoot.cli.project import database, project
+from surefoot.cli.project import database, project, serving
+from surefoot.cli.targets import target_option
 from surefoot.compat.alembic import files_read_once
 from surefoot.run.narration import trying
 from surefoot.squashing.make import Made, make
@@ -17,17 +19,29 @@ from surefoot.wording import counted, size
 
 @click.command(name="squash")
 @click.argument("revision", metavar="REV")
-def command(revision: str) -> None:
+@click.option(
+    "--from-database",
+    is_flag=True,
+    help="Take the schema of the database, which is at REV: the revisions do not run on an empty "
+    "one.",
+)
+@target_option
+def command(revision: str, from_database: bool) -> None:
     """Write the revisions up to REV as one file, which empty databases begin with.
 
     squashed.sql has their schema and their rows, as pg_dump writes them. It is written where it
     gives what the revisions give, on each PostgreSQL at hand. The revisions stay: databases that
     are behind, downgrades and `--sql` run them. To undo it, delete the file.
 
+    Where the first revisions need tables that none of them creates, nothing that tries revisions
+    on a scratch database can begin. With --from-database the file has the schema of a database
+    that is at REV, without rows and privileges, and scratch databases begin with it, too.
+
     \b
     Examples:
       surefoot squash head
       surefoot squash 0950
+      surefoot squash head --from-database
 
     Exit codes: 0 written; 2 usage; 3 refused; 4 or 75 a revision or the scratch server failed. It
     writes the whole file or nothing.
@@ -41,8 +55,10 @@ def command(revision: str) -> None:
         output.narrate(f"Trying it on PostgreSQL {major}")
 
     listen = trying(output.narrate, [each.id for each in revisions])
-    with files_read_once():
-        made = asyncio.run(make(found, database(), to, listen=listen, told=told))
+    with files_read_once(), serving() if from_database else nullcontext(database()) as given:
+        made = asyncio.run(
+            make(found, given, to, from_database=from_database, listen=listen, told=told)
+        )
     if found.revisions() != revisions:
         raise click.ClickException("a revision was edited meanwhile; nothing was written")
     text = made.squash.text()
@@ -53,11 +69,18 @@ def command(revision: str) -> None:
 def _tell(made: Made, length: int) -> None:
     squash = made.squash
     proved = ", ".join(map(str, squash.majors))
+    if made.without:
+        output.narrate(f"without the schemas of others: {', '.join(made.without)}")
     output.narrate(
         f"OK  {NAME} written: {counted(squash.count, 'revision')} up to {squash.revision}, "
         f"{size(length)}, proved on PostgreSQL {proved}"
     )
     for major, reason in made.unproved.items():
         output.narrate(f"not proved on PostgreSQL {major}, which runs the revisions: {reason}")
+    if squash.from_database:
+        output.narrate(
+            "it has the schema alone: no rows, such as those that revisions insert, no owners and "
+            "no privileges"
+        )
     if squash.needs_utc:
         output.narrate("it has constants with a time zone: only sessions in UTC begin with it")

@@ -83,6 +83,24 @@ class ObjectsDepend(UpgradeFailed):
     cure = "drop the dependent objects before it, and create those that stay again after it"
 
 
+class ObjectMissing(UpgradeFailed):
+    """A revision of the past needs an object that the database does not have.
+
+    An application, or a person, may have made it in other databases before there were revisions.
+    """
+
+    helps = "{cure}, then `{command}` again. {beginning}"
+
+    @property
+    def beginning(self) -> str:
+        """The way of a project whose first revisions begin with tables."""
+        return (
+            "Where the first revisions need tables that none of them creates: "
+            f"`{names.command()} squash REV --from-database` lets empty databases begin with those "
+            "of a database at REV"
+        )
+
+
 class StepNotSupported(UpgradeFailed):
     """PostgreSQL does not do it at all, or this server lacks something, such as an extension."""
 

@@ -243,7 +243,7 @@ class DumpProgramMissing(UsageError):
     says = "{database!r} is on PostgreSQL {major}, and there is no pg_dump of {major} or newer"
     helps = (
         "install the client programs of PostgreSQL {major}, or set {names[pg_bindir]} to a newer "
-        "server's; without --from-database none is needed"
+        "server's; a plan without --from-database needs none"
     )
 
 

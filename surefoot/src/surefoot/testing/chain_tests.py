@@ -12,7 +12,8 @@ from pathlib import Path
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.chain.squashed import Squash
 from surefoot.connect.limits import Limits
 from surefoot.errors import RevisionsBroken, SurefootError, UsageError
 from surefoot.errors.names import command
@@ -35,7 +36,8 @@ class ChainTests:
     values: Mapping[str, str] = field(default_factory=dict)
     # Statements to run after a revision, as a backfill does: {"0008": "UPDATE …"}.
     between: Mapping[str, str] = field(default_factory=dict)
-    # The first revision to test, in a long chain; older ones are applied without tests.
+    # The first revision to test, in a long chain; older ones are applied without tests. Where the
+    # first ones do not run on an empty database it is the one behind them.
     since: str | None = None
     # Whether several heads are meant, as those of labelled branches are.
     branches: bool = False
@@ -68,8 +70,22 @@ class ChainTests:
                     f"ChainTests names {name}, which is no revision of {folders}",
                     help="correct since=… or between=…",
                 )
-        tried = revisions[ids.index(self.since) if self.since else 0 :]
-        return (tried[0].down[0] if tried and tried[0].down else None), tried
+        begun = self.begins_at
+        untried = ancestors(revisions, [begun]) if begun else ()
+        first = self.since or next((each for each in ids if each not in untried), None)
+        tried = revisions[ids.index(first) :] if first else ()
+        if not tried:
+            return begun, ()
+        return (tried[0].down[0] if tried[0].down else None), tried
+
+    @cached_property
+    def begins_at(self) -> str | None:
+        """The revision at which scratch databases begin; None where they run all of them.
+
+        On failure: SquashEdited.
+        """
+        squash = Squash.read(self.project.squashed)
+        return squash.revision if squash and squash.from_database else None
 
     def check(self) -> None:
         """On failure: RevisionsBroken where the tested part has branches that are not meant."""

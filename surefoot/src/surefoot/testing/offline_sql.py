@@ -25,7 +25,7 @@ from surefoot.trace.fingerprints import catalog_of
 
 @dataclass
 class OfflineUpgrade(Walk):
-    """Also the error of the script from base to head."""
+    """Also the error of the script from base, or from where databases begin, to head."""
 
     whole: SurefootError | None = None
 
@@ -37,7 +37,9 @@ async def run_offline(
     walk = OfflineUpgrade()
     start, revisions = tests.line()
     async with scratch() as engine:
-        if start is not None:
+        if tests.begins_at:
+            await upgrade(tests.target(engine), start or "", measure=False, squash=False)
+        elif start is not None:
             await _run(tests, engine, f"base:{start}")
         before: frozenset[str] = frozenset({start} if start else ())
         for revision in revisions:
@@ -55,8 +57,12 @@ async def run_offline(
     newest, head = heads(tests.revisions()), revisions[-1].id if revisions else ""
     if head in online:
         async with scratch() as engine:
+            asked = goal(newest)
             try:
-                await _check(tests, engine, goal(newest), newest, online[head])
+                if begun := tests.begins_at:
+                    await upgrade(tests.target(engine), begun, measure=False, squash=False)
+                    asked = f"{begun}:{asked}"
+                await _check(tests, engine, asked, newest, online[head])
             except SurefootError as error:
                 walk.whole = error
     return walk

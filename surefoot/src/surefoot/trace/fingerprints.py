@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from surefoot.catalog import Catalog, fingerprint, snapshot
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.run.commands import upgrade
-from surefoot.run.events import Event, Listen, RevisionDone, ignore
+from surefoot.run.events import Event, Listen, RevisionDone, Squashed, ignore
 from surefoot.target import Target
 
 Keep = Callable[[tuple[Revision, ...]], object]
@@ -85,8 +85,10 @@ async def fingerprinted(
         def hear(event: Event) -> None:
             nonlocal kept_s
             listen(event)
-            if isinstance(event, RevisionDone) and event.revision.revision in wanted - {last}:
-                found[event.revision.revision] = fingerprint_in(reader)
+            done = event.revision.revision if isinstance(event, RevisionDone) else None
+            done = event.revision if isinstance(event, Squashed) else done
+            if done in wanted - {last}:
+                found[done] = fingerprint_in(reader)
                 if time.monotonic() - kept_s > KEPT_S:
                     keep(known())
                     kept_s = time.monotonic()

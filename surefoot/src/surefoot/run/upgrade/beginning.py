@@ -26,11 +26,12 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
     LockBlocked, where another session has what it makes; ConnectionLost, with all or nothing.
     """
     recorder, connection = run.recorder, run.connection
-    is_wanted = run.may_squash and run.together and run.command == "upgrade"
-    if not is_wanted or recorder.before:
+    if run.command != "upgrade" or recorder.before:
         return False
-    squash = Squash.read(run.project.squashed)
+    squash, is_wanted = Squash.read(run.project.squashed), run.may_squash and run.together
     if squash is None or squash.revision not in reached(revisions, run.destination):
+        return False
+    if not (is_wanted or squash.from_database):
         return False
     below = squash.check(revisions)
     driver: Any = connection.connection.driver_connection
@@ -61,6 +62,9 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
         failed = FAILURES.get(sqlstate(error) or "", UpgradeFailed)
         raise failed(squash.revision, why, (), run.resume) from error
     if refusal is not None:
+        if refusal != NOT_EMPTY and squash.from_database:
+            # The revisions would fail for the want of its tables.
+            raise UpgradeFailed(squash.revision, f"{NAME} is not used: {refusal}", (), run.resume)
         if refusal != NOT_EMPTY:
             recorder.listen(Warned("squash-unused", f"{NAME} is not used: {refusal}"))
         return False

@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from alembic.util.exc import CommandError
@@ -11,6 +12,10 @@ from surefoot.connect.failures import (
     DISK_FULL,
     NOT_SUPPORTED,
     PERMISSION_MISSING,
+    SCHEMA_MISSING,
+    UNDEFINED_COLUMN,
+    UNDEFINED_OBJECT,
+    UNDEFINED_TABLE,
     describe,
     has_dependents,
     is_lost,
@@ -22,6 +27,7 @@ from surefoot.errors import (
     DuplicateRows,
     IdleForTooLong,
     Interrupted,
+    ObjectMissing,
     ObjectsDepend,
     Refused,
     RefusedPartWay,
@@ -39,6 +45,7 @@ FAILURES = {
     NOT_SUPPORTED: StepNotSupported,
     PERMISSION_MISSING: StepNotPermitted,
 }
+_MISSING = (SCHEMA_MISSING, UNDEFINED_TABLE, UNDEFINED_COLUMN, UNDEFINED_OBJECT)
 
 
 def diagnose(
@@ -67,13 +74,22 @@ def diagnose(
         words = "and statements of {} had no answer" if is_lost(error) else "in a statement of {}"
         reason = f"{reason}, {words.format(among(together))}"
     failed: type[ConnectionLost | UpgradeFailed] = FAILURES.get(state or "", UpgradeFailed)
-    if has_dependents(error):
+    if state in _MISSING and _is_past(running.revision, run):
+        failed = ObjectMissing
+    elif has_dependents(error):
         failed = ObjectsDepend
     elif is_lost(error):
         # The server's reason is often lost with the connection.
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
     return failed(running.revision, reason, applied, run.resume, kept)
+
+
+def _is_past(revision: str, run: Run) -> bool:
+    """Whether a revision is of the past of the project; not where its files cannot be read."""
+    with suppress(SurefootError):
+        return any(each.past for each in run.project.revisions() if each.id == revision)
+    return False
 
 
 def among(revisions: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ but DDL, and it waits for each lock no longer than a migration would.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -54,8 +55,10 @@ class Schema:
     extensions: tuple[str, ...]
 
 
-async def read_schema(database: Database, connection: AsyncConnection) -> Schema:
-    """The schema of the database that the connection is to.
+async def read_schema(
+    database: Database, connection: AsyncConnection, *, without: Sequence[str] = ()
+) -> Schema:
+    """The schema of the database that the connection is to, but for the namespaces `without`.
 
     On failure: DumpProgramMissing, PermissionMissing, TableLocked, SchemaNotCopied.
     """
@@ -70,7 +73,13 @@ async def read_schema(database: Database, connection: AsyncConnection) -> Schema
     if program is None:
         raise DumpProgramMissing(url.name, major)
     wait_s = database.limits.read_wait_s
-    options = (*OPTIONS, f"--lock-wait-timeout={wait_s * 1000:.0f}")
+    # In double quotes a name is no pattern.
+    left_out = (each.replace('"', '""') for each in without)
+    options = (
+        *OPTIONS,
+        f"--lock-wait-timeout={wait_s * 1000:.0f}",
+        *(f'--exclude-schema="{each}"' for each in left_out),
+    )
     name = f"{database.name}-observe"
     code, sql, messages = await run_program(program, *options, url=url, name=name)
     if code and "LOCK TABLE" in messages:

@@ -1,0 +1,236 @@
+"""The first revisions need tables that an application made: a database tells them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table
+
+from harness.commands import psql, snapshot_of
+from harness.databases import Database, Databases, execute, value
+from harness.runs import Chain, Launcher
+from harness.states import state_of
+from surefoot.chain.lockfile import read_lock
+from surefoot.connect.database import Database as Access
+from surefoot.scratch import scratch
+from surefoot.testing import ChainTests
+from surefoot.testing.offline_sql import run_offline
+from surefoot.testing.populated_upgrade import upgrade_with_rows
+from surefoot.testing.round_trip import walk_round_trip
+
+# Of an application, before there were revisions; 0002 adds the last column.
+TABLES = """
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TABLE person (id serial PRIMARY KEY, name text NOT NULL, mood mood, note text);
+CREATE VIEW named AS SELECT name FROM person;
+INSERT INTO person (name) VALUES ('Ada');
+CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('0002');
+"""
+
+
+@pytest.fixture
+def legacy(chain: Chain) -> Chain:
+    """Its first revision is empty, and its second one changes a table that none creates."""
+    chain.add("pass")
+    chain.add(
+        "op.add_column('person', sa.Column('note', sa.Text))", "op.drop_column('person', 'note')"
+    )
+    chain.lock(baseline=["0002"])
+    return chain
+
+
+@pytest.fixture
+async def lived_in(databases: Databases) -> Database:
+    """The database of that application."""
+    made = await databases.empty()
+    psql(made, TABLES)
+    return made
+
+
+def squashed(chain: Chain) -> Path:
+    return chain.lock_path.with_name("squashed.sql")
+
+
+@pytest.mark.slow
+async def test_nothing_that_tries_revisions_can_begin(
+    legacy: Chain, launcher: Launcher, lived_in: Database, databases: Databases
+) -> None:
+    """Each command says which one helps, and an upgrade of a new database does, too."""
+    empty = await databases.empty()
+    for command in (
+        launcher.surefoot(legacy, "lock", url=lived_in.url),
+        launcher.alembic(legacy, "upgrade", "head", url=empty.url),
+    ):
+        done = await command
+        assert done.code == 4, done.err
+        assert 'relation "person" does not exist (SQLSTATE 42P01)' in done.err
+        assert "FAILED [object-missing]  0002 failed: " in done.err
+        assert "surefoot squash REV --from-database` lets empty databases begin" in done.err
+
+
+@pytest.mark.slow
+async def test_all_of_it_begins_with_the_schema_of_a_database(
+    legacy: Chain, launcher: Launcher, lived_in: Database, databases: Databases
+) -> None:
+    """The commands that try revisions, new databases, and those that have the tables."""
+    done = await launcher.surefoot(legacy, "squash", "0002", "--from-database", url=lived_in.url)
+    assert done.code == 0, done.err
+    assert "OK  squashed.sql written: 2 revisions up to 0002, " in done.err
+    assert "it has the schema alone: no rows, such as those that revisions insert" in done.err
+    text = squashed(legacy).read_text("utf-8")
+    assert "the schema of a database at 0002, without rows.\n" in text
+    assert "surefoot squash 0002 --from-database`" in text
+    assert "Ada" not in text
+    # Only a look: the database has no ledger.
+    assert await value(lived_in.url, "SELECT to_regclass('alembic_version_ledger')::text") is None
+
+    legacy.add("op.execute('CREATE TABLE size (id int)')", "op.drop_table('size')", lock=False)
+    legacy.lock(baseline=["0002"])
+    for command in (("lock",), ("lock", "--check"), ("lint",), ("plan",)):
+        done = await launcher.surefoot(legacy, *command, url=lived_in.url)
+        assert done.code == 0, (command, done.out, done.err)
+    known = [each.fingerprint is not None for each in read_lock(legacy.lock_path)]
+    assert known == [False, True, True]
+
+    for words in (["upgrade", "head"], ["downgrade", "-1"], ["upgrade", "head"]):
+        done = await launcher.alembic(legacy, *words, url=lived_in.url)
+        assert done.code == 0, (words, done.err)
+    done = await launcher.surefoot(legacy, "drift", "--no-models", url=lived_in.url)
+    assert done.code == 0, done.out
+    assert await value(lived_in.url, "SELECT count(*) FROM person") == 1
+
+    made = await databases.empty()
+    done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)
+    assert (done.code, "SQUASH  " in done.err) == (0, True), done.err
+    assert await snapshot_of(made) == await snapshot_of(lived_in)
+    assert await value(made.url, "SELECT count(*) FROM person") == 0
+    assert [row.revision for row in (await state_of(made)).ledger if row.outcome == "applied"] == [
+        "0001", "0002", "0003",
+    ]  # fmt: skip
+    done = await launcher.surefoot(legacy, "drift", "--no-models", url=made.url)
+    assert done.code == 0, done.out
+
+
+@pytest.mark.slow
+async def test_the_tests_of_a_chain_begin_behind_it(
+    legacy: Chain, launcher: Launcher, lived_in: Database
+) -> None:
+    """Up and down, with rows, and as SQL; without a revision behind it the models are compared."""
+    done = await launcher.surefoot(legacy, "squash", "head", "--from-database", url=lived_in.url)
+    assert done.code == 0, done.err
+    metadata = MetaData()
+    Table("person", metadata, *(Column(name, Integer) for name in ("id", "name", "mood", "note")))
+    tests = ChainTests(legacy.ini, metadata)
+    made = partial(scratch, Access(lived_in.url, scratch_url=lived_in.url), tests.project)
+    assert tests.line() == ("0002", ())
+    there = (await walk_round_trip(tests, made)).models
+    assert "changed type of column person.name: expected integer, found text" in there
+
+    legacy.add("op.execute('CREATE TABLE size (id int)')", "op.drop_table('size')", lock=False)
+    legacy.lock(baseline=["0002"])
+    tests = ChainTests(legacy.ini, metadata)
+    walk = await walk_round_trip(tests, made)
+    assert (walk.reached, walk.errors) == (["0003"], {})
+    rows = await upgrade_with_rows(tests, made)
+    assert (rows.reached, rows.errors) == (["0003"], {})
+    offline = await run_offline(tests, made, walk.catalogs)
+    assert (offline.reached, offline.errors, offline.whole) == (["0003"], {}, None)
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("UPDATE alembic_version SET version_num = '0001'", "the database is at 0001"),
+        ("DROP TABLE alembic_version", "the database is at base"),
+        (
+            "CREATE SCHEMA app; ALTER DATABASE {0} SET search_path = app, public; "
+            "ALTER TABLE alembic_version SET SCHEMA app",
+            "new objects get the schema app in the database, and public on a scratch database",
+        ),
+    ],
+)
+async def test_it_cannot_be_taken(
+    legacy: Chain, launcher: Launcher, lived_in: Database, sql: str, reason: str
+) -> None:
+    """Nothing is written."""
+    psql(lived_in, sql.format(lived_in.name))
+    done = await launcher.surefoot(legacy, "squash", "0002", "--from-database", url=lived_in.url)
+    assert done.code == 3, done.err
+    assert f"[not-squashed]  the revisions up to 0002 cannot be squashed: {reason}" in done.err
+    assert not squashed(legacy).exists()
+
+
+@pytest.mark.slow
+async def test_the_schemas_of_others_stay_theirs(
+    legacy: Chain, launcher: Launcher, lived_in: Database
+) -> None:
+    """Where the project names its own; one that has nothing but an extension comes along."""
+    path = legacy.folder / "alembic" / "env.py"
+    path.write_text(path.read_text("utf-8").replace(").run()", ", schemas=['public']).run()"))
+    psql(
+        lived_in,
+        'CREATE SCHEMA "the.ir$"; CREATE TABLE "the.ir$".t (id int); CREATE SCHEMA ext; '
+        "CREATE EXTENSION hstore SCHEMA ext; ALTER TABLE person ADD more ext.hstore",
+    )
+    done = await launcher.surefoot(legacy, "squash", "head", "--from-database", url=lived_in.url)
+    assert done.code == 0, done.err
+    assert "without the schemas of others: the.ir$\n" in done.err
+    text = squashed(legacy).read_text("utf-8")
+    assert "the.ir$" not in text
+    assert "ext.hstore" in text
+
+    squashed(legacy).unlink()
+    psql(lived_in, 'ALTER TABLE "the.ir$".t ADD PRIMARY KEY (id)')
+    psql(lived_in, 'ALTER TABLE person ADD FOREIGN KEY (id) REFERENCES "the.ir$".t NOT VALID')
+    done = await launcher.surefoot(legacy, "squash", "head", "--from-database", url=lived_in.url)
+    assert done.code == 4, done.err
+    assert "[schema-not-copied]" in done.err
+    assert 'schema "the.ir$" does not exist' in done.err
+    assert not squashed(legacy).exists()
+
+
+@pytest.mark.slow
+async def test_a_new_database_that_it_does_not_fit(
+    legacy: Chain, launcher: Launcher, lived_in: Database, databases: Databases
+) -> None:
+    """The run says so, and not that a table is missing."""
+    done = await launcher.surefoot(legacy, "squash", "head", "--from-database", url=lived_in.url)
+    assert done.code == 0, done.err
+    made = await databases.empty()
+    await execute(made.url, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")
+    done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)
+    assert done.code == 4, done.err
+    assert (
+        "FAILED [run-failed]  0002 failed: squashed.sql is not used: new objects get default "
+        "privileges, and it was made without them\n" in done.err
+    )
+    # One that has tables, and was never at a revision, runs the files.
+    inhabited = await databases.empty()
+    psql(inhabited, TABLES.partition("CREATE TABLE alembic_version")[0])
+    psql(inhabited, "ALTER TABLE person DROP note")
+    done = await launcher.surefoot(
+        legacy, "ops", "adopt", "base", "--reason", "made by the application", "--execute",
+        url=inhabited.url,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    done = await launcher.alembic(legacy, "upgrade", "head", url=inhabited.url)
+    assert (done.code, "SQUASH" in done.err) == (0, False), done.err
+    assert await snapshot_of(inhabited) == await snapshot_of(lived_in)
+
+
+async def test_an_edited_revision_needs_it_again(
+    legacy: Chain, launcher: Launcher, lived_in: Database
+) -> None:
+    """The help has the whole command."""
+    done = await launcher.surefoot(legacy, "squash", "head", "--from-database", url=lived_in.url)
+    assert done.code == 0, done.err
+    path = legacy.path("0002")
+    path.write_text(path.read_text("utf-8").replace("sa.Text", "sa.String"), "utf-8")
+    legacy.lock(baseline=["0002"])
+    done = await launcher.surefoot(legacy, "lock", "--check", url=lived_in.url)
+    assert done.code == 3, done.err
+    assert "[squash-stale]" in done.err
+    assert "`surefoot squash 0002 --from-database` writes it" in done.err
