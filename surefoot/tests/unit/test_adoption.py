@@ -113,6 +113,18 @@ def test_an_asynchronous_file_gives_its_url_and_its_options() -> None:
     }
 
 
+def test_a_look_for_a_running_loop_is_about_running() -> None:
+    """It decides between `asyncio.run()` and a task."""
+    looked = ASYNC.replace(
+        "        asyncio.run(connect())\n",
+        "        try:\n            asyncio.get_running_loop()\n"
+        "        except RuntimeError:\n            asyncio.run(connect())\n"
+        "        else:\n            asyncio.create_task(connect())\n",
+    )
+    assert looked != ASYNC
+    assert read(HEAD + looked + "\nonline()\n").left == []
+
+
 URLS = {
     "of a function of the file": (
         connected("create_engine(get_url())"),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 # Calls that begin or end a connection, a transaction or an event loop, by their last name.
 ENDS = frozenset(
     {"dispose", "close", "commit", "rollback", "set_event_loop", "set_event_loop_policy"}
+    | {"get_event_loop", "get_running_loop"}
 )
 OPENS = frozenset({"connect", "begin", "begin_transaction", "begin_nested"})
 # Calls that run what they are given.
