@@ -125,6 +125,27 @@ def test_a_look_for_a_running_loop_is_about_running() -> None:
     assert read(HEAD + looked + "\nonline()\n").left == []
 
 
+@pytest.mark.parametrize(
+    ("word", "enter"),
+    [("", "stack.enter_context"), ("", "stack.push"), ("await ", "stack.enter_async_context")],
+)
+def test_a_stack_of_contexts_is_about_running(word: str, enter: str) -> None:
+    """The connection and the transaction are entered one after the other."""
+    stack, keyword = ("AsyncExitStack", "async ") if word else ("ExitStack", "")
+    body = f"""
+        {keyword}with contextlib.{stack}() as stack:
+            connection = config.attributes.get("connection", None)
+            if not connection:
+                connection = {word}{enter}(settings.engine.connect())
+            context.configure(connection=connection, target_metadata=Base.metadata)
+            {word}{enter}(context.begin_transaction())
+            context.run_migrations()
+    """
+    text = f"{HEAD}\n{keyword}def online():\n{textwrap.indent(textwrap.dedent(body), '    ')}"
+    found = read(f"{text}\n\n{'asyncio.run(online())' if word else 'online()'}\n")
+    assert (found.left, found.database) == ([], "settings.engine.url")
+
+
 URLS = {
     "of a function of the file": (
         connected("create_engine(get_url())"),

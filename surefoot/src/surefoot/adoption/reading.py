@@ -148,6 +148,8 @@ class _Reader:
                 opened = opened.func.value if isinstance(opened.func, ast.Attribute) else opened
             if isinstance(item.optional_vars, ast.Name):
                 scope.values.setdefault(item.optional_vars.id, [])
+            if isinstance(opened, ast.Call) and last_name(opened) in statements.STACKS:
+                continue
             if not isinstance(opened, ast.Call) or last_name(opened) not in statements.OPENS:
                 if not self._runs(statement):
                     self._remark(statement, statements.ABOVE, scope)
@@ -194,8 +196,7 @@ class _Reader:
 
     def _leaf(self, statement: ast.stmt, scope: Scope) -> None:
         value = getattr(statement, "value", None)
-        while isinstance(value, ast.Await):
-            value = value.value
+        value = statements.entered(value) if isinstance(value, ast.expr) else value
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             for alias in statement.names:
                 scope.helpers[alias.asname or alias.name.partition(".")[0]] = statement
@@ -227,7 +228,7 @@ class _Reader:
 
     def _assigned(self, statement: ast.Assign | ast.AnnAssign, scope: Scope) -> None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        value = statement.value
+        value = statement.value and statements.entered(statement.value)
         for target in targets:
             if isinstance(target, ast.Name) and value is not None:
                 scope.values.setdefault(target.id, []).append(value)

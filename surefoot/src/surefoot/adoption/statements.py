@@ -16,6 +16,9 @@ ENDS = frozenset(
     | {"get_event_loop", "get_running_loop"}
 )
 OPENS = frozenset({"connect", "begin", "begin_transaction", "begin_nested"})
+# A stack of contexts, and the calls that enter one.
+STACKS = frozenset({"ExitStack", "AsyncExitStack"})
+_ENTERS = frozenset({"enter_context", "enter_async_context", "push"})
 # Calls that run what they are given.
 STARTERS = frozenset(
     {"run", "run_until_complete", "run_sync", "run_in_executor", "create_task", "ensure_future"}
@@ -143,6 +146,15 @@ def changed(node: ast.AST) -> Iterator[str]:
         is_call = isinstance(each, ast.Attribute) and each.attr in ("update", "setdefault", "pop")
         if is_item or is_call:
             yield dotted(each.value)  # type: ignore[attr-defined]  # both have it
+
+
+def entered(value: ast.expr) -> ast.expr:
+    """The context that a stack enters; any other value as it is, when it was awaited."""
+    if isinstance(value, ast.Await):
+        return entered(value.value)
+    if isinstance(value, ast.Call) and last_name(value) in _ENTERS and len(value.args) == 1:
+        return entered(value.args[0])
+    return value
 
 
 def is_quiet(value: ast.expr) -> bool:
