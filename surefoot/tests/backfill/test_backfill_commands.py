@@ -169,6 +169,21 @@ async def test_failed_rows_and_another_try(filling: Filling, launcher: Launcher)
 
 
 @pytest.mark.slow
+async def test_only_a_backfill_that_has_begun_is_tried_again(
+    filling: Filling, launcher: Launcher
+) -> None:
+    """Before that no row has failed, and `run` would change all of them."""
+    filling.widen()
+    chain, url = filling.chain, filling.database.url
+    tried = await launcher.surefoot(chain, "backfill", "retry-failed", "wide", "--execute", url=url)
+    assert (tried.code, await filling.left()) == (2, 1000), tried.err
+    assert "ERROR [not-found]  wide has not begun on this database" in tried.err
+    assert (
+        await filling.connection.fetchval("SELECT to_regclass('alembic_version_backfills')") is None
+    )
+
+
+@pytest.mark.slow
 async def test_a_refused_run_changes_nothing(filling: Filling, launcher: Launcher) -> None:
     """Neither parameters of a paused backfill nor the schema of a database without one."""
     filling.widen()

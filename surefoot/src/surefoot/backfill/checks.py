@@ -27,10 +27,12 @@ from surefoot.errors import (
     BackfillPaused,
     BackfillTableGone,
     BackfillTooEarly,
+    NotFound,
     PoolerRefused,
     ReadOnlyRefused,
     StandbyRefused,
 )
+from surefoot.errors.names import command
 from surefoot.ledger.writer import os_user, who
 from surefoot.project import Project
 
@@ -53,7 +55,7 @@ async def admitted(
 
     On failure: LockFileStale, PoolerRefused, StandbyRefused, ReadOnlyRefused, BackfillTooEarly,
     BackfillTableGone, BackfillKeyUnfit, BackfillScans, BackfillEdited, BackfillPaused,
-    BackfillColumnShared.
+    BackfillColumnShared; NotFound, with `retry_failed` where it has not begun.
     """
     check_backfills(project.lock)
     connection = await database.connect("backfill")
@@ -65,7 +67,10 @@ async def admitted(
         with before_batches(backfill.name):
             await refuse_scans(connection, statements)
         state = State(connection, project.version_table, backfill.name)
-        if await state.exists():
+        exists = await state.exists()
+        if retry_failed and (not exists or await state.read() is None):
+            raise not_begun(backfill)
+        if exists:
             await _refuse_shared(connection, backfill, project, key.oid)
         else:
             await state.create()
@@ -81,6 +86,14 @@ async def admitted(
         return statements
     finally:
         await connection.close()
+
+
+def not_begun(backfill: Backfill) -> NotFound:
+    """The error about a backfill of which the database has no state."""
+    return NotFound(
+        f"{backfill.name} has not begun on this database",
+        help=f"`{command()} backfill run {backfill.name}` shows what it would do",
+    )
 
 
 async def refuse_session(connection: asyncpg.Connection[Any], database: Database) -> str:

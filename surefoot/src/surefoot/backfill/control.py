@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
+from surefoot.backfill.checks import not_begun
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Listen
 from surefoot.backfill.files import read_backfills
@@ -169,10 +170,7 @@ async def _begun(state: State, backfill: Backfill) -> Progress:
     """How far it is. On failure: NotFound, where it has not begun."""
     if await state.exists() and (progress := await state.read()) is not None:
         return progress
-    raise NotFound(
-        f"{backfill.name} has not begun on this database",
-        help=f"`{command()} backfill run {backfill.name}` shows what it would do",
-    )
+    raise not_begun(backfill)
 
 
 def _nothing_to(verb: str, backfill: Backfill, progress: Progress) -> NotFound:
