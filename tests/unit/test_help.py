@@ -6,6 +6,7 @@ from click.shell_completion import ShellComplete
 
 from app.cli import COMMANDS, LINES, vegafs
 from harness.helps import Shown, parsed, shown
+from tests.support.project import ROOT
 
 ALL = [*shown(vegafs, "vegafs")]
 OWN = [each for each in ALL if each.path.split()[1:2] and each.path.split()[1] in COMMANDS]
@@ -18,6 +19,13 @@ def test_a_command_shows_how_it_is_used(each: Shown) -> None:
     called = {parsed(vegafs, "vegafs", example) for example in each.examples}
     assert all(path.startswith(each.path) for path in called), called
     assert "surefoot " not in each.help
+
+
+def test_every_command_of_the_service_is_on_a_page() -> None:
+    """Those of the library are on a page of its own."""
+    pages = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs").glob("*.md"))
+    own = [each.path for each in OWN if not isinstance(each.command, click.Group)]
+    assert [path for path in own if path not in pages] == []
 
 
 def test_a_shell_completes_the_service_s_commands() -> None:

@@ -9,15 +9,16 @@ import ast
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from surefoot import Database, Environment, Limits
+from surefoot import Backfill, Database, Environment, Limits
 from surefoot.connect.throttle import Throttle
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
-CLASSES: tuple[type[Any], ...] = (Environment, Database, Limits, Throttle)
+CLASSES: tuple[type[Any], ...] = (Environment, Database, Limits, Throttle, Backfill)
+_OF_CLASS = re.compile(r"ClassVar\[(.*)\]")
 _TABLE = re.compile(r"(<!-- (\w+): .* -->\n)(?:\|.*\n)*")
 
 
@@ -43,13 +44,24 @@ def _cell(text: str) -> str:
 
 
 def of(cls: type[Any]) -> str:
-    """The table of a dataclass."""
+    """The table of a dataclass, or of a class whose subclasses set its attributes."""
     meanings, types = comments(cls), types_of(cls)
     rows = (
-        (f"`{each.name}`", f"`{types[each.name]}`", _default(each), meanings[each.name])
-        for each in fields(cls)
+        (f"`{name}`", f"`{types[name]}`", default, meanings[name])
+        for name, default in defaults(cls).items()
     )
     return table(("field", "type", "default", "meaning"), rows)
+
+
+def defaults(cls: type[Any]) -> dict[str, str]:
+    """The default of each field, or of each attribute that a subclass sets."""
+    if is_dataclass(cls):
+        return {each.name: _default(each) for each in fields(cls)}
+    return {
+        each: shown(vars(cls)[each]) if each in vars(cls) else "required"
+        for each, type_ in annotations_of(cls).items()
+        if _OF_CLASS.fullmatch(type_)
+    }
 
 
 def comments(cls: type[Any]) -> dict[str, str]:
@@ -67,11 +79,19 @@ def comments(cls: type[Any]) -> dict[str, str]:
 
 
 def types_of(cls: type[Any]) -> dict[str, str]:
-    """The annotation of each field, as it is written."""
+    """The type of each field, as it is written."""
+    return {
+        name: _OF_CLASS.sub(r"\1", type_).replace(" | ", " or ")
+        for name, type_ in annotations_of(cls).items()
+    }
+
+
+def annotations_of(cls: type[Any]) -> dict[str, str]:
+    """The annotations in the body of the class, as they are written."""
     (tree,) = ast.parse(inspect.getsource(cls)).body
     assert isinstance(tree, ast.ClassDef)
     return {
-        ast.unparse(each.target): ast.unparse(each.annotation).replace(" | ", " or ")
+        ast.unparse(each.target): ast.unparse(each.annotation)
         for each in tree.body
         if isinstance(each, ast.AnnAssign)
     }
@@ -84,6 +104,11 @@ def _default(field: Field[Any]) -> str:
         value = field.default_factory()
     else:
         return "required"
+    return shown(value)
+
+
+def shown(value: object) -> str:
+    """A default as the table shows it: nothing for None and an empty text."""
     if type(value) in CLASSES:
         return f"`{type(value).__name__}()`"
     return "" if value in (None, "") else f"`{value!r}`"

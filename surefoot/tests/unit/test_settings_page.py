@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
-from harness.settings_page import CLASSES, PAGE, comments, page
+from harness.settings_page import CLASSES, PAGE, comments, defaults, page
 
 
 def test_the_page_is_current() -> None:
@@ -18,9 +16,9 @@ def test_the_page_is_current() -> None:
 def test_every_field_has_a_meaning() -> None:
     """A comment of its own above it."""
     without = [
-        f"{cls.__name__}.{field.name}"
+        f"{cls.__name__}.{name}"
         for cls in CLASSES
-        for field in fields(cls)
-        if not comments(cls)[field.name]
+        for name in defaults(cls)
+        if not comments(cls)[name]
     ]
     assert without == []

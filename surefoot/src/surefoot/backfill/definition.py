@@ -35,9 +35,9 @@ class Backfill:
     table: ClassVar[str]
     # A condition, as SQL writes it: it is true for the rows that still lack the change.
     todo: ClassVar[str]
-    # The columns of a unique index, by which the rows are walked; those of the primary key.
+    # The columns of a unique index, by which the rows are walked; without it the primary key.
     key: ClassVar[Sequence[str]] = ()
-    # A column -> the SQL of its new value, with the columns of the row.
+    # For each column the SQL of its new value; it may use the columns of the row.
     sets: ClassVar[Mapping[str, str]] = {}
     # One INSERT, UPDATE, DELETE or, from PostgreSQL 17 on, MERGE, without RETURNING. `batch` in it
     # is a table with the keys of the rows of the batch, which are locked: "DELETE FROM jobs USING
@@ -47,12 +47,14 @@ class Backfill:
     writes: ClassVar[Sequence[str]] = ()
     # The columns that `fill` gets, beside those of the key.
     reads: ClassVar[Sequence[str]] = ()
-    # So many rows has one call of `fill`, at most; and so many calls run at a time in one process.
+    # The most rows of one call of `fill`.
     rows_per_call: ClassVar[int] = 1000
+    # The most calls of `fill` at a time in one process.
     concurrency: ClassVar[int] = 1
     # Seconds for which a batch should lock its rows, as a writer of one waits; its number of rows
-    # follows. With more than one round of calls of `fill` it may take ten times as long.
+    # follows. With more than one round of calls of `fill` it may take ten times as long in all.
     batch_s: ClassVar[float] = 0.05
+    # The least and the most rows of a batch.
     batch_rows: ClassVar[tuple[int, int]] = (10, 50_000)
     # After so many rows that cannot be changed the run stops.
     max_failed_rows: ClassVar[int] = 100

@@ -1,0 +1,45 @@
+"""The reference of the error codes: the table of docs/codes.md, made of the classes.
+
+python tests/harness/codes_page.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.settings_page import table
+from surefoot.errors import SurefootError
+from surefoot.errors.base import every_error
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "codes.md"
+_TABLE = re.compile(r"(<!-- Errors: .* -->\n)(?:\|.*\n)*")
+
+
+def page() -> str:
+    """The page with its table as the classes are; the texts around it stay."""
+    return _TABLE.sub(lambda match: match[1] + errors(), PAGE.read_text("utf-8"))
+
+
+def errors() -> str:
+    """The table of the errors, by their codes."""
+    rows = (
+        (f"`{code}`", str(each.exit_code), (inspect.getdoc(each) or "").splitlines()[0])
+        for code, each in sorted(classes().items())
+    )
+    return table(("code", "exit code", "meaning"), rows)
+
+
+def classes() -> Mapping[str, type[SurefootError]]:
+    """The class of each code of the library; of two classes of one code the more general."""
+    found: dict[str, type[SurefootError]] = {}
+    for each in every_error():
+        if each.__module__.startswith("surefoot."):  # and no class of an application or of a test
+            found.setdefault(each.code, each)
+    return found
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
