@@ -232,6 +232,8 @@ def _schema_check(reading: Reading) -> tuple[model.Holds, str]:
     if reading.verdict.state == "diverged":
         return "unknown", "version table, ledger and files contradict each other"
     found = agreement.found[:12]
+    if agreement.expected is None and reading.verdict.ahead:
+        return "unknown", "the database has revisions that this build does not know"
     if agreement.expected is None:
         lacks = "revisions.lock has no comparable fingerprint for this revision"
         return "unknown", f"{lacks}; `{command()} drift` compares all the same"
