@@ -12,6 +12,7 @@ import pytest
 from harness.chains import long
 from harness.databases import Database, Databases, connect, engine, execute, value
 from harness.runs import Chain
+from harness.server import LIBRARY
 from surefoot import Limits
 from surefoot.errors import BackupMissing, DataWouldBeLost, SurefootError
 from surefoot.run.commands import downgrade, upgrade
@@ -573,3 +574,8 @@ async def test_a_chain_with_every_kind_of_step_loses_nothing_upwards(
     assert "table p_1 (~2 rows)" in error.message
     done = await run(empty_database, chain, "base", limits, command=downgrade, reason="a test")
     assert done is None
+
+
+def test_the_readme_counts_the_cases() -> None:
+    counted = f"{len(CASES)} ways to lose data, and {len(HARMLESS)} harmless changes"
+    assert counted in (LIBRARY / "README.md").read_text("utf-8")

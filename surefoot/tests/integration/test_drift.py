@@ -10,6 +10,7 @@ import pytest
 
 from harness.commands import snapshot_of
 from harness.databases import Database, Databases, connect, engine, execute, value
+from harness.server import LIBRARY
 from integration.hand_made import BESIDE, CHANGES
 from surefoot.catalog import Catalog, casts
 from surefoot.differences import Deviation, deviations
@@ -78,6 +79,13 @@ async def test_a_change_by_hand_is_found_and_brought_back(
     left = deviations(untouched.catalog, await snapshot_of(changed))
     assert [each for each in left if each.repair.sql] == []
     assert {each.repair.note for each in left} == ({made.note} if made.note else set())
+
+
+def test_the_readme_counts_the_changes() -> None:
+    """Those that a statement repairs."""
+    repaired = [change for change, made in CHANGES.items() if made.note is None]
+    counted = f"{len(repaired)} kinds of change by hand, each found and repaired"
+    assert counted in (LIBRARY / "README.md").read_text("utf-8")
 
 
 async def repair(database: Database, found: Iterable[Deviation]) -> None:

@@ -56,6 +56,16 @@ def test_every_option_is_on_a_page(each: Shown) -> None:
     assert without == []
 
 
+def test_the_layers_are_those_of_import_linter() -> None:
+    """docs/architecture.md names each package of a layer, in the same order."""
+    told = text(DOCS / "architecture.md").partition("from the ground floor up: ")[2]
+    told = told.partition(". A layer")[0]
+    layers = [set(re.findall(r"`(\w+)`", layer)) for layer in told.split(";")]
+    contracts = text(LIBRARY / "pyproject.toml").partition("layers = [")[2].partition("]")[0]
+    held = [set(layer.split(" | ")) for layer in re.findall(r'"(.+)"', contracts)]
+    assert layers == held[::-1]
+
+
 def test_every_event_has_its_row() -> None:
     """docs/output.md has each that `--json` prints."""
     table = text(DOCS / "output.md").partition("| `event` | when |")[2]

@@ -4,6 +4,7 @@ app       what a service works with: pooled, checked before use, and its stateme
 watch     how a service watches its schema beside its pool: one connection, and statements that end
           in the server when their client gives up
 migrate   how Alembic runs: no pool, its own name, timeouts that the server sets at connect
+backfill  how batches run: the same settings, on connections of asyncpg
 observe   for whoever only reads: no pool, every transaction read-only, short waits for locks
 """
 
