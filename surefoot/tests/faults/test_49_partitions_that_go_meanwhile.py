@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from harness.databases import Database, Databases, connect, execute
+from harness.databases import Database, Databases, connect, execute, value
 from harness.points import passed
 from harness.runs import Chain, Launcher, Points
 
@@ -82,3 +82,19 @@ async def test_the_run_goes_on_with_those_that_are_left(
     assert found == sorted((table, True) for table in (*indexed, "event"))
     down = await launcher.alembic(begun, "downgrade", "0001", url=empty_database.url)
     assert down.code == 0, down.err
+
+
+@pytest.mark.slow
+async def test_a_partition_of_another_schema_is_detached(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The schema is that of the table and of the partition."""
+    made = (
+        "CREATE SCHEMA shop; CREATE TABLE shop.event (id int) PARTITION BY RANGE (id);"
+        "CREATE TABLE shop.a PARTITION OF shop.event FOR VALUES FROM (0) TO (10)"
+    )
+    chain.add(f"op.execute({made!r})")
+    chain.add("op.detach_partition_concurrently('event', 'a', schema='shop')")
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 0, done.err
+    assert await value(empty_database.url, "SELECT count(*) FROM pg_inherits") == 0

@@ -248,8 +248,9 @@ class DetachPartitionConcurrently(OutsideTransaction):
     # Its second half waits for old snapshots with the partition locked against its readers.
     lock_class: LockClass = "short"
 
-    def __init__(self, table_name: str, partition_name: str) -> None:
-        self.table, self.partition = quoted(table_name), quoted(partition_name)
+    def __init__(self, table_name: str, partition_name: str, *, schema: str | None = None) -> None:
+        self.table = qualified(table_name, schema)
+        self.partition = qualified(partition_name, schema)
 
     def sql(self) -> str:
         return f"ALTER TABLE {self.table} DETACH PARTITION {self.partition} CONCURRENTLY"
