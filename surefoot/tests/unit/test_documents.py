@@ -11,6 +11,7 @@ import pytest
 
 from harness.helps import Shown, shown
 from harness.server import LIBRARY
+from surefoot import __all__ as exported
 from surefoot.backfill import events as of_backfills
 from surefoot.cli import surefoot
 from surefoot.cli.output import event_name
@@ -54,6 +55,22 @@ def test_every_option_is_on_a_page(each: Shown) -> None:
         )
     ]
     assert without == []
+
+
+def test_every_operation_has_its_row() -> None:
+    """docs/operations.md has each that is registered with Alembic."""
+    sources = text(*(LIBRARY / "src/surefoot/operations").glob("*.py"))
+    registered = re.findall(
+        r'^@(?:operation|Operations.register_operation)\("(\w+)"\)', sources, re.MULTILINE
+    )
+    rows = re.findall(r"^\| `op\.(\w+)\(", text(DOCS / "operations.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(registered)
+
+
+def test_every_public_name_is_told() -> None:
+    """docs/python.md has what `surefoot` exports."""
+    page = text(DOCS / "python.md")
+    assert [name for name in exported if not re.search(rf"\b{name}\b", page)] == []
 
 
 def test_the_layers_are_those_of_import_linter() -> None:
