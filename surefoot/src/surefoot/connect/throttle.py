@@ -21,7 +21,7 @@ class Throttle:
     replica_lag_bytes: int | None = 256_000_000
     # A logical slot: the WAL that its subscriber has not confirmed. A slot that loses its WAL, too.
     slot_lag_bytes: int | None = 1_000_000_000
-    # So many sessions that wait for a lock on the table, or on a row of it.
+    # So many sessions that wait for a lock on the table or on a partition of it.
     waiting_locks: int | None = 1
     # The age of the oldest transaction of the database: vacuum keeps all that it may see.
     transaction_age_s: float | None = 300.0
