@@ -1,11 +1,14 @@
 """Every option of `context.configure` is heard, composed or refused by name."""
 
+import re
 from inspect import signature
 
 import pytest
 from alembic.runtime.environment import EnvironmentContext
 
+from harness.server import LIBRARY
 from surefoot import Environment
+from surefoot.environment.options import _TREATMENTS as TREATMENTS
 from surefoot.environment.options import refuse, treatment
 from surefoot.errors import ConfigurationInvalid
 
@@ -21,6 +24,24 @@ UNKNOWN = treatment("an_option_of_the_project")
 def test_every_parameter_of_alembic_is_decided(name: str) -> None:
     """A parameter that a newer Alembic adds fails here until it is decided."""
     assert treatment(name) is not UNKNOWN
+
+
+def test_every_treatment_has_its_row() -> None:
+    """docs/options.md says the same; an argument of Environment is refused among the options."""
+    page = (LIBRARY / "docs/options.md").read_text("utf-8")
+    told = {
+        name: treated
+        for names, treated in re.findall(
+            r"^\| ((?:`\w+`(?:, )?)+) \| (\w+).* \|$", page, re.MULTILINE
+        )
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    in_both = {"include_name", "include_object"}
+    words = {
+        name: "refused" if found.argument and name not in in_both else found.word
+        for name, found in TREATMENTS.items()
+    }
+    assert told == words
 
 
 def test_the_arguments_that_are_named_are_there() -> None:
