@@ -24,7 +24,7 @@ class Limits:
     patient_lock_timeout_s: float = 600.0
     # For a plan, a copy of a schema: reading makes no reader or writer wait.
     read_wait_s: float = 5.0
-    # For all attempts at one revision or step together.
+    # For all pauses between the attempts at one revision or step together.
     lock_budget_s: float = 600.0
     # For services to end whose code a contract revision breaks; 0 refuses at once.
     services_wait_s: float = 0.0

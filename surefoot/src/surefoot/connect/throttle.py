@@ -36,9 +36,9 @@ class Throttle:
     probe: str | None = None
     # In milliseconds: how long the probe takes where the service is not slow.
     probe_ms: float = 500.0
-    # Not to pause, but to vacuum meanwhile: the part of dead rows.
+    # Beyond this part of dead rows the table is vacuumed beside the batches; they do not pause.
     dead_part: float | None = 0.1
-    # And the least number of them.
+    # The least number of dead rows for that.
     dead_rows: int = 10_000
 
     def __post_init__(self) -> None:

@@ -75,7 +75,7 @@ class Environment:
     version_table: str = VersionTable.name
     # Its schema; without one it is found by the search path.
     version_table_schema: str | None = None
-    # The schemas of the application, as `Project` has them.
+    # The schemas of the application, its own first; docs/drift.md says where they have to be named.
     schemas: Sequence[str] = ()
     # The kinds of object, such as "views" and "functions", of which the models are the whole truth:
     # autogenerate drops those that no model claims, and leaves them alone otherwise.
@@ -87,7 +87,7 @@ class Environment:
     include_object: Callable[..., bool] | None = None
     # Tables that belong neither to a model nor to a revision.
     exclude: Collection[str] = ()
-    # Further options of `context.configure`: environment.options says how each is treated. Of two
+    # Further options of `context.configure`: docs/options.md says how each is treated. Of two
     # callables for one question the project's is asked first.
     options: Mapping[str, Any] = field(default_factory=dict)
 
