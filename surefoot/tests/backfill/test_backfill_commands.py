@@ -11,6 +11,7 @@ import pytest
 
 from harness.backfills import Filling
 from harness.runs import Launcher
+from harness.server import LIBRARY
 from harness.terminal import on_a_terminal
 
 SLOW = """
@@ -181,6 +182,23 @@ async def test_only_a_backfill_that_has_begun_is_tried_again(
     assert (
         await filling.connection.fetchval("SELECT to_regclass('alembic_version_backfills')") is None
     )
+
+
+@pytest.mark.slow
+async def test_a_project_that_leaves(filling: Filling, launcher: Launcher) -> None:
+    """The statements of docs/adopting.md leave the version table of Alembic, and nothing else."""
+    filling.widen()
+    chain, url = filling.chain, filling.database.url
+    ran = await launcher.surefoot(chain, "backfill", "run", "wide", "--execute", url=url)
+    assert ran.code == 0, ran.err
+    leaving = (LIBRARY / "docs/adopting.md").read_text("utf-8").partition("## Leaving again")[2]
+    (statements,) = re.findall(r"```sql\n(.*?)```", leaving, re.DOTALL)
+    await filling.connection.execute(statements)
+    left = await filling.connection.fetch(
+        "SELECT relname::text FROM pg_class WHERE relname ~ '^alembic_version' AND relkind = 'r'"
+        " UNION ALL SELECT proname::text FROM pg_proc WHERE proname ~ '^alembic_version'"
+    )
+    assert [name for (name,) in left] == ["alembic_version"]
 
 
 @pytest.mark.slow
