@@ -98,3 +98,26 @@ async def test_a_partition_of_another_schema_is_detached(
     done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert done.code == 0, done.err
     assert await value(empty_database.url, "SELECT count(*) FROM pg_inherits") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", ["'event', 'nothing'", "'nothing', 'a'"])
+async def test_a_partition_that_is_not_there_is_no_detached_one(
+    chain: Chain, launcher: Launcher, empty_database: Database, names: str
+) -> None:
+    """PostgreSQL says so; a partition that was detached already is no error."""
+    await execute(
+        empty_database.url,
+        "CREATE TABLE event (id int) PARTITION BY LIST (id); CREATE TABLE a (id int)",
+    )
+    chain.add("op.detach_partition_concurrently('event', 'a')")
+    chain.add(f"op.detach_partition_concurrently({names})")
+    done = await launcher.surefoot(
+        chain, "ops", "adopt", "base", "--reason", "made by the test", "--execute",
+        url=empty_database.url,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 4, done.err
+    assert "0002 failed: " in done.err
+    assert 'relation "nothing" does not exist' in done.err

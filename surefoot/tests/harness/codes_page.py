@@ -1,6 +1,6 @@
 """The reference of the error codes: the table of docs/codes.md, made of the classes.
 
-python tests/harness/codes_page.py
+python -m harness.codes_page
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from harness.server import LIBRARY
 
 def test_the_page_is_current() -> None:
     """Each code is there, with its exit code and its meaning."""
-    assert PAGE.read_text("utf-8") == page(), "run python tests/harness/codes_page.py"
+    assert PAGE.read_text("utf-8") == page(), "run python -m harness.codes_page"
 
 
 def test_the_page_has_every_warning() -> None:

@@ -259,9 +259,13 @@ class DetachPartitionConcurrently(OutsideTransaction):
         return f"NOT EXISTS (SELECT {self._attached()})"
 
     def run(self, connection: Connection) -> None:
-        pending = connection.exec_driver_sql(f"SELECT inhdetachpending {self._attached()}").scalar()
-        if pending is None:
+        names = ", ".join(f"to_regclass({literal(each)})" for each in (self.table, self.partition))
+        are_there, pending = connection.exec_driver_sql(
+            f"SELECT num_nulls({names}) = 0, (SELECT inhdetachpending {self._attached()})"
+        ).one()
+        if are_there and pending is None:
             return  # detached already
+        # Of a name that no table has, PostgreSQL says so.
         end = "FINALIZE" if pending else "CONCURRENTLY"
         send(connection, f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
 
