@@ -237,6 +237,17 @@ async def test_the_lock_has_the_code(contracting: Filling) -> None:
         await contracting.run()
 
 
+async def test_the_lock_is_checked_for_the_revision_of_a_backfill(
+    filling: Filling, launcher: Launcher
+) -> None:
+    """One that no file has would be refused only as the backfill runs."""
+    filling.widen(after="0009")
+    checked = await launcher.surefoot(filling.chain, "lock", "--check", url=filling.database.url)
+    assert checked.code == 2, checked.err
+    assert "wide.py" in checked.err
+    assert "the project has no revision 0009 (`after`)" in checked.err
+
+
 @pytest.mark.slow
 async def test_lint_sees_the_rows_as_they_will_be(contracting: Filling, launcher: Launcher) -> None:
     """On the scratch database the backfill runs before the revision that requires it."""

@@ -85,11 +85,13 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
     lock = found.lock
     revisions = found.revisions() if check else _on_disk(found)
     if check:
-        from surefoot.backfill.files import read_backfills  # noqa: PLC0415 - it reads all of them
+        # These load and read all of them.
+        from surefoot.backfill.files import read_backfills  # noqa: PLC0415 - as above
+        from surefoot.linting.chosen_backfills import refuse_unknown  # noqa: PLC0415 - as above
 
         check_lock(lock, revisions)
         check_backfills(lock)
-        read_backfills(found)
+        refuse_unknown(revisions, [*read_backfills(found).values()])
         check_seals(lock, revisions)
         squash = checked(found.squashed, revisions)
         output.narrate(
