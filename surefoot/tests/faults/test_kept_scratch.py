@@ -94,6 +94,26 @@ async def test_the_next_one_begins_where_the_last_one_was(chain: Chain, cache: P
 
 
 @pytest.mark.slow
+async def test_a_new_revision_creates_a_schema_of_the_project(chain: Chain, cache: Path) -> None:
+    """The kept database got it before the first revision, as no revision created it then."""
+    chain.add("op.execute('CREATE TABLE t (n int)')")
+    chain.add("pass")
+
+    async def found() -> bool:
+        project = Project.read(chain.ini, schemas=["public", "archive"])
+        query = text("SELECT to_regnamespace('archive') IS NOT NULL")
+        async with (
+            scratch_at(NOWHERE, project, ["0001"], major=PG_MAJOR) as target,
+            target.engine.connect() as connection,
+        ):
+            return bool(await connection.scalar(query))
+
+    assert await found()
+    chain.add("op.execute('CREATE SCHEMA archive')")
+    assert not await found()
+
+
+@pytest.mark.slow
 async def test_of_a_new_revision_no_other_file_is_imported(chain: Chain, cache: Path) -> None:
     """The database has run them, and their text tells their order."""
     told = chain.folder / "imported"

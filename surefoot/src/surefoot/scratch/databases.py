@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -30,7 +29,7 @@ from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
 from surefoot.frozen import dataclass
 from surefoot.project import Project
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
-from surefoot.scratch.preparing import prepare
+from surefoot.scratch.preparing import preparation, prepare
 from surefoot.scratch.shared_catalogs import refuse_changes
 from surefoot.scratch.templates import Templates, copy
 
@@ -168,9 +167,7 @@ async def _templates(
     running = opened.enter_context(kept.use(project.folder, binaries))
     if running is None:
         return None
-    paths = project.folder / "env.py", project.squashed
-    files = sha256(b"".join(each.read_bytes() for each in paths if each.exists())).hexdigest()
-    prepared = f"{surefoot.__version__} {files} {project.schemas} {project.version_table}"
+    prepared = f"{surefoot.__version__} {preparation(project)}"
     templates = await Templates.on(database.at(running.url()), prepared)
 
     async def leave() -> None:

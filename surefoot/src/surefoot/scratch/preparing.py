@@ -1,6 +1,7 @@
 """prepare() gives a scratch database what a real one has before its first revision."""
 
 import re
+from hashlib import sha256
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,12 +25,7 @@ async def prepare(engine: AsyncEngine, project: Project | None) -> None:
     """
     if project is None:
         return
-    version_schema = project.version_table.schema
-    by_revisions = _created(project) - {version_schema}
-    named = filter(None, (*project.schemas, version_schema))
-    statements = [
-        f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in named if each not in by_revisions
-    ]
+    statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in _schemas(project)]
     async with engine.begin() as connection:
         name = await connection.scalar(text("SELECT current_database()::text"))
         statements.append(f"ALTER DATABASE {quoted(name)} SET timezone = 'UTC'")
@@ -40,6 +36,21 @@ async def prepare(engine: AsyncEngine, project: Project | None) -> None:
             statements.append(f"{where} SET search_path = {path}")
         for statement in statements:
             await connection.exec_driver_sql(statement)
+
+
+def preparation(project: Project) -> str:
+    """All that decides how a scratch database of the project begins."""
+    paths = project.folder / "env.py", project.squashed
+    files = sha256(b"".join(each.read_bytes() for each in paths if each.exists())).hexdigest()
+    return f"{files} {project.schemas} {_schemas(project)} {project.version_table}"
+
+
+def _schemas(project: Project) -> list[str]:
+    """The schemas that are there before the first revision."""
+    version_schema = project.version_table.schema
+    by_revisions = _created(project) - {version_schema}
+    named = filter(None, (*project.schemas, version_schema))
+    return [each for each in named if each not in by_revisions]
 
 
 def _created(project: Project) -> set[str]:
