@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from harness.backfills import Filling
+from harness.commands import psql, psql_refused
 from harness.databases import Databases
 from harness.runs import Chain, Launcher
 from surefoot import errors
@@ -72,6 +73,55 @@ async def test_refused_where_rows_are_left(contracting: Filling, launcher: Launc
         contracting.chain, "upgrade", "head", url=contracting.database.url
     )
     assert (refused.code, "match its filter again" in refused.err) == (3, True), refused.err
+
+
+@pytest.mark.slow
+async def test_refused_where_its_code_was_another_one(
+    contracting: Filling, launcher: Launcher
+) -> None:
+    """Its rows have the values of the former code: the next revision may drop their source."""
+    await contracting.run()
+    contracting.widen(sets={"wide": "size + 1"})
+    contracting.chain.lock()
+    url = contracting.database.url
+    refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+    assert (refused.code, "backfill-edited" in refused.err) == (3, True), refused.err
+    cancel = ("backfill", "cancel", "wide", "--execute")
+    await launcher.alembic(contracting.chain, *cancel, url=url, program="surefoot")
+    await contracting.run()
+    passed = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+    assert passed.code == 0, passed.err
+
+
+@pytest.mark.slow
+async def test_offline_sql_is_refused_by_the_database(
+    contracting: Filling, launcher: Launcher
+) -> None:
+    """The script asks where it runs: nobody else looks at the rows then."""
+    url = contracting.database.url
+    connection = contracting.connection
+
+    async def script() -> str:
+        written = await launcher.alembic(
+            contracting.chain, "upgrade", "0001:head", "--sql", url=url
+        )
+        assert written.code == 0, written.err
+        return written.out
+
+    before = await script()
+    refused = psql_refused(contracting.database, before)
+    assert "0002 requires the backfill wide, and it is not complete" in refused
+    assert "surefoot backfill run wide --execute" in refused
+    await contracting.run()
+    await connection.execute("UPDATE files SET wide = NULL WHERE id = 7")
+    assert "match its filter again" in psql_refused(contracting.database, before)
+    await contracting.run()
+    contracting.widen(sets={"wide": "size + 1"})
+    contracting.chain.lock()
+    assert "it was edited" in psql_refused(contracting.database, await script())
+    assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0001"
+    psql(contracting.database, before)
+    assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0002"
 
 
 @pytest.mark.slow

@@ -44,9 +44,21 @@ def run_alembic(
 
 def psql(database: Database, script: str) -> None:
     """Run a script as psql does, stopping at the first error."""
+    done = _psql(database, script)
+    assert done.returncode == 0, done.stderr
+
+
+def psql_refused(database: Database, script: str) -> str:
+    """Run a script that ends with an error; the error."""
+    done = _psql(database, script)
+    assert done.returncode == 3, done.stderr
+    return done.stderr
+
+
+def _psql(database: Database, script: str) -> subprocess.CompletedProcess[str]:
     found = find_binaries(None)
     assert found is not None
-    done = subprocess.run(
+    return subprocess.run(
         [str(found.bindir / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url],
         input=script,
         capture_output=True,
@@ -54,7 +66,6 @@ def psql(database: Database, script: str) -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
 
 
 async def snapshot_of(database: Database, *, privileges: bool = False) -> Catalog:

@@ -15,7 +15,7 @@ from surefoot.chain.created_tables import created_tables
 from surefoot.chain.revisions import Revision
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.sender import own
-from surefoot.errors import BackfillPending, BackfillRowsHidden, BackfillUnwritten
+from surefoot.errors import BackfillEdited, BackfillPending, BackfillRowsHidden, BackfillUnwritten
 from surefoot.quoting import literal, own_name
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
@@ -31,7 +31,7 @@ def refuse_unfilled(
 
     It has to be complete, and no row may match its filter; an empty table needs none.
     On failure: BackfillPending, BackfillUnknown, BackfillInvalid, BackfillUnwritten,
-    BackfillRowsHidden.
+    BackfillRowsHidden, BackfillEdited.
     """
     if run.command != "upgrade" or not run.measure:
         return
@@ -111,12 +111,17 @@ def _lacks(
     if backfill.after in planned:
         return f"{backfill.table} has rows that it has not seen"
     table = run.project.version_table
-    state = None
+    state: object = None
+    code: object = None
     if ask(f"SELECT to_regclass({literal(table.backfills[0])}) IS NOT NULL"):
-        query = f"SELECT state FROM {{backfills}} WHERE name = {literal(backfill.name)}"  # noqa: S608 - quoted
-        state = ask(with_tables(query, table))
+        query = f"FROM {{backfills}} WHERE name = {literal(backfill.name)}"
+        state = ask(with_tables(f"SELECT state {query}", table))
+        code = ask(with_tables(f"SELECT sha256 {query}", table))
     if state != COMPLETE:
         return "it has not run" if state is None else f"it is {state}, not complete"
     if ask(f"SELECT EXISTS (SELECT FROM {backfill.table} WHERE ({backfill.condition}))"):  # noqa: S608 - as above
         return f"rows of {backfill.table} match its filter again ({backfill.todo})"
+    if code != backfill.sha256:
+        # The next revision may drop that of which the values were made.
+        raise BackfillEdited(backfill.name)
     return None

@@ -30,6 +30,7 @@ from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.diagnosis import reason_of
+from surefoot.run.upgrade.offline_backfills import refuse_unfilled_sql
 from surefoot.run.upgrade.steps import all_steps
 from surefoot.version_table import ALEMBICS_LENGTH
 
@@ -166,6 +167,9 @@ class OfflineScript:
                 **self._ledger.names,
             )
             checks += self._on_ledger(before, is_first=is_first)
+            if step.is_upgrade and not step.info.is_stamp:
+                due = [each for each in self._revisions if each.id in step.info.up_revision_ids]
+                checks += "".join(refuse_unfilled_sql(self._project, each) for each in due)
             _write(ctx, f"DO $surefoot$\nBEGIN{checks}\nEND $surefoot$")
             try:
                 run(**options)
