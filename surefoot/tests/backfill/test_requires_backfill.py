@@ -110,11 +110,11 @@ async def test_offline_sql_is_refused_by_the_database(
 
     before = await script()
     refused = psql_refused(contracting.database, before)
-    assert "0002 requires the backfill wide, and it is not complete" in refused
+    assert "0002 requires the backfill wide, and rows of files lack its change" in refused
     assert "surefoot backfill run wide --execute" in refused
     await contracting.run()
     await connection.execute("UPDATE files SET wide = NULL WHERE id = 7")
-    assert "match its filter again" in psql_refused(contracting.database, before)
+    assert "rows of files lack its change" in psql_refused(contracting.database, before)
     await contracting.run()
     contracting.widen(sets={"wide": "size + 1"})
     contracting.chain.lock()

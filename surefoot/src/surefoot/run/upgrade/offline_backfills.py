@@ -17,14 +17,10 @@ _UNFILLED = """
     IF to_regclass({table_name}) IS NOT NULL THEN
         IF row_security_active(CAST({table_name} AS text)) THEN
             RAISE EXCEPTION USING MESSAGE = {hidden}, HINT = {role};
-        ELSIF EXISTS (SELECT FROM {table}) THEN
-            IF to_regclass({states_name}) IS NULL THEN
-                RAISE EXCEPTION USING MESSAGE = {incomplete}, HINT = {run};
-            ELSIF NOT EXISTS (SELECT FROM {states} WHERE name = {name} AND state = 'complete') THEN
-                RAISE EXCEPTION USING MESSAGE = {incomplete}, HINT = {run};
-            ELSIF EXISTS (SELECT FROM {table} WHERE ({condition})) THEN
-                RAISE EXCEPTION USING MESSAGE = {again}, HINT = {run};
-            ELSIF NOT EXISTS (SELECT FROM {states} WHERE name = {name} AND sha256 = {code}) THEN
+        ELSIF EXISTS (SELECT FROM {table} WHERE ({condition})) THEN
+            RAISE EXCEPTION USING MESSAGE = {incomplete}, HINT = {run};
+        ELSIF to_regclass({states_name}) IS NOT NULL AND EXISTS (SELECT FROM {table}) THEN
+            IF EXISTS (SELECT FROM {states} WHERE name = {name} AND sha256 <> {code}) THEN
                 RAISE EXCEPTION USING MESSAGE = {edited}, HINT = {cancel};
             END IF;
         END IF;
@@ -32,9 +28,9 @@ _UNFILLED = """
 
 
 def refuse_unfilled_sql(project: Project, revision: Revision) -> str:
-    """Raise where a backfill that the revision requires is not complete on the database.
+    """Raise where a row lacks the change of a backfill that the revision requires.
 
-    A table that is not there has no row that lacks the change.
+    Rows that revisions of the script insert need no run of a backfill, if they have the change.
     On failure: BackfillUnknown, BackfillInvalid, BackfillUnwritten.
     """
     if not revision.requires_backfill:
@@ -53,8 +49,7 @@ def _refused(project: Project, revision: str, backfill: Backfill) -> str:
     texts = {
         "hidden": f"{requires} the role does not see every row of {backfill.table}",
         "role": "a role that owns the table, or has BYPASSRLS, runs this SQL",
-        "incomplete": f"{requires} it is not complete",
-        "again": f"{requires} rows of {backfill.table} match its filter again",
+        "incomplete": f"{requires} rows of {backfill.table} lack its change",
         "edited": f"{requires} it was edited after its run on the database began",
         "run": f"{run}, {then}",
         "cancel": f"{cancel} and {run}, {then}",
