@@ -1,4 +1,4 @@
-"""A table that goes has an index or a key whose name a new object gets before."""
+"""Names that another object has: an index or a key of a table that goes, a NOT NULL constraint."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -59,3 +60,63 @@ async def test_a_name_is_free_before_its_table_goes(
     await project.check(after)
     await project.downgrade()
     assert await project.catalog() == before
+
+
+def kept(*columns: Column[Any]) -> MetaData:
+    metadata = MetaData()
+    Table("kept", metadata, Column("id", Integer, primary_key=True), *columns)
+    return metadata
+
+
+def required(name: str, kind: Any = Integer) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "statements", "after"),
+    [
+        pytest.param(
+            [required("a")],
+            ["ALTER TABLE kept RENAME a TO b"],
+            [required("b"), required("a")],
+            id="a column with the former name of another one",
+        ),
+        pytest.param(
+            [required("a")],
+            ["ALTER TABLE kept RENAME a TO a_new", "ALTER TABLE kept RENAME a_new TO a"],
+            [required("a", Text)],
+            id="a column of another type",
+        ),
+        pytest.param(
+            [required("a_new")],
+            ["ALTER TABLE kept RENAME a_new TO a"],
+            [required("a", Text)],
+            id="a column that was exchanged before",
+        ),
+        pytest.param(
+            [required("a")],
+            ["ALTER TABLE kept RENAME a TO b", "ALTER TABLE kept ADD a int NOT NULL"],
+            [required("b"), required("a", Text)],
+            id="a column of another type with the former name of another one",
+        ),
+    ],
+)
+async def test_a_name_of_a_not_null_constraint_is_free(
+    connection: AsyncConnection,
+    tmp_path: Path,
+    before: list[Column[Any]],
+    statements: list[str],
+    after: list[Column[Any]],
+) -> None:
+    """From PostgreSQL 18 it has one, which it keeps where its column gets another name."""
+    project = await on_empty(tmp_path, connection)
+    await project.create(kept(*before))
+    await project.execute(*statements)
+    found = await project.catalog()
+    models = kept(*after)
+    await project.revise(models, "Change the table")
+    await project.upgrade()
+    await project.check(models)
+    await project.downgrade()
+    assert await project.catalog() == found

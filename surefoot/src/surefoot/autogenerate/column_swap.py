@@ -257,8 +257,9 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:
     yield Change(Stage.TABLES, [drop_column(found)], [*made, *again])
     yield Rename("column", table, there, name).change()
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
-        names = (not_null_name(table, each) for each in (there, name))
-        yield Rename("constraint", table, *names).change()
+        promised = not_null_name(Key(key.kind, f"{table}.{there}"), comparison)
+        swapped = not_null_name(key, comparison, instead=key.name)
+        yield Rename("constraint", table, promised, swapped).change()
     for user in copied:
         # The new object gets the old one's name.
         item = comparison.models.objects[user]

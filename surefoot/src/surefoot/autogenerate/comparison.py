@@ -70,6 +70,8 @@ class Comparison:
     volatile: frozenset[str] = frozenset()
     # The major version of the server that both sides were read from.
     major: int = 0
+    # The names of the NOT NULL constraints of the database, by column.
+    not_nulls: Mapping[str, str] = field(default_factory=dict)
     # The models once more, with each retyped column and enum under its temporary name.
     temporary: Catalog = NOTHING
     # How many objects of the database no model claims and nothing changes, by kind.

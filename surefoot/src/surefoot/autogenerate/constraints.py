@@ -5,6 +5,7 @@ NOT NULL is added in the same way.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
 from surefoot.autogenerate.change import PROVEN, WINDOW, Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
@@ -107,7 +108,7 @@ def forbid_null(
     itself = promised_by_itself(comparison)
     check = f"CHECK ({quoted(column)} IS NOT NULL)"
     constraint = Constraint(
-        name=not_null_name(table, column, "" if itself else "ck_"),
+        name=not_null_name(key, comparison),
         table=table,
         type="not null" if itself else "check",
         definition=f"NOT NULL {quoted(column)}" if itself else check,
@@ -151,6 +152,17 @@ def promised_by_itself(comparison: Comparison) -> bool:
     return comparison.major >= NOT_NULL_NOT_VALID
 
 
-def not_null_name(table: str, column: str, prefix: str = "") -> str:
-    """The name of a NOT NULL constraint that is added NOT VALID."""
-    return short_name(f"{prefix}{own_name(table)}_{column}_not_null")
+def not_null_name(key: Key, comparison: Comparison, *, instead: str | None = None) -> str:
+    """A name for the constraint that forbids null in a column, which no constraint has.
+
+    A constraint keeps its name where its column gets another one. The name of that which goes with
+    the column `instead` becomes free.
+    """
+    table, _, column = key.name.rpartition(".")
+    if not promised_by_itself(comparison):
+        return short_name(f"ck_{own_name(table)}_{column}_not_null")
+    taken = {name for each, name in comparison.not_nulls.items() if each != instead}
+    taken |= {each.name for each in comparison.database.of_table(Constraint, table).values()}
+    base = f"{own_name(table)}_{column}_not_null"
+    names = (short_name(f"{base}{number or ''}") for number in count())
+    return next(name for name in names if name not in taken)

@@ -31,6 +31,12 @@ _ALL_VIEWS = text("""
 SELECT nspname::text, relname::text FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('v', 'm')
 """)
+# Servers before PostgreSQL 18 have none.
+_NOT_NULLS = text("""
+SELECT nspname::text, relname::text, attname::text, conname::text
+FROM pg_constraint k JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace n ON n.oid = relnamespace
+JOIN pg_attribute a ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'n'
+""")
 # Whether this role may rename each, and whether it holds an extension.
 _SCHEMAS = text("""
 SELECT nspname::text AS name, pg_has_role(nspowner, 'USAGE') AS is_own,
@@ -116,6 +122,10 @@ def compare(
         database,
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
+        {
+            f"{in_schema(None if of == schema else of, table)}.{column}": name
+            for of, table, column, name in connection.execute(_NOT_NULLS)
+        },
         replace(temporary, spelled=spelled),
         left,
         frozenset(context.imports),
