@@ -274,6 +274,26 @@ async def test_the_project_s_settings_decide(
             await project.revise(wanted, "Index n")
 
 
+@pytest.mark.slow
+async def test_the_oldest_server_decides_how_null_is_forbidden(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before PostgreSQL 18 a server refuses NOT NULL … NOT VALID."""
+    monkeypatch.chdir(tmp_path)
+    settings = tmp_path / "pyproject.toml"
+    settings.write_text("[tool.surefoot]\npostgres = 15\n", "utf-8")
+    await project.create(models("things", more=lambda: [Column("n", Integer)]))
+    wanted = models("things", more=lambda: [Column("n", Integer, nullable=False)])
+    await project.revise(wanted, "Require n")
+    assert "ck_things_n_not_null" in project.text()
+    assert "NOT NULL n NOT VALID" not in project.text()
+    await project.upgrade()
+    await project.check(wanted)
+    settings.write_text('[tool.surefoot]\npostgres = "15"\n', "utf-8")
+    with pytest.raises(UsageError, match=r"postgres in \[tool.surefoot\]"):
+        await project.revise(models("things"), "Drop n")
+
+
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("value", ["style=plian", "style="])
 async def test_another_style_is_refused(project: Project, value: str) -> None:

@@ -4,12 +4,14 @@
     alembic -x ask=production revision --autogenerate …  a target whose tables are counted
 
 Without these, [tool.surefoot] of the pyproject.toml beside the ini file has `autogenerate` and
-`ask`. `plain` writes all that fits one transaction into one revision. `auto`, the default, writes
-plain statements for a table that is known to be small, and online steps for any other.
+`ask`. Its `postgres` is the oldest major version of a server that the revisions are for. `plain`
+writes all that fits one transaction into one revision. `auto`, the default, writes plain
+statements for a table that is known to be small, and online steps for any other.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from alembic.migration import MigrationContext
 
@@ -27,6 +29,7 @@ from surefoot.quoting import shown
 from surefoot.wording import counted
 
 WORDS = ("auto", "plain")
+_Value = TypeVar("_Value", str, list[str], int)
 # The turns of steps that the plain form does not have.
 _ONLINE = (*range(Turn.BEFORE, Turn.MAIN), *range(Turn.REWRITE, Turn.CONTRACT))
 
@@ -59,6 +62,8 @@ class Style:
         The targets have the tables in `renamed` under another name. On failure: UsageError,
         TargetUnknown.
         """
+        oldest = self._setting("postgres", comparison.major)
+        comparison = replace(comparison, major=min(oldest, comparison.major))
         tables = _changed(comparison)
         if (why := self._who_asked(context)) is not None:
             return comparison.plainly(), dict.fromkeys(tables, Form(True, why))
@@ -95,7 +100,7 @@ class Style:
         counts = {name: rows_of(name, self.connected, rest) for name in asked} if rest else {}
         return {**found, **{table: _form(table, counts) for table in rest}}
 
-    def _setting(self, name: str, default: str | list[str]) -> str | list[str]:
+    def _setting(self, name: str, default: _Value) -> _Value:
         try:
             found = read_tool(self.project.ini.parent / "pyproject.toml", "surefoot")
         except (OSError, ValueError) as error:
@@ -103,7 +108,8 @@ class Style:
         value = found.get(name, default)
         if type(value) is not type(default):
             raise UsageError(f"{name} in [tool.surefoot] of pyproject.toml is {value!r}")
-        return value
+        checked: _Value = value
+        return checked
 
 
 def given(context: MigrationContext, name: str) -> Sequence[str]:
