@@ -126,11 +126,10 @@ def told(changes: Sequence[Change], found: Mapping[Draft, Placed]) -> Iterator[s
             yield f"The backfill {placed.name} fills {draft.label} in the existing rows: `{run}`."
 
 
-def needed(changes: Sequence[Change], found: Mapping[Draft, Placed]) -> str | tuple[str, ...]:
+def needed(changes: Sequence[Change], found: Mapping[Draft, Placed]) -> tuple[str, ...]:
     """The names of the backfills that have to be complete before one revision."""
     ready = [change for change in changes if change.action != "begin"]
-    names = tuple(found[draft].name for draft in _drafts(ready) if draft in found)
-    return names[0] if len(names) == 1 else names
+    return tuple(found[draft].name for draft in _drafts(ready) if draft in found)
 
 
 def write(found: Iterable[Placed], lock: Path) -> Iterator[str]:

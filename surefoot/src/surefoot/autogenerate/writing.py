@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import ops
 from alembic.script import ScriptDirectory
 
-from surefoot.autogenerate import backfills
+from surefoot.autogenerate import backfills, former_backfills
 from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.planner import RevisionPlan, plan
@@ -63,6 +63,7 @@ def written(
         next((each.revision for each in before if each), None),
         project.lock if project else None,
     )
+    former = former_backfills.former_backfills(operations.info["renames"], project)
     lost = set[str]()
     for each, of, told in zip(made, planned, forms, strict=True):
         dropped = {one.key.name for one in of.changes if (one.action, one.key.kind) in _LOSES_DATA}
@@ -72,9 +73,12 @@ def written(
         # The purpose is left to a person, unless the planner gave the title.
         purpose = () if of.title and of.about else (RevisionText.why,)
         filled = backfills.told(of.changes, placed)
-        sentences = (*purpose, *of.about, *filled, *doubts, *told)
+        unnamed = former_backfills.before(of.changes, former)
+        known = former_backfills.told(unnamed)
+        sentences = (*purpose, *of.about, *filled, *known, *doubts, *told)
         why = shown("\n\n".join(map(docstring, sentences)))
-        needed = backfills.needed(of.changes, placed)
+        names = (*unnamed, *backfills.needed(of.changes, placed))
+        needed = names[0] if len(names) == 1 else names
         text = RevisionText(why, of.phase, unmeasured(), unmeasured(), needed)
         texts_of(context).texts[str(each.rev_id)] = text
     place = project.ini.parent if project else Path()
