@@ -36,15 +36,18 @@ def requiring(chain: Chain, revision: str, backfill: str = "wide") -> None:
 
 
 def fill_again(filling: Filling) -> None:
-    """Add 0003, which adds a column, its backfill, and 0004, which requires it."""
-    filling.chain.add('op.execute("ALTER TABLE files ADD again int")')
+    """Add a revision that adds a column, its backfill, and a revision that requires it."""
+    added = filling.chain.add(
+        'op.execute("ALTER TABLE files ADD again int")',
+        'op.execute("ALTER TABLE files DROP again")',
+    )
     filling.write(
         "again",
-        """
-        after = "0003"
+        f"""
+        after = {added!r}
         table = "files"
         todo = "again IS NULL"
-        sets = {"again": "size"}
+        sets = {{"again": "size"}}
         """,
     )
     requiring(filling.chain, filling.chain.add("op.execute('SELECT 1')"), "again")
@@ -122,6 +125,30 @@ async def test_offline_sql_is_refused_by_the_database(
     assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0001"
     psql(contracting.database, before)
     assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0002"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_complete", [True, False])
+async def test_a_reverted_revision_forgets_its_backfill(
+    filling: Filling, launcher: Launcher, is_complete: bool
+) -> None:
+    """The column comes again without its values; other backfills stay as they are."""
+    filling.widen()
+    await filling.run()
+    fill_again(filling)
+    url, connection = filling.database.url, filling.connection
+    done = await launcher.alembic(filling.chain, "upgrade", "0002", url=url)
+    assert done.code == 0, done.err
+    until = None if is_complete else (lambda _: True)
+    await filling.run("again", until=until, batch_s=0.001)
+    done = await launcher.alembic(filling.chain, "downgrade", "0001", url=url)
+    assert done.code == 0, done.err
+    names = await connection.fetch("SELECT name FROM alembic_version_backfills")
+    assert [each["name"] for each in names] == ["wide"]
+    done = await launcher.alembic(filling.chain, "upgrade", "0002", url=url)
+    assert done.code == 0, done.err
+    refused = await launcher.alembic(filling.chain, "upgrade", "head", url=url)
+    assert (refused.code, "it has not run" in refused.err) == (3, True), refused.err
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from surefoot.run.question import ask, may_be_shared, send
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
+from surefoot.run.upgrade.reverted_backfills import forget_backfills
 from surefoot.run.upgrade.stretch import Stretch
 from surefoot.run.upgrade.transaction import RevisionTransaction
 
@@ -178,6 +179,8 @@ class Closing:
         if about.revision not in self._following:
             ends = kept.end()
         is_kept = self._keeps and identity is not None and not ends
+        if about.direction == "downgrade":
+            ends = [*ends, forget_backfills(self._table, ledger, about.revision)]
         return *ends, *statements(
             self._connection, ledger, entries, identity, changes, kept if is_kept else None
         )
