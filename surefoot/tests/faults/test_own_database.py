@@ -196,6 +196,20 @@ async def test_a_database_of_another_branch_is_taken_back(project: Project) -> N
 
 
 @pytest.mark.slow
+async def test_a_revision_of_another_branch_that_cannot_go_back(project: Project) -> None:
+    """The way on is a new database: the file is in git, and not for somebody to correct."""
+    project.chain.add("op.execute('CREATE TABLE rank ()')", "raise NotImplementedError('no way')")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "rank")
+    await project.up()
+    project.git("switch", "-q", "main")
+    failed = await project.run("db", "goto", code=4)
+    assert "no way" in failed.err
+    assert "surefoot db reset --execute` makes a new one at head" in failed.err
+    assert await project.at() == "0002"
+
+
+@pytest.mark.slow
 async def test_a_file_of_the_working_tree_is_never_taken_for_it(project: Project) -> None:
     """A revision that was applied and never committed is in no commit."""
     path = project.chain.versions / "0002_change.py"

@@ -1,6 +1,8 @@
 """`surefoot db goto`: take a development database back by the files of another branch."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from surefoot.chain.typed import revision_typed
 from surefoot.cli import output
 from surefoot.cli.own_database import Own, mine_option, own_database, steps_told
 from surefoot.cli.project import on_database, project
-from surefoot.errors.names import goal
+from surefoot.errors import UpgradeFailed
+from surefoot.errors.names import command, goal
 from surefoot.project import Project
 from surefoot.run import commands
 from surefoot.run.report import named
@@ -54,6 +57,20 @@ def goto(revision: str | None, mine: bool) -> None:
             output.narrate(f"Next: alembic upgrade {goal(heads(chain))}")
 
 
+@contextmanager
+def _for_good() -> Iterator[None]:
+    """Name the way on where a file of another branch cannot go back: it is not corrected here."""
+    try:
+        yield
+    except UpgradeFailed as error:
+        if type(error) is UpgradeFailed:
+            error.help = (
+                f"change what it stumbles over, then `{command()} db goto` again; or give the "
+                f"database up: `{command()} db reset --execute` makes a new one at head"
+            )
+        raise
+
+
 def _taken_back(found: Project, own: Own, chain: tuple[Revision, ...]) -> set[str]:
     """Revert what no file here is of; the newest revisions that are left."""
     at = between(own.name, chain, own.tables)
@@ -67,7 +84,7 @@ def _taken_back(found: Project, own: Own, chain: tuple[Revision, ...]) -> set[st
         for each in reversed(files):
             output.answer(f"  {each}")
         versions = Path(made) / "versions"
-        with steps_told() as listen:
+        with steps_told() as listen, _for_good():
             report = on_database(
                 own.database,
                 lambda target: commands.downgrade(
