@@ -166,7 +166,7 @@ async def test_the_lock_file_names_no_target(project: Project) -> None:
 
 
 def test_each_command_for_a_database_takes_a_target() -> None:
-    of_files = {"adopt", "explain", "lint", "lock", "schema", "scratch", "squash"}
+    of_files = {"adopt", "explain", "lint", "lock", "schema", "scratch"}
     of_a_developer = {"amend", "db", "drop-last"}
     takes = {name.split()[0] for name, line in LINES.items() if "--target" in line}
     assert takes == {*COMMANDS} - of_files - of_a_developer
