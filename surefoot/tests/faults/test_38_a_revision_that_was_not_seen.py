@@ -29,6 +29,24 @@ def verdicts(chain: Chain) -> list[str | None]:
     return [revision.verdict for revision in read_lock(chain.lock_path)]
 
 
+async def test_the_lock_says_where_it_lacks_a_fingerprint(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """As after `alembic revision`, whose hook takes none; of the past the newest alone needs one."""
+    for _ in range(3):
+        chain.add("pass")
+    chain.lock(baseline=["0002"])
+    checked = await launcher.surefoot(chain, "lock", "--check", url=empty_database.url)
+    assert (checked.code, checked.err) == (
+        0,
+        "OK  revisions.lock is up to date: 3 revisions\n"
+        "0002, 0003 have no fingerprint, so a run sees no drift there: surefoot lock\n",
+    )
+    assert (await launcher.surefoot(chain, "lock", url=empty_database.url)).code == 0
+    checked = await launcher.surefoot(chain, "lock", "--check", url=empty_database.url)
+    assert checked.err == "OK  revisions.lock is up to date: 3 revisions\n"
+
+
 @pytest.mark.slow
 async def test_a_verdict_is_of_what_was_tried(
     chain: Chain, launcher: Launcher, empty_database: Database

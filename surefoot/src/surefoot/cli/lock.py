@@ -99,6 +99,12 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
         )
         if squash:
             output.narrate(squash)
+        if unseen := sorted(lacking(_locked(lock))):
+            lack = "has" if len(unseen) == 1 else "have"
+            output.narrate(
+                f"{wording.in_order(unseen)} {lack} no fingerprint, so a run sees no drift there: "
+                f"{names.command()} lock"
+            )
         return
     if baselines:
         newest = heads(revisions)
