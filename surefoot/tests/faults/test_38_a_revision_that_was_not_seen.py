@@ -32,7 +32,7 @@ def verdicts(chain: Chain) -> list[str | None]:
 async def test_the_lock_says_where_it_lacks_a_fingerprint(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
-    """As after `alembic revision`, whose hook takes none; of the past the newest alone needs one."""
+    """As after `alembic revision`, whose hook takes none; of the past its end alone needs one."""
     for _ in range(3):
         chain.add("pass")
     chain.lock(baseline=["0002"])
