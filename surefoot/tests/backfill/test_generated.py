@@ -195,6 +195,40 @@ async def test_an_exchanged_type(shop: Shop) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "after", "rows", "other", "values"),
+    [
+        ("Text", "Numeric(12, 2)", "(1, '5'), (2, NULL)", "'7.5'", "{7.50,NULL}"),
+        ("Text", "String(5)", "(1, 'short')", "'shorter'", "{short}"),
+        ("Integer", "String(9)", "(1, 5)", "6", "{6}"),
+        ("JSON", "postgresql.JSONB", """(1, '{"b": 1,  "a": 2}')""", "'[1]'", "{[1]}"),
+        ("String(9)", "CHAR(5)", "(1, 'ab ')", "'c'", '{"c    "}'),
+    ],
+)
+async def test_a_value_that_only_the_old_column_got_is_not_lost(
+    shop: Shop, before: str, after: str, rows: str, other: str, values: str
+) -> None:
+    """As from a release that knows one column alone, once the rows are filled."""
+    await begin(shop, f'Column("size", {before})', rows=f"VALUES {rows}")
+    await shop.revise(f'Column("size", {after})')
+    await shop.works("alembic", "upgrade", "0002")
+    await shop.works("surefoot", "backfill", "run", "orders_size_new", "--execute")
+    await shop.connection.execute(f"UPDATE orders SET size = {other} WHERE id = 1")
+    refused = await shop.alembic("upgrade", "head")
+    assert refused.code == 4, refused.err
+    assert "size_new has not the value of size in these rows" in refused.err
+    if values == "{short}":
+        await shop.connection.execute("UPDATE orders SET size = 'short'")
+    else:
+        await shop.connection.execute("UPDATE orders SET size_new = NULL WHERE id = 1")
+    await shop.works("surefoot", "backfill", "cancel", "orders_size_new", "--execute")
+    await shop.works("surefoot", "upgrade", "--run-backfills")
+    await shop.works("alembic", "check")
+    found = await shop.connection.fetchval("SELECT array_agg(size ORDER BY id)::text FROM orders")
+    assert found == values
+
+
+@pytest.mark.slow
 async def test_a_text_that_becomes_shorter_is_not_cut_off(shop: Shop) -> None:
     """A row with a longer one fails, as it would without a backfill."""
     await begin(shop, 'Column("name", String(20))', rows="VALUES (1, 'short'), (2, 'much longer')")

@@ -66,7 +66,8 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     elif is_in_step(comparison, key):
         stopped = [_kept_in_step(key).reverse(), *_numbers_moved(key, comparison)]
     drafts = [_draft(column, comparison) for column in columns]
-    for column, draft in zip(columns, drafts, strict=True):
+    filled = [*zip(columns, drafts, strict=True)]
+    for column, draft in filled:
         yield from _made_beside(column, draft, comparison, title[:1].lower() + title[1:])
     for user in () if is_enum else foreign_keys(comparison, key):
         # Once, by the column that is referred to, where both are swapped.
@@ -75,7 +76,7 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
             fills = [_draft(each, comparison) for each in ends]
             yield from _referring_beside(user, fills, comparison)
     steps = [
-        *(_refusal(column, there=True) for column in columns),
+        *(_refusal(column, _lost(column, draft, comparison)) for column, draft in filled),
         *stopped,
         *(each for column in columns for each in _swapped(column, comparison)),
         *renamed,
@@ -85,7 +86,7 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
             if each.default is not None
         ),
         # These read the rows: they run before a lock is taken, in both directions.
-        *(_refusal(column, there=False) for column in reversed(columns)),
+        *(_refused_back(column) for column in reversed(columns)),
     ]
     change = in_one(Stage.TABLES, steps, "swapped", columns[0])
     change.fills = drafts
@@ -225,16 +226,40 @@ def _index_beside(item: Constraint | Index) -> Index:
     return replace(index, name=temporary_name(index.name))
 
 
-def _refusal(key: Key, *, there: bool) -> Change:
-    """Refuses to lose a value: one that is not in the new column, or any on the way back."""
+def _lost(key: Key, draft: Draft, comparison: Comparison) -> str | None:
+    """The condition for a row whose new value is not made of the old one; None if unknown.
+
+    A release that writes the old column alone leaves such a row behind. A trigger leaves none.
+    """
+    if draft.value is None or draft.hint or is_in_step(comparison, key):
+        return None
+    column = Key("column", temporary_name(key.name))
+    new = comparison.temporary.one(Column, column)
+    # Not every type has an operator to compare its values. A cast would cut off a text.
+    cast = "" if new.type.startswith("character varying") else f"::{new.type}"
+    return f"{quoted(new.name)}::text IS DISTINCT FROM ({draft.value}){cast}::text"
+
+
+def _refusal(key: Key, lost: str | None) -> Change:
+    """Refuses to lose a value of the old column: one that is not in the new column."""
     table, _, name = key.name.rpartition(".")
-    new, unless = temporary_name(name), f"{quoted(name)} IS NOT NULL"
-    if not there:
-        lost = f"The downgrade creates {name} again, without its values."
-        return Change(Stage.TABLES, [], [Call("refuse_rows", table, unless, lost)])
+    new = temporary_name(name)
     hint = f"Fill {new} in these rows first: this revision drops {name}."
-    refuse = Call("refuse_rows", table, f"{unless} AND {quoted(new)} IS NULL", hint)
-    return Change(Stage.TABLES, [refuse], [])
+    if lost is not None:
+        hint = (
+            f"{new} has not the value of {name} in these rows: set it first, and let no release "
+            f"write {name} alone. This revision drops {name}."
+        )
+    condition = f"{quoted(name)} IS NOT NULL AND {lost or f'{quoted(new)} IS NULL'}"
+    return Change(Stage.TABLES, [Call("refuse_rows", table, condition, hint)], [])
+
+
+def _refused_back(key: Key) -> Change:
+    """Refuses, on the way back, to lose any value."""
+    table, _, name = key.name.rpartition(".")
+    lost = f"The downgrade creates {name} again, without its values."
+    refuse = Call("refuse_rows", table, f"{quoted(name)} IS NOT NULL", lost)
+    return Change(Stage.TABLES, [], [refuse])
 
 
 def _swapped(key: Key, comparison: Comparison) -> Iterator[Change]:

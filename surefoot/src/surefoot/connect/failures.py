@@ -192,6 +192,11 @@ def describe(error: BaseException) -> str:
     return f"{text.strip() or type(deepest).__name__}{_dependents(deepest)}"
 
 
+def hint_of(error: BaseException) -> str:
+    """The server's HINT, which quotes no row; empty without one."""
+    return " ".join((getattr(next(_causes(error)), "hint", None) or "").split())
+
+
 def _dependents(error: BaseException) -> str:
     """The objects that depend on what a statement changes, as its DETAIL has them, and no row."""
     if getattr(error, "server_source_function", None) not in _TELLS_DEPENDENTS:

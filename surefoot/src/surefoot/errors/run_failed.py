@@ -25,8 +25,15 @@ class UpgradeFailed(RunFailed):
     applied: Sequence[str]
     command: str
     kept: str = "nothing"
+    # The server's own advice, as `op.refuse_rows` has it.
+    hint: str = ""
     says = "{revision} failed: {reason}\n  done: {applied:nothing}\n  kept of {revision}: {kept}"
-    helps = "{cure}, then `{command}` again"
+    helps = "{first}then `{command}` again"
+
+    @property
+    def first(self) -> str:
+        """The advice on what to do first."""
+        return f"{self.hint.rstrip('. ')}; " if self.hint else f"{self.cure}, "
 
 
 class RefusedPartWay(RunFailed):

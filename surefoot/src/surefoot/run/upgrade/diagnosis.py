@@ -18,6 +18,7 @@ from surefoot.connect.failures import (
     UNDEFINED_TABLE,
     describe,
     has_dependents,
+    hint_of,
     is_lost,
     sqlstate,
 )
@@ -82,6 +83,9 @@ def diagnose(
         # The server's reason is often lost with the connection.
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
+    if failed is UpgradeFailed:
+        hint = hint_of(error)
+        return UpgradeFailed(running.revision, reason, applied, run.resume, kept, hint)
     return failed(running.revision, reason, applied, run.resume, kept)
 
 
