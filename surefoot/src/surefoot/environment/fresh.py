@@ -51,7 +51,8 @@ def begun(project: Project, database: Database, say: Callable[[str], None]) -> R
         return None  # the run meets it again and says what it means
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT, None) from None
-    recorder.squash([each.id for each in below], time.monotonic() - began_s)
+    took_s, without_rows = time.monotonic() - began_s, squash.from_database
+    recorder.squash([each.id for each in below], took_s, without_rows=without_rows)
     recorder.end(below)
     return recorder.report()
 

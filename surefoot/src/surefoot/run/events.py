@@ -47,6 +47,8 @@ class Squashed:
     revision: str
     count: int
     duration_s: float
+    # Whether it has the schema of a database alone.
+    without_rows: bool = False
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,8 @@ def _started(event: events.Started) -> str:
 
 def _squashed(event: events.Squashed) -> str:
     count, took = counted(event.count, "revision"), duration(event.duration_s)
-    return f"SQUASH  {event.database}: {count} as one, base to {event.revision}  {took}"
+    rows = ", without rows" if event.without_rows else ""
+    return f"SQUASH  {event.database}: {count} as one, base to {event.revision}{rows}  {took}"
 
 
 def _finished(event: events.Finished) -> str:

@@ -45,13 +45,13 @@ class Recorder:
         if plan:
             self.listen(events.Started(self.database, before, tuple(plan)))
 
-    def squash(self, ids: Sequence[str], duration_s: float) -> None:
+    def squash(self, ids: Sequence[str], duration_s: float, *, without_rows: bool) -> None:
         """An empty database has begun with a squash of these revisions; the last has its time."""
         self.plan = tuple(PlannedRevision(each, "", "upgrade", (), ()) for each in ids)
         self.steps = [AppliedRevision(each, "", "upgrade", 0.0) for each in ids[:-1]]
         self.steps.append(AppliedRevision(ids[-1], "", "upgrade", duration_s))
         self.before, self.after, self._squashed = (), (ids[-1],), len(ids)
-        self.listen(events.Squashed(self.database, ids[-1], len(ids), duration_s))
+        self.listen(events.Squashed(self.database, ids[-1], len(ids), duration_s, without_rows))
 
     def start(self, planned: PlannedRevision) -> None:
         """A revision begins."""

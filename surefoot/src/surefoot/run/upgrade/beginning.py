@@ -68,7 +68,8 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
         if refusal != NOT_EMPTY:
             recorder.listen(Warned("squash-unused", f"{NAME} is not used: {refusal}"))
         return False
-    recorder.squash([each.id for each in below], time.monotonic() - began_s)
+    took_s, without_rows = time.monotonic() - began_s, squash.from_database
+    recorder.squash([each.id for each in below], took_s, without_rows=without_rows)
     # From here on others may know the tables.
     stretch.committed(recorder)
     return True

@@ -99,8 +99,11 @@ async def applied(
             return f"its constants are of the time zone UTC, the session's is {zone}"
         ledger = Ledger(table)
         count = counted(squash.count, "revision")
-        note = f"by {NAME}, which stands for {count} up to {squash.revision}"
-        rows = squashed_sql(ledger, below, build=build, note=note, reason=reason, encoding=encoding)
+        rows = ", without rows" if squash.from_database else ""
+        note = f"by {NAME}, which stands for {count} up to {squash.revision}{rows}"
+        written = squashed_sql(
+            ledger, below, build=build, note=note, reason=reason, encoding=encoding
+        )
         # First, as before revisions: what they grant on later tables is not for these.
         records = [
             _VERSION_TABLE.format(
@@ -116,7 +119,7 @@ async def applied(
         parts = [
             squash.sql,
             f"SELECT pg_catalog.set_config('search_path', {literal(path)}, true);",
-            *(f"{each};" for each in rows),
+            *(f"{each};" for each in written),
         ]
         await connection.execute("\n".join(parts))
     return None
