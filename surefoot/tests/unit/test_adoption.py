@@ -277,6 +277,36 @@ def test_a_dictionary_of_options_that_is_changed_is_passed_on(more: str) -> None
     assert "options={**OPTIONS}" in rewritten(found)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "given = {}\ngiven.update(OPTIONS)\n",
+        "given = {**OPTIONS}\n",
+        "given = {'tag': 'a'}\ngiven.update(version_table='v', compare_type=True)\n",
+        "given = dict()\n",
+        "given = {'tag': 'a', 'compare_type': True}\ngiven['version_table'] = 'v'\n",
+    ],
+)
+def test_a_dictionary_of_options_that_the_function_makes(made: str) -> None:
+    """As the statements complete it; what belongs to a way of running goes."""
+    above = "OPTIONS = dict(tag='a', version_table='v', compare_type=True)\n"
+    way = "if connection is None:\n    given['url'] = URL\ngiven['literal_binds'] = True\n"
+    body = f"{made}{way if 'dict()' not in made else ''}"
+    found = online(body + connected("create_engine(URL)", ", **given"), above=above)
+    assert (found.left, found.spread) == ([], [])
+    expected = (
+        {} if "dict()" in made else {"tag": "'a'", "version_table": "'v'", "compare_type": "True"}
+    )
+    assert {each.name: each.value for each in found.options} == expected
+
+
+def test_a_dictionary_that_a_condition_completes_is_for_a_person() -> None:
+    """Only a run can tell its items."""
+    body = "given = {}\nif os.environ.get('TAG'):\n    given['tag'] = 'b'\n"
+    found = online(body + connected("create_engine(URL)", ", **given"))
+    assert [each.code for each in found.left] == ["given['tag'] = 'b'"]
+
+
 def test_an_option_that_is_left_out_need_not_be_clear() -> None:
     """A batch depends on the connection in many files."""
     batch = ", render_as_batch=connection.dialect.name == 'sqlite'"

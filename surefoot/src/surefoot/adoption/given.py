@@ -152,7 +152,7 @@ def _options(parts: Parts) -> tuple[str | None, Sequence[Option], Sequence[str]]
     spread: dict[str, None] = {}
     online = [e for e in parts.configured if any(k.arg == "connection" for k in e[0].keywords)]
     for call, scope in [*online, *parts.configured]:
-        for name, value in _arguments(call, parts.module):
+        for name, value in _named(call.keywords, scope, parts.module):
             if name in _OF_A_WAY:
                 continue
             try:
@@ -178,15 +178,33 @@ def _is_dict(call: ast.Call) -> bool:
     return dotted(call.func) == "dict" and not call.args
 
 
-def _arguments(call: ast.Call, module: Scope) -> Iterator[tuple[str | None, ast.expr]]:
-    """The keyword arguments, also those in a dictionary that the module writes out."""
-    for each in call.keywords:
-        values = module.values.get(dotted(each.value), [])
-        known = values[0] if each.arg is None and len(values) == 1 else each.value
-        if each.arg is None and isinstance(known, ast.Dict) and all(known.keys):
-            for key, value in zip(known.keys, known.values, strict=True):
-                yield str(getattr(key, "value", "")), value
-        elif each.arg is None and isinstance(known, ast.Call) and _is_dict(known):
-            yield from ((inner.arg, inner.value) for inner in known.keywords)
+def _named(
+    keywords: Sequence[ast.keyword], scope: Scope, module: Scope
+) -> Iterator[tuple[str | None, ast.expr]]:
+    """Keyword arguments, also those in a dictionary that the file writes out."""
+    for each in keywords:
+        if each.arg is None:
+            yield from _items(each.value, scope, module)
         else:
             yield each.arg, each.value
+
+
+def _items(value: ast.expr, scope: Scope, module: Scope) -> Iterator[tuple[str | None, ast.expr]]:
+    """The items of a dictionary; itself, without a name, where they are not known."""
+    owner = scope.owner(dotted(value)) or module
+    values = owner.values.get(dotted(value), [])
+    known = values[0] if len(values) == 1 else value
+    if isinstance(known, ast.Call) and _is_dict(known):
+        yield from _named(known.keywords, scope, module)
+    elif isinstance(known, ast.Dict) and all(
+        key is None or isinstance(key, ast.Constant) for key in known.keys
+    ):
+        for key, inner in zip(known.keys, known.values, strict=True):
+            if isinstance(key, ast.Constant):
+                yield str(key.value), inner
+            else:
+                yield from _items(inner, scope, module)
+    else:
+        yield None, value
+        return
+    owner.used.add(dotted(value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,10 @@ class _Reader:
     def __init__(self, path: Path, text: str, tree: ast.Module) -> None:
         self._parts = Parts(EnvFile(path, text), tree)
         self._tree = tree
-        self._contexts = {*_contexts(tree)}
+        self._contexts = {*statements.contexts(tree)}
         self._running = self._runners()
+        # The conditions around a statement that are known in a run only.
+        self._unsure = 0
 
     def read(self) -> EnvFile:
         """The parts of the file."""
@@ -172,7 +174,9 @@ class _Reader:
         if not is_answered and (self._runs(statement) or returns):
             self._parts.remark(statement, statements.CONDITION)
         paths, known = self._parts.paths, len(self._parts.paths)
+        self._unsure += not is_answered
         self._visit([*body, *statement.orelse], scope)
+        self._unsure -= not is_answered
         if not is_answered:
             for call, _, _ in paths[known:]:
                 self._parts.remark(call, statements.place(call))
@@ -245,6 +249,8 @@ class _Reader:
                 key = str(target.slice.value)
                 if key.rpartition(".")[2] == "url":
                     scope.url = value
+                elif value and not self._unsure and scope.completes(target, value):
+                    continue
                 elif not key.startswith("sqlalchemy.") and not self._is_no_empty(value, scope):
                     self._remark(statement, statements.ABOVE, scope)
             elif not (self._parts.paths and "default_schema_name" in ast.unparse(target)):
@@ -267,6 +273,8 @@ class _Reader:
             scope.url = statements.unescaped(call.args[-1])
         elif (path := statements.search_path(call)) is not None:
             self._parts.paths.append((call, path, scope))
+        elif name == "update" and not self._unsure and scope.updates(call):
+            pass
         elif not (
             inner
             or self._is_of_context(call, *_RUNS)
@@ -286,13 +294,3 @@ def _does_nothing(statement: ast.stmt, value: ast.expr | None) -> bool:
     if isinstance(statement, (ast.Expr, ast.Return)):
         return value is None or isinstance(value, (ast.Constant, ast.Name))
     return isinstance(statement, (ast.Pass, ast.Global, ast.Nonlocal))
-
-
-def _contexts(tree: ast.Module) -> Iterator[str]:
-    """The names under which the file knows `alembic.context`."""
-    for each in ast.walk(tree):
-        if isinstance(each, ast.ImportFrom) and each.module == "alembic":
-            found = [alias for alias in each.names if alias.name == "context"]
-            yield from (alias.asname or "context" for alias in found)
-        elif isinstance(each, ast.Import):
-            yield from ("alembic.context" for alias in each.names if "alembic" in alias.name)

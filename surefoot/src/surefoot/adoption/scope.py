@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from surefoot.adoption.statements import FACTORIES, dotted, last_name
@@ -42,6 +42,27 @@ class Scope:
         if ast.dump(inlined) == ast.dump(value):
             return value
         return _placeless(inlined)
+
+    def completes(self, item: ast.Subscript, value: ast.expr) -> bool:
+        """Set an item of a dictionary that a variable was given; whether it was given one."""
+        return self._complete(item.value, [item.slice], [value])
+
+    def updates(self, call: ast.Call) -> bool:
+        """The same by a call of `update()`, with dictionaries or with keywords."""
+        assert isinstance(call.func, ast.Attribute)
+        named = [ast.Constant(each.arg) if each.arg else None for each in call.keywords]
+        values = [*call.args, *(each.value for each in call.keywords)]
+        return self._complete(call.func.value, [*(None for _ in call.args), *named], values)
+
+    def _complete(
+        self, name: ast.expr, keys: Sequence[ast.expr | None], values: Sequence[ast.expr]
+    ) -> bool:
+        owner = self.owner(dotted(name))
+        found = owner.values.get(dotted(name), []) if owner else []
+        if len(found) != 1 or not isinstance(found[0], ast.Dict):
+            return False
+        found[0] = ast.Dict([*found[0].keys, *keys], [*found[0].values, *values])
+        return True
 
     def around(self) -> Iterator[Scope]:
         """This scope, and those around it."""

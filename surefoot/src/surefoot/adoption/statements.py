@@ -102,6 +102,16 @@ CONDITION = "only a run can answer this; decide it at the top level of the file"
 CHECK = "move the check to the top level of the file"
 
 
+def contexts(tree: ast.Module) -> Iterator[str]:
+    """The names under which the file knows `alembic.context`."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.ImportFrom) and each.module == "alembic":
+            found = [alias for alias in each.names if alias.name == "context"]
+            yield from (alias.asname or "context" for alias in found)
+        elif isinstance(each, ast.Import):
+            yield from ("alembic.context" for alias in each.names if "alembic" in alias.name)
+
+
 def dotted(node: ast.expr) -> str:
     """A name or a chain of attributes as it is written; empty for anything else."""
     if isinstance(node, ast.Attribute):
