@@ -266,12 +266,12 @@ async def _seen(made: Scratch, project: Project) -> _Seen:
 async def _strip(made: Scratch, project: Project, revision: str) -> None:
     """Drop our own tables. On failure: NotSquashed, where something of the revisions needs them."""
     table = project.version_table
+    tables = ", ".join((table.ledger, table.quoted, *table.backfills))
     async with made.engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         try:
             await driver.execute(
-                f"DROP TABLE IF EXISTS {table.ledger}, {table.quoted};"
-                f"DROP FUNCTION IF EXISTS {table.ledger_guard}()"
+                f"DROP TABLE IF EXISTS {tables};DROP FUNCTION IF EXISTS {table.ledger_guard}()"
             )
         except asyncpg.DependentObjectsStillExistError as error:
             why = f"something of them needs {table.name} or its ledger: {describe(error)}"
