@@ -343,7 +343,7 @@ async def leaves_again(
     """As docs/adopting.md says: plain Alembic goes on where Surefoot stopped."""
     (folder / "migrations" / "env.py").write_bytes(before["migrations/env.py"])
     (folder / "migrations" / "revisions.lock").unlink()
-    page = (LIBRARY / "docs" / "adopting.md").read_text("utf-8")
+    page = (LIBRARY / "README.md").read_text("utf-8")
     await execute(database.url, page.rpartition("```sql")[2].partition("```")[0])
     done = layout.upgrade(folder, database)
     assert (done.code, "surefoot" in done.err) == (0, False), done.err
@@ -551,7 +551,7 @@ OF_THEM = ("1a_orders.py", "2b_index.py")
 
 
 async def test_a_new_revision_says_its_phase(databases: Databases, tmp_path: Path) -> None:
-    """With the hook of docs/adopting.md and the template of Alembic: each file of a plan."""
+    """With the hook of README.md and the template of Alembic: each file of a plan."""
     database = await databases.empty()
     layout = LAYOUTS["sync template"]
     folder = layout.write(tmp_path, database.url)
@@ -569,7 +569,7 @@ async def test_a_new_revision_says_its_phase(databases: Databases, tmp_path: Pat
     versions = folder / "migrations" / "versions"
     for path in [each for each in versions.glob("*.py") if each.name not in OF_THEM]:
         path.unlink()
-    page = (LIBRARY / "docs" / "adopting.md").read_text("utf-8")
+    page = (LIBRARY / "README.md").read_text("utf-8")
     for line in page.partition("```ini")[2].partition("```")[0].splitlines():
         if (told := line.strip()).startswith("["):
             section = told
