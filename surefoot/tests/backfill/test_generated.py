@@ -228,6 +228,68 @@ async def test_a_value_that_only_the_old_column_got_is_not_lost(
     assert found == values
 
 
+# The values of columns of many types, each before and after.
+MANY = [
+    ('Text(collation="C")', 'String(9, collation="POSIX")', "'a'"),
+    ('Text(collation="C")', 'CHAR(9, collation="POSIX")', "'a'"),
+    ("CHAR(5)", "String(9)", "'ab'"),
+    ("CHAR(5)", "CHAR(8)", "'ab'"),
+    ("postgresql.ARRAY(CHAR(5))", "postgresql.ARRAY(String(9))", "'{ab}'"),
+    ("postgresql.ARRAY(String(9))", "postgresql.ARRAY(CHAR(5))", "'{ab}'"),
+    ("postgresql.ARRAY(Boolean)", "postgresql.ARRAY(String(9))", "'{t,NULL}'"),
+    ("postgresql.ARRAY(postgresql.INET)", "postgresql.ARRAY(String(30))", "'{1.2.3.4}'"),
+    ("Boolean", "CHAR(7)", "true"),
+    ("Text", 'postgresql.DOMAIN("short", String(3))', "'a'"),
+    ("Integer", "postgresql.BIT(3)", "5"),
+    ("Double", "Numeric(12, 2)", "7.126"),
+    ("Numeric(10, 2)", "Numeric(12, 4)", "5.25"),
+    ("postgresql.MONEY", "Numeric", "'5.25'"),
+    ("postgresql.JSONB", "JSON", """'{"b": 1,  "a": 2}'"""),
+    ("postgresql.INT4RANGE", "postgresql.INT4MULTIRANGE", "'[1,5)'"),
+    ('Enum("a", "b", name="one")', 'Enum("a", "b", "c", name="two")', "'a'"),
+]
+
+
+@pytest.mark.slow
+async def test_a_row_that_was_filled_is_not_refused(shop: Shop) -> None:
+    """Of whatever type: its new value is that of the old one."""
+    before, after = (
+        [f'Column("c{number}", {each[side]})' for number, each in enumerate(MANY)]
+        for side in (0, 1)
+    )
+    values = ", ".join(each[2] for each in MANY)
+    await begin(shop, *before, rows=f"VALUES (1, {values})")
+    shop.models(*after)
+    done = await shop.works("alembic", "revision", "--autogenerate", "-m", "Change")
+    assert done.err.count(" written, which fills ") == len(MANY)
+    await shop.works("surefoot", "upgrade", "--run-backfills")
+    await shop.works("alembic", "check")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "after", "first", "second"),
+    [
+        ("String(20)", "CHAR(5)", "'abcde'", "'abcdefgh'"),
+        ("String(20)", 'postgresql.DOMAIN("short", String(5))', "'abcde'", "'abcdefgh'"),
+        ("postgresql.BIT(5)", "postgresql.BIT(5, varying=True)", "B'10101'", "NULL"),
+        ("Text", "Integer", "'5'", "NULL"),
+    ],
+)
+async def test_a_value_that_a_cast_would_cut_off_or_that_is_gone(
+    shop: Shop, before: str, after: str, first: str, second: str
+) -> None:
+    """The new column has a value that the old one has no more."""
+    await begin(shop, f'Column("size", {before})', rows=f"VALUES (1, {first})")
+    await shop.revise(f'Column("size", {after})')
+    await shop.works("alembic", "upgrade", "0002")
+    await shop.works("surefoot", "backfill", "run", "orders_size_new", "--execute")
+    await shop.connection.execute(f"UPDATE orders SET size = {second}")
+    refused = await shop.alembic("upgrade", "head")
+    assert refused.code == 4, refused.err
+    assert "size_new has not the value of size in these rows" in refused.err
+
+
 @pytest.mark.slow
 async def test_a_text_that_becomes_shorter_is_not_cut_off(shop: Shop) -> None:
     """A row with a longer one fails, as it would without a backfill."""

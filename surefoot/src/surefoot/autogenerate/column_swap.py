@@ -19,7 +19,7 @@ from surefoot.autogenerate.allowances import EXCHANGED
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.conversions import gone_values, is_guess, using
+from surefoot.autogenerate.conversions import differs, gone_values, is_guess, using
 from surefoot.autogenerate.drafts import Draft, exchanged
 from surefoot.autogenerate.identities import numbers_missing
 from surefoot.autogenerate.indexes import attached, built, index_of_key
@@ -235,9 +235,7 @@ def _lost(key: Key, draft: Draft, comparison: Comparison) -> str | None:
         return None
     column = Key("column", temporary_name(key.name))
     new = comparison.temporary.one(Column, column)
-    # Not every type has an operator to compare its values. A cast would cut off a text.
-    cast = "" if new.type.startswith("character varying") else f"::{new.type}"
-    return f"{quoted(new.name)}::text IS DISTINCT FROM ({draft.value}){cast}::text"
+    return differs(comparison, quoted(new.name), new.type, draft.value)
 
 
 def _refusal(key: Key, lost: str | None) -> Change:
@@ -245,12 +243,13 @@ def _refusal(key: Key, lost: str | None) -> Change:
     table, _, name = key.name.rpartition(".")
     new = temporary_name(name)
     hint = f"Fill {new} in these rows first: this revision drops {name}."
+    # Also one from which a release has taken the value again.
+    condition = lost or f"{quoted(name)} IS NOT NULL AND {quoted(new)} IS NULL"
     if lost is not None:
         hint = (
             f"{new} has not the value of {name} in these rows: set it first, and let no release "
             f"write {name} alone. This revision drops {name}."
         )
-    condition = f"{quoted(name)} IS NOT NULL AND {lost or f'{quoted(new)} IS NULL'}"
     return Change(Stage.TABLES, [Call("refuse_rows", table, condition, hint)], [])
 
 

@@ -15,7 +15,7 @@ from surefoot.autogenerate.change import Change, Stage, Turn, rewriting
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
-from surefoot.autogenerate.conversions import gone_values, is_guess, using
+from surefoot.autogenerate.conversions import differs, gone_values, is_guess, using
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.drafts import ROUNDED, UNCAST, given_up
 from surefoot.autogenerate.drafts import required as to_fill
@@ -118,7 +118,7 @@ def _refusal(comparison: Comparison, key: Key) -> Call:
     is_same = all(comparison.database.objects.get(n) == comparison.models.objects[n] for n in needs)
     if is_same and expected.type == found.type:
         expression = (expected.generated or "").rpartition(" ")[0]
-        lost += f" AND {name}::text IS DISTINCT FROM ({expression})::{found.type}::text"
+        lost += f" AND {differs(comparison, name, found.type, expression)}"
         hint = f"This drops {found.name}: give these rows the value that is computed, or null."
     return Call("refuse_rows", found.table, lost, hint)
 

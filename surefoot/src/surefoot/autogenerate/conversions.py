@@ -14,6 +14,13 @@ _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
 _STRINGS = frozenset({"text", "character varying", "character", "name"})
 # A function makes these of a value of every type, where a text would have to be JSON.
 _JSON = frozenset({"json", "jsonb"})
+# A cast to these with a length cuts off a value. Without one, `bit` has the length 1.
+_CUT_OFF = {
+    "character varying": "::character varying",
+    "character": "::bpchar",
+    "bit": "",
+    "bit varying": "",
+}
 
 
 def using(comparison: Comparison, column: str, old: str, new: str) -> str | None:
@@ -40,6 +47,25 @@ def is_guess(comparison: Comparison, old: str, new: str) -> bool:
         return False
     from_text = _bare(comparison, old) in _STRINGS and new.endswith("[]")
     return from_text or by.startswith("::text")
+
+
+def differs(comparison: Comparison, column: str, type_: str, value: str) -> str:
+    """The condition for a row in which a column of the type has not what `value` gives.
+
+    Both are compared as texts, since not every type has an operator for it, and by their bytes: two
+    columns may have collations of their own, or one that takes different texts for equal. A value
+    that the type would cut off is another one.
+    """
+    bare = _bare(comparison, type_)
+    element = bare.removesuffix("[]")
+    array = bare[len(element) :]
+    cast, of_array = f"::{type_}", ""
+    if element in _CUT_OFF:
+        cast = _CUT_OFF[element] and _CUT_OFF[element] + array
+        # Each element without the blanks that the type adds.
+        of_array = "::text[]" if array and element == "character" else ""
+    compared = f'{of_array}::text COLLATE "C"'
+    return f"{column}{compared} IS DISTINCT FROM ({value}){cast}{compared}"
 
 
 def gone_values(comparison: Comparison, old: str, new: str) -> list[str]:
