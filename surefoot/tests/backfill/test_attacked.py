@@ -130,6 +130,18 @@ async def test_sql_that_cannot_work_is_said_of_the_backfill(filling: Filling) ->
 
 
 @pytest.mark.slow
+async def test_what_the_server_does_not_do_is_not_tried_again(filling: Filling) -> None:
+    """Its SQLSTATE is that of a prepared statement whose table has changed, which is."""
+    await filling.connection.execute(
+        "CREATE FUNCTION no(bigint) RETURNS bigint LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'unsupported feature' USING ERRCODE = '0A000'; END $$"
+    )
+    filling.widen(sets={"wide": "no(id)"})
+    with pytest.raises(errors.BackfillStopped, match="wide stopped: unsupported feature"):
+        await filling.run()
+
+
+@pytest.mark.slow
 async def test_names_that_are_misspelt(filling: Filling) -> None:
     """A revision that no file has cannot be applied, and a table that never was has not gone."""
     filling.widen(after="0009")

@@ -11,7 +11,6 @@ from surefoot.connect.failures import (
     CANCELLED,
     DEADLOCK,
     LOCK_NOT_AVAILABLE,
-    NOT_SUPPORTED,
     SERIALIZATION_FAILURE,
     describe,
     is_lost,
@@ -21,8 +20,7 @@ from surefoot.connect.failures import (
 from surefoot.errors import BackfillStopped, SurefootError
 
 Meaning = Literal["again", "row", "lost", "stop"]
-# NOT_SUPPORTED: a prepared statement whose table has changed.
-_AGAIN = {SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, CANCELLED, NOT_SUPPORTED}
+_AGAIN = {SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, CANCELLED}
 # Classes of errors that come from the values of a row: data, constraints, cardinality, checks of a
 # view, exceptions of functions and triggers, limits of a program such as the size of an index row.
 _OF_ROWS = ("21", "22", "23", "2F", "38", "39", "44", "54", "P0")
@@ -45,7 +43,8 @@ def meaning(error: BaseException) -> Meaning:
             return "row"
         gone = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.InterfaceError)
         return "lost" if isinstance(error, (*gone, asyncpg.InternalClientError)) else "stop"
-    if state in _AGAIN:
+    # A prepared statement whose table has changed has the SQLSTATE of what no server does.
+    if state in _AGAIN or isinstance(error, asyncpg.InvalidCachedStatementError):
         return "again"
     if is_lost(error) or state.startswith("57P") or state == "53300":
         return "lost"
@@ -67,7 +66,7 @@ def before_batches(backfill: str) -> Iterator[None]:
             reason = f"a row of the first batch cannot be changed: {reason}"
             raise BackfillStopped(backfill, reason) from error
         privilege = isinstance(error, asyncpg.InsufficientPrivilegeError)
-        if (what == "stop" and not privilege) or sqlstate(error) == NOT_SUPPORTED:
+        if what == "stop" and not privilege:
             raise BackfillStopped(backfill, named(error)) from error
         raise
 

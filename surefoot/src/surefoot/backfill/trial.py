@@ -21,7 +21,7 @@ from surefoot.backfill.made_rows import MadeRows
 from surefoot.backfill.rolled_back import MadeRowsUnfit, of_made_rows, rolled_back
 from surefoot.backfill.scans import unindexed
 from surefoot.backfill.statements import Statements
-from surefoot.connect.failures import NOT_SUPPORTED, named, sqlstate
+from surefoot.connect.failures import named
 from surefoot.errors import BackfillKeyUnfit, BackfillRowsHidden, BackfillTableGone
 from surefoot.frozen import dataclass
 from surefoot.version_table import VersionTable
@@ -89,8 +89,7 @@ async def tried(
     except BackfillRowsHidden:
         return seen
     except asyncpg.PostgresError as error:
-        # NOT_SUPPORTED: nobody changes a table of the scratch database meanwhile.
-        if meaning(error) in ("lost", "again") and sqlstate(error) != NOT_SUPPORTED:
+        if meaning(error) in ("lost", "again"):
             raise
         return replace(seen, refused=named(error))
     return seen
