@@ -242,3 +242,156 @@ async def test_an_edited_revision_needs_it_again(
     assert done.code == 3, done.err
     assert "[squash-stale]" in done.err
     assert "`surefoot squash 0002 --from-database` writes it" in done.err
+
+
+async def taken(legacy: Chain, launcher: Launcher, database: Database, revision: str) -> str:
+    """Write the file from a database; the words of the command."""
+    done = await launcher.surefoot(legacy, "squash", revision, "--from-database", url=database.url)
+    assert done.code == 0, done.err
+    return done.err
+
+
+async def test_a_revision_before_it_is_not_run_on_an_empty_database(
+    legacy: Chain, launcher: Launcher, lived_in: Database, databases: Databases
+) -> None:
+    """The first ones may run there, and leave a database that is at them and has no table."""
+    await taken(legacy, launcher, lived_in, "0002")
+    made = await databases.empty()
+    for goal in ("0001", "+1", "+2"):
+        done = await launcher.alembic(legacy, "upgrade", goal, url=made.url)
+        assert done.code == 3, done.err
+        assert (
+            "REFUSED [before-squash]  an empty database begins with squashed.sql, the schema of a "
+            "database at 0002, and this upgrade would run 0001 on it\n" in done.err
+        )
+    done = await launcher.surefoot(legacy, "schema", "--at", "0001", url=lived_in.url)
+    assert (done.code, "[before-squash]" in done.err) == (3, True), done.err
+    legacy.lock(baseline=["0001"])
+    done = await launcher.surefoot(legacy, "lock", url=lived_in.url)
+    assert done.code == 3, done.err
+    assert "surefoot lock --baseline 0002` takes the revisions up to it as they are" in done.err
+    done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)
+    assert (done.code, "SQUASH  " in done.err) == (0, True), done.err
+
+
+async def test_its_revision_has_gone(
+    legacy: Chain, launcher: Launcher, lived_in: Database, databases: Databases
+) -> None:
+    """A new database does not come to what is left of the chain."""
+    await taken(legacy, launcher, lived_in, "head")
+    legacy.path("0002").unlink()
+    legacy.lock(baseline=["0001"])
+    made = await databases.empty()
+    done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)
+    assert done.code == 3, done.err
+    assert "[squash-stale]" in done.err
+    assert (
+        "`surefoot squash head --from-database` writes it anew; without the file no empty "
+        "database can begin" in done.err
+    )
+
+
+@pytest.mark.slow
+async def test_fingerprints_are_those_of_the_schema_that_it_has(
+    legacy: Chain, launcher: Launcher, lived_in: Database, databases: Databases
+) -> None:
+    """Another file gives another schema, by the same revisions."""
+    legacy.add("op.execute('CREATE TABLE size (id int)')", "op.drop_table('size')", lock=False)
+    legacy.lock(baseline=["0002"])
+
+    def seen() -> list[tuple[str | None, str | None]]:
+        return [(each.fingerprint, each.verdict) for each in read_lock(legacy.lock_path)][1:]
+
+    async def lock() -> None:
+        done = await launcher.surefoot(legacy, "lock", url=lived_in.url)
+        assert done.code == 0, done.err
+
+    await taken(legacy, launcher, lived_in, "0002")
+    await lock()
+    before = seen()
+    assert "fingerprints" not in await taken(legacy, launcher, lived_in, "0002")
+    assert seen() == before
+
+    psql(lived_in, "CREATE INDEX by_name ON person (name)")
+    said = await taken(legacy, launcher, lived_in, "0002")
+    assert (
+        "revisions.lock had fingerprints of another schema, and has none now. Next: surefoot lock\n"
+        in said
+    )
+    assert seen() == [(None, None), (None, None)]
+    await lock()
+    assert [verdict for _, verdict in seen()] == [None, "clean"]
+    assert not {each for each, _ in seen()} & {each for each, _ in before}
+
+    made = await databases.empty()
+    done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)
+    assert done.code == 0, done.err
+    done = await launcher.surefoot(legacy, "status", url=made.url)
+    assert ": at head 0003, no drift" in done.out, done.out
+
+    # At a later revision the schema is that of the lock.
+    done = await launcher.alembic(legacy, "upgrade", "head", url=lived_in.url)
+    assert done.code == 0, done.err
+    known = seen()
+    assert "fingerprints" not in await taken(legacy, launcher, lived_in, "0003")
+    assert seen() == known
+
+
+@pytest.mark.slow
+async def test_another_branch_beside_it(
+    legacy: Chain, launcher: Launcher, lived_in: Database
+) -> None:
+    """Its head comes first by name; a scratch database begins with the tables all the same."""
+    await taken(legacy, launcher, lived_in, "0002")
+    legacy.add(
+        "op.execute('CREATE TABLE other (id int)')",
+        "op.drop_table('other')",
+        identifier="0000",
+        down="",
+        lock=False,
+    )
+    legacy.add(
+        "op.execute('CREATE TABLE size (id int)')",
+        "op.drop_table('size')",
+        identifier="0003",
+        down="0002",
+        lock=False,
+    )
+    legacy.lock(baseline=["0002"])
+    for command in (("lock",), ("lint",), ("plan", "heads"), ("schema", "--at", "heads")):
+        done = await launcher.surefoot(legacy, *command, url=lived_in.url)
+        assert done.code == 0, (command, done.out, done.err)
+    tests = ChainTests(legacy.ini, MetaData(), branches=True)
+    made = partial(scratch, Access(lived_in.url, scratch_url=lived_in.url), tests.project)
+    start, revisions = tests.line()
+    assert (start, [each.id for each in revisions]) == ("0002", ["0000", "0003"])
+    walk = await walk_round_trip(tests, made)
+    assert (walk.reached, walk.errors) == (["0000", "0003"], {})
+    rows = await upgrade_with_rows(tests, made)
+    assert (rows.reached, rows.errors) == (["0000", "0003"], {})
+    offline = await run_offline(tests, made, walk.catalogs)
+    assert (offline.reached, offline.errors, offline.whole) == (["0000", "0003"], {}, None)
+
+
+@pytest.mark.slow
+async def test_what_else_the_database_has(
+    legacy: Chain, launcher: Launcher, lived_in: Database, databases: Databases
+) -> None:
+    """Materialized views can be read, also one that reads another one; our own tables stay away."""
+    psql(
+        lived_in,
+        "CREATE MATERIALIZED VIEW one AS SELECT count(*) AS n FROM person; "
+        "CREATE VIEW b AS SELECT 1 AS n; CREATE MATERIALIZED VIEW two AS SELECT n FROM b; "
+        "CREATE MATERIALIZED VIEW three AS SELECT n FROM one; "
+        "CREATE OR REPLACE VIEW b AS SELECT n::int FROM three; REFRESH MATERIALIZED VIEW two; "
+        "CREATE MATERIALIZED VIEW none AS SELECT 1 AS n WITH NO DATA; "
+        "CREATE TABLE alembic_version_backfills (name text)",
+    )
+    await taken(legacy, launcher, lived_in, "0002")
+    assert "alembic_version" not in squashed(legacy).read_text("utf-8")
+    made = await databases.empty()
+    done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)
+    assert done.code == 0, done.err
+    assert await value(made.url, "SELECT n FROM two") == 0
+    filled = "SELECT relispopulated FROM pg_class WHERE relname = 'none'"
+    assert await value(made.url, filled) is False

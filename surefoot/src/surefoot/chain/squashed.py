@@ -103,6 +103,11 @@ class Squash:
             raise SquashEdited(path.name, "was written by another version")
         return cls(**{**told, "majors": tuple(told["majors"])}, sql=found["sql"])
 
+    @property
+    def _option(self) -> str:
+        """The option of the command that writes such a file."""
+        return " --from-database" if self.from_database else ""
+
     def text(self) -> str:
         """The content of the file."""
         values = {name: value for name, value in asdict(self).items() if name != "sql"}
@@ -115,11 +120,11 @@ class Squash:
         """The revisions that it stands for, of a chain. On failure: SquashStale."""
         below = up_to(revisions, [self.revision])
         if not below:
-            raise SquashStale(NAME, self.revision, f"no file has {self.revision}", "head")
+            why = f"no file has {self.revision}"
+            raise SquashStale(NAME, self.revision, why, f"head{self._option}")
         if checksums(below) != self.checksums:
             why = f"the revisions up to {self.revision} are not those that it was made from"
-            again = f"{self.revision}{' --from-database' if self.from_database else ''}"
-            raise SquashStale(NAME, self.revision, why, again)
+            raise SquashStale(NAME, self.revision, why, f"{self.revision}{self._option}")
         return tuple(replace(each, requires_code=self.requires_code.get(each.id)) for each in below)
 
 

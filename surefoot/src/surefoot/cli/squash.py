@@ -1,10 +1,15 @@
 """`surefoot squash`: write the first revisions as one file, for empty databases."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 
 import click
 
+from surefoot.chain.lockfile import read_lock, with_known, write_lock
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.chain.squashed import NAME
 from surefoot.chain.typed import revision_typed
 from surefoot.chain.whole_file import write_whole
@@ -12,6 +17,7 @@ from surefoot.cli import output
 from surefoot.cli.project import database, project, serving
 from surefoot.cli.targets import target_option
 from surefoot.compat.alembic import files_read_once
+from surefoot.errors import names
 from surefoot.run.narration import trying
 from surefoot.squashing.make import Made, make
 from surefoot.wording import counted, size
@@ -64,6 +70,26 @@ def command(revision: str, from_database: bool) -> None:
     text = made.squash.text()
     write_whole(found.squashed, text.encode())
     _tell(made, len(text.encode()))
+    if made.fingerprint is not None and _forgotten(found.lock, revisions, to, made.fingerprint):
+        output.narrate(
+            f"{found.lock.name} had fingerprints of another schema, and has none now. Next: "
+            f"{names.command()} lock"
+        )
+
+
+def _forgotten(lock: Path, revisions: Sequence[Revision], revision: str, fingerprint: str) -> bool:
+    """Whether the lock lost what was seen on the schema of a former file, which is another one."""
+    if not lock.exists():
+        return False
+    known = with_known(revisions, read_lock(lock))
+    found = {each.id: each.fingerprint for each in known if each.fingerprint is not None}
+    if not found or found.get(revision) == fingerprint:
+        return False
+    below = ancestors(known, [revision])
+    # A verdict is of a schema, too.
+    seen = {each.id: each.verdict if each.id in below else None for each in known}
+    write_lock(lock, [replace(each, fingerprint=None, verdict=seen[each.id]) for each in known])
+    return True
 
 
 def _tell(made: Made, length: int) -> None:

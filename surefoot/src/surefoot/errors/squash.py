@@ -22,9 +22,29 @@ class SquashStale(Refused):
     reason: str
     again: str
     says = "{name} stands for the revisions up to {revision}, and {reason}"
+    helps = "`{names.command} squash {again}` writes it {anew}"
+
+    @property
+    def anew(self) -> str:
+        """How that is, and how an empty database begins without the file."""
+        if "--from-database" in self.again:
+            return "anew; without the file no empty database can begin"
+        return "from them; without the file an empty database runs the revisions"
+
+
+class BeforeSquash(Refused):
+    """An upgrade would run revisions on an empty database that a squash from a database has."""
+
+    name: str
+    begun: str
+    revision: str
+    says = (
+        "an empty database begins with {name}, the schema of a database at {begun}, and this "
+        "upgrade would run {revision} on it"
+    )
     helps = (
-        "`{names.command} squash {again}` writes it from them; without the file an empty database "
-        "runs the revisions"
+        "name a head, or {begun} or a revision behind it by its whole id; `{names.command} lock "
+        "--baseline {begun}` takes the revisions up to it as they are"
     )
 
 

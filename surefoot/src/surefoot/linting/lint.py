@@ -15,6 +15,7 @@ from surefoot.linting.judging import Linted, judgement, path_of
 from surefoot.rules.gaps import UNSEEN
 from surefoot.run.events import Listen, ignore
 from surefoot.run.guards.mixture import mixture
+from surefoot.run.scratch import in_turn
 from surefoot.target import Target
 from surefoot.trace.trace import ROWS, ZONE, Trace, trace
 
@@ -56,8 +57,9 @@ async def lint(
     runs, refusal = _until_refused(chosen)
     traced = Trace((), refusal)
     if runs:
-        to = _last_of(runs, revisions)
-        traced = await trace(scratch, folders, start=chosen[0].down, to=to, text=text, **how)
+        start = in_turn(scratch, revisions, chosen[0].down)
+        to = in_turn(scratch, revisions, _last_of(runs, revisions))
+        traced = await trace(scratch, folders, start=start, to=to, text=text, **how)
         traced = replace(traced, failure=traced.failure or refusal)
     linted = judgement(chosen, traced, major, downgrades=downgrades)
     return replace(linted, tried_on=tried_on)

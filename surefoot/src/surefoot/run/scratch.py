@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from surefoot.chain.revisions import Revision, heads, up_to
+from surefoot.chain.revisions import Revision, ancestors, heads, up_to
+from surefoot.chain.squashed import Squash
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.project import Project
@@ -43,6 +44,17 @@ async def bring(
     """
     if len(made.has) < len(to):
         free = replace(target, limits=Limits())
-        for each in sorted(heads(to)):
+        for each in in_turn(target, to, sorted(heads(to))):
             await upgrade(free, each, listen=listen, measure=False, squash=False)
         await made.keep(to)
+
+
+def in_turn(target: Target, chain: Sequence[Revision], goals: Sequence[str]) -> Sequence[str]:
+    """The goals of upgrades of an empty database, that first which begins with its tables.
+
+    A squash from a database has them; behind another goal the database is not empty any more.
+    On failure: SquashEdited.
+    """
+    squash = Squash.read(Project.read(target.ini).squashed) if len(goals) > 1 else None
+    begun = squash.revision if squash is not None and squash.from_database else None
+    return sorted(goals, key=lambda each: begun not in ancestors(chain, [each]))

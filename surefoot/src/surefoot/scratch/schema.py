@@ -40,6 +40,14 @@ WHERE relkind IN ('r', 'p') AND nspname NOT IN ('pg_catalog', 'information_schem
                   WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
 ORDER BY 1
 """)
+# The materialized views that have been filled; a dump without rows leaves them without.
+_FILLED = text("""
+SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind = 'm' AND relispopulated AND NOT nspname = ANY (:without)
+  AND NOT EXISTS (SELECT FROM pg_depend
+                  WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+ORDER BY c.oid
+""")
 _EXTENSIONS = text("SELECT extname::text FROM pg_extension ORDER BY 1")
 _AVAILABLE = text("SELECT name::text FROM pg_available_extensions")
 # Commands of psql, and a setting that older servers do not have.
@@ -53,6 +61,8 @@ class Schema:
     database: str
     sql: str
     extensions: tuple[str, ...]
+    # Materialized views, which nothing can be read from before they are filled.
+    filled: tuple[str, ...] = ()
 
 
 async def read_schema(
@@ -68,6 +78,7 @@ async def read_schema(
         reason = f"it may not read {', '.join(unreadable)}"
         raise PermissionMissing(url.user or "the role", url.name, reason)
     extensions = tuple(await connection.scalars(_EXTENSIONS))
+    filled = tuple(await connection.scalars(_FILLED, {"without": [*without]}))
     major = int((connection.dialect.server_version_info or (0,))[0])
     program = find_program("pg_dump", database.pg_bindir, since=major)
     if program is None:
@@ -86,7 +97,7 @@ async def read_schema(
         raise TableLocked(url.name, wait_s)
     if code:
         raise SchemaNotCopied(url.name, messages.partition("\n")[0])
-    return Schema(url.name, sql, extensions)
+    return Schema(url.name, sql, extensions, filled)
 
 
 async def make_schema(schema: Schema, engine: AsyncEngine) -> None:
@@ -107,5 +118,22 @@ async def make_schema(schema: Schema, engine: AsyncEngine) -> None:
             # The schemas that the project names are there already.
             sql = re.sub("^CREATE SCHEMA ", r"\g<0>IF NOT EXISTS ", schema.sql, flags=re.MULTILINE)
             await driver.execute(_NOT_SQL.sub("", sql))
+            # The dump has emptied the search path.
+            await driver.execute("RESET search_path")
+            await _fill(driver, schema.filled)
         except asyncpg.PostgresError as error:
             raise SchemaNotCopied(schema.database, describe(error)) from error
+
+
+async def _fill(driver: Any, views: Sequence[str]) -> None:
+    """Fill materialized views, each behind those that it reads. On failure: asyncpg's errors."""
+    while views:
+        waiting = list[str]()
+        for each in views:
+            try:
+                await driver.execute(f"REFRESH MATERIALIZED VIEW {each}")
+            except asyncpg.ObjectNotInPrerequisiteStateError:  # noqa: PERF203 - few views
+                waiting.append(each)
+                if len(waiting) == len(views):
+                    raise
+        views = waiting

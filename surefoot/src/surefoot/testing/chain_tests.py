@@ -72,10 +72,10 @@ class ChainTests:
                 )
         begun = self.begins_at
         untried = ancestors(revisions, [begun]) if begun else ()
-        first = self.since or next((each for each in ids if each not in untried), None)
-        tried = revisions[ids.index(first) :] if first else ()
-        if not tried:
-            return begun, ()
+        if self.since is None:
+            tried = tuple(each for each in revisions if each.id not in untried)
+            return begun, tried
+        tried = revisions[ids.index(self.since) :]
         return (tried[0].down[0] if tried[0].down else None), tried
 
     @cached_property

@@ -11,6 +11,7 @@ from surefoot.catalog import Catalog, fingerprint, snapshot
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Event, Listen, RevisionDone, Squashed, ignore
+from surefoot.run.scratch import in_turn
 from surefoot.target import Target
 
 Keep = Callable[[tuple[Revision, ...]], object]
@@ -66,7 +67,7 @@ async def fingerprinted(
     wanted, found = lacking(revisions), dict[str, str]()
     # With several heads it may run before the others.
     last = revisions[-1].id if revisions else ""
-    targets = sorted(heads(revisions) if to is None else to)
+    targets = in_turn(scratch, revisions, sorted(heads(revisions) if to is None else to))
     # A look at the schema needs a commit.
     looks = (wanted - {last}) & ancestors(revisions, targets)
     kept_s = time.monotonic()

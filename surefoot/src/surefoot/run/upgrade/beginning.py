@@ -6,16 +6,17 @@ from typing import Any
 
 import asyncpg
 
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.chain.squashed import NAME, Squash, reached
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import describe, sqlstate
-from surefoot.errors import ConnectionLost, LockBlocked, UpgradeFailed
+from surefoot.errors import BeforeSquash, ConnectionLost, LockBlocked, UpgradeFailed
 from surefoot.run.events import Warned
+from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.diagnosis import FAILURES
 from surefoot.run.upgrade.retry import CAUSES
-from surefoot.run.upgrade.squashed import NOT_EMPTY, applied
+from surefoot.run.upgrade.squashed import NOT_EMPTY, applied, is_empty
 from surefoot.run.upgrade.stretch import Stretch
 
 
@@ -73,3 +74,23 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
     # From here on others may know the tables.
     stretch.committed(recorder)
     return True
+
+
+def refuse_without_tables(
+    run: Run, revisions: Sequence[Revision], plan: Sequence[PlannedRevision]
+) -> None:
+    """Refuse to run on an empty database what builds on the tables of a squash from a database.
+
+    On failure: BeforeSquash; SquashStale, SquashEdited.
+    """
+    if run.command != "upgrade" or run.recorder.before:
+        return
+    squash = Squash.read(run.project.squashed)
+    if squash is None or not squash.from_database:
+        return
+    below = ancestors(revisions, [squash.revision])
+    first = next((each.revision for each in plan if each.revision in below or not below), None)
+    driver: Any = run.connection.connection.driver_connection
+    if first is not None and await_only(is_empty(driver, run.project.version_table)):
+        squash.check(revisions)
+        raise BeforeSquash(NAME, squash.revision, first)

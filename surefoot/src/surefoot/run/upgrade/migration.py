@@ -35,7 +35,7 @@ from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.sent import Sent
-from surefoot.run.upgrade.beginning import begin
+from surefoot.run.upgrade.beginning import begin, refuse_without_tables
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 from surefoot.run.upgrade.closing import Closing
 from surefoot.run.upgrade.diagnosis import diagnose
@@ -197,10 +197,11 @@ class Migration:
         """Alembic has chosen the steps; the guards look at them before anything is written.
 
         Version table and ledger are then created, in the transaction of the first revision.
-        On failure: LedgerContradicted, MixedRevision, CommitsByItself, ServicesAlive, StampRefused,
-        BackfillPending, RevisionUnsafe, BackupMissing, BackupFailed.
+        On failure: BeforeSquash, LedgerContradicted, MixedRevision, CommitsByItself, ServicesAlive,
+        StampRefused, BackfillPending, RevisionUnsafe, BackupMissing, BackupFailed.
         """
         self._ctx, run = ctx, self._run
+        refuse_without_tables(run, self.revisions, plan)
         run.chosen(plan, self.revisions)
         self._closing.planned(plan)
         self._bookkeeping.refuse_applied(plan)
@@ -228,7 +229,7 @@ class Migration:
         """Correct the ledger where the version table needs no step."""
         named = ", ".join(after) or "base"
         about = PlannedRevision(named, "", "stamp", self._recorder.before, after)
-        self._recorder.begin(self._recorder.before, [about])
+        self._recorder.begin(about.before, [about])
         self.revision_starts(about)
         self._closing.write_stamp(about)
         self._connection.commit()
@@ -275,11 +276,10 @@ class Migration:
 
         A `started` row is committed before it, so that a crash during the step can be seen.
         """
-        running = self._transaction.leave()
+        running, failure = self._transaction.leave(), None
         if self._stretch.may_have(running):
             take_transaction(ctx)
         self._closing.leave(running)
-        failure: Exception | None = None
         try:
             with own(), ctx.autocommit_block():
                 self._stretch.committed(self._recorder)

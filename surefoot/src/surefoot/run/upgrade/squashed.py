@@ -49,6 +49,7 @@ SELECT pg_try_advisory_xact_lock($4), ({_OTHERS}),
        EXISTS (SELECT FROM pg_catalog.pg_default_acl
            WHERE pg_get_userbyid(defaclrole) = current_user)
 """  # noqa: S608 - a constant
+_IS_EMPTY = f"SELECT NOT ({_OTHERS})"
 _HEADS = "SELECT EXISTS (SELECT FROM {table})"
 _UTC = ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "ZULU", "UNIVERSAL", "UCT")
 NOT_EMPTY = "the database is not empty"
@@ -60,6 +61,12 @@ CREATE TABLE IF NOT EXISTS {table} (
 );
 INSERT INTO {table} (version_num) VALUES ({revision});
 """
+
+
+async def is_empty(connection: "asyncpg.Connection[asyncpg.Record]", table: VersionTable) -> bool:
+    """Whether the database has no objects but those of extensions and our own."""
+    ours = table.quoted, table.ledger, table.ledger_guard
+    return bool(await connection.fetchval(_IS_EMPTY, *ours))
 
 
 async def applied(
