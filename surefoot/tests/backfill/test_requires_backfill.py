@@ -128,9 +128,9 @@ async def test_offline_sql_is_refused_by_the_database(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("is_complete", [True, False])
+@pytest.mark.parametrize(("is_complete", "offline"), [(True, False), (False, False), (True, True)])
 async def test_a_reverted_revision_forgets_its_backfill(
-    filling: Filling, launcher: Launcher, is_complete: bool
+    filling: Filling, launcher: Launcher, is_complete: bool, offline: bool
 ) -> None:
     """The column comes again without its values; other backfills stay as they are."""
     filling.widen()
@@ -141,8 +141,11 @@ async def test_a_reverted_revision_forgets_its_backfill(
     assert done.code == 0, done.err
     until = None if is_complete else (lambda _: True)
     await filling.run("again", until=until, batch_s=0.001)
-    done = await launcher.alembic(filling.chain, "downgrade", "0001", url=url)
+    goal = ("0002:0001", "--sql") if offline else ("0001",)
+    done = await launcher.alembic(filling.chain, "downgrade", *goal, url=url)
     assert done.code == 0, done.err
+    if offline:
+        psql(filling.database, done.out)
     names = await connection.fetch("SELECT name FROM alembic_version_backfills")
     assert [each["name"] for each in names] == ["wide"]
     done = await launcher.alembic(filling.chain, "upgrade", "0002", url=url)

@@ -31,6 +31,7 @@ from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.diagnosis import reason_of
 from surefoot.run.upgrade.offline_backfills import refuse_unfilled_sql
+from surefoot.run.upgrade.reverted_backfills import forget_backfills
 from surefoot.run.upgrade.steps import all_steps
 from surefoot.version_table import ALEMBICS_LENGTH
 
@@ -125,6 +126,8 @@ class OfflineScript:
         if not step.is_stamp:
             direction = "upgrade" if step.is_upgrade else "downgrade"
             self._append(ctx, step.up_revision_ids, direction, "applied")
+            for each in () if step.is_upgrade else step.up_revision_ids:
+                _write(ctx, forget_backfills(self._project.version_table, self._ledger, each))
             return
         below = ancestors(self._revisions, self._heads)
         before = ancestors(self._revisions, former)
