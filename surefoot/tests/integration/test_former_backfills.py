@@ -19,9 +19,13 @@ from surefoot import Backfill
 class Lower(Backfill):
     after = "0001"
     table = "{}"
-    todo = "word <> lower(word)"
-    sets = {{"word": "lower(word)"}}
+    todo = "{}"
+    sets = {{"{}": "{}"}}
 """
+LOWER = "word <> lower(word)", "word", "lower(word)"
+# Only read: the statement fails once the column has another name.
+READ = "id > 9 AND word IS NOT NULL", "id", "id"
+SET = "id < 0", "id", "length(word)"
 
 
 def models(name: str, column: str = "word") -> MetaData:
@@ -30,12 +34,18 @@ def models(name: str, column: str = "word") -> MetaData:
     return metadata
 
 
-async def renamed(project: Project, table: str, rename: str, after: MetaData) -> str:
+async def renamed(
+    project: Project,
+    table: str,
+    rename: str,
+    after: MetaData,
+    does: tuple[str, str, str] = LOWER,
+) -> str:
     """The first revision that carries out the rename, beside a backfill of a table."""
     await project.create(models("notes"))
     await project.run(command.revision, "Begin")
     project.backfills.mkdir()
-    (project.backfills / "lower.py").write_text(BACKFILL.format(table), "utf-8")
+    (project.backfills / "lower.py").write_text(BACKFILL.format(table, *does), "utf-8")
     await project.upgrade()
     project.config.cmd_opts = Namespace(x=[f"rename={rename}"], autogenerate=True)
     written = await project.revise(after, "Rename it")
@@ -46,17 +56,25 @@ async def renamed(project: Project, table: str, rename: str, after: MetaData) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rename", "after"),
+    ("table", "rename", "after", "does"),
     [
-        ("notes:remarks", models("remarks")),
-        ("notes.word:notes.term", models("notes", "term")),
+        ("notes", "notes:remarks", models("remarks"), LOWER),
+        ("public.notes", "notes:remarks", models("remarks"), LOWER),
+        ("notes", "notes.word:notes.term", models("notes", "term"), LOWER),
+        ("public.notes", "notes.word:notes.term", models("notes", "term"), READ),
+        ("notes", "notes.word:notes.term", models("notes", "term"), SET),
     ],
 )
 async def test_it_has_to_be_complete_before(
-    connection: AsyncConnection, tmp_path: Path, rename: str, after: MetaData
+    connection: AsyncConnection,
+    tmp_path: Path,
+    table: str,
+    rename: str,
+    after: MetaData,
+    does: tuple[str, str, str],
 ) -> None:
     """Afterwards it could not go on where it has begun, and its rows would stay as they are."""
-    text = await renamed(await on_empty(tmp_path, connection), "notes", rename, after)
+    text = await renamed(await on_empty(tmp_path, connection), table, rename, after, does)
     assert 'requires_backfill = "lower"' in text
     assert "The backfill lower knows the former name" in text
 

@@ -4,6 +4,7 @@ Where a revision requires one, no database comes to the rename without it. Anoth
 end on a database that has begun it: its table would be gone.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -15,7 +16,7 @@ from surefoot.catalog import Key
 from surefoot.chain.backfills import backfill_paths
 from surefoot.errors import SurefootError
 from surefoot.project import Project
-from surefoot.quoting import shown
+from surefoot.quoting import own_name, schema_of, shown
 
 
 def former_backfills(
@@ -25,13 +26,14 @@ def former_backfills(
     if project is None or not renames:
         return {}
     required = {name for each in project.revisions() for name in each.requires_backfill}
+    home = next(iter(project.schemas), "public")
     found: dict[Key, list[str]] = {}
     for path in backfill_paths(project.lock):
         if path.stem not in required:
             with suppress(SurefootError):  # one that is not written yet runs on no database
                 backfill = read_backfill(path)
                 for rename in renames:
-                    if _names(backfill, rename):
+                    if _names(backfill, rename, home):
                         found.setdefault(rename.key, []).append(path.stem)
     return found
 
@@ -49,13 +51,27 @@ def told(names: Sequence[str]) -> Iterator[str]:
         yield f"The backfill {each} knows the former name: it has to be complete before."
 
 
-def _names(backfill: Backfill, rename: Rename) -> bool:
+def _names(backfill: Backfill, rename: Rename, home: str) -> bool:
+    """Whether the SQL of a backfill knows the former name; `home` is the default schema."""
     table = backfill.table.replace('"', "")
     if rename.kind == "column":
-        return table == shown(rename.table) and rename.old in backfill.columns
+        listed = rename.old in {*backfill.columns, *backfill.reads, *backfill.key}
+        return table in _written(rename.table, home) and (listed or _uses(backfill, rename.old))
     if rename.kind == "table":
-        return table == shown(rename.old)
+        return table in _written(rename.old, home) or _uses(backfill, own_name(rename.old))
     if rename.kind == "schema":
         bare = {rename.table} if rename.old == rename.home else set()
         return table in bare | {f"{rename.old}.{rename.table}"}
     return False
+
+
+def _written(table: str, home: str) -> Collection[str]:
+    """The names by which SQL reaches a table."""
+    name = shown(table)
+    return {name} if schema_of(table) else {name, f"{home}.{name}"}
+
+
+def _uses(backfill: Backfill, name: str) -> bool:
+    """Whether the name is a word of its SQL, in whatever place."""
+    sql = " ".join((backfill.condition, backfill.statement, *backfill.sets.values()))
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", sql, re.IGNORECASE) is not None
