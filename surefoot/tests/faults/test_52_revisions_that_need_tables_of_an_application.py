@@ -262,10 +262,20 @@ async def test_a_revision_before_it_is_not_run_on_an_empty_database(
         assert done.code == 3, done.err
         assert (
             "REFUSED [before-squash]  an empty database begins with squashed.sql, the schema of a "
-            "database at 0002, and this upgrade would run 0001 on it\n" in done.err
+            "database at 0002: nothing runs 0001 on one\n" in done.err
         )
     done = await launcher.surefoot(legacy, "schema", "--at", "0001", url=lived_in.url)
     assert (done.code, "[before-squash]" in done.err) == (3, True), done.err
+    # A database that is at it has the tables.
+    behind = await databases.empty()
+    psql(
+        behind,
+        f"{TABLES}ALTER TABLE person DROP note; UPDATE alembic_version SET version_num = '0001'",
+    )
+    done = await launcher.surefoot(legacy, "drift", "--no-models", url=behind.url)
+    assert (done.code, "DROP TABLE" in done.out) == (3, False), done.out
+    done = await launcher.surefoot(legacy, "plan", "--from-database", url=behind.url)
+    assert done.code == 0, done.err
     legacy.lock(baseline=["0001"])
     done = await launcher.surefoot(legacy, "lock", url=lived_in.url)
     assert done.code == 3, done.err
@@ -384,10 +394,14 @@ async def test_what_else_the_database_has(
         "CREATE VIEW b AS SELECT 1 AS n; CREATE MATERIALIZED VIEW two AS SELECT n FROM b; "
         "CREATE MATERIALIZED VIEW three AS SELECT n FROM one; "
         "CREATE OR REPLACE VIEW b AS SELECT n::int FROM three; REFRESH MATERIALIZED VIEW two; "
+        "CREATE MATERIALIZED VIEW ratio AS SELECT 1 / count(*) AS n FROM person; "
         "CREATE MATERIALIZED VIEW none AS SELECT 1 AS n WITH NO DATA; "
         "CREATE TABLE alembic_version_backfills (name text)",
     )
-    await taken(legacy, launcher, lived_in, "0002")
+    said = await taken(legacy, launcher, lived_in, "0002")
+    assert "not filled, as empty tables cannot: public.ratio\n" in said
+    done = await launcher.surefoot(legacy, "plan", "--from-database", url=lived_in.url)
+    assert done.code == 0, done.err
     assert "alembic_version" not in squashed(legacy).read_text("utf-8")
     made = await databases.empty()
     done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)

@@ -108,5 +108,7 @@ def _tell(made: Made, length: int) -> None:
             "it has the schema alone: no rows, such as those that revisions insert, no owners and "
             "no privileges"
         )
+    if made.unfilled:
+        output.narrate(f"not filled, as empty tables cannot: {', '.join(made.unfilled)}")
     if squash.needs_utc:
         output.narrate("it has constants with a time zone: only sessions in UTC begin with it")

@@ -39,12 +39,13 @@ class BeforeSquash(Refused):
     begun: str
     revision: str
     says = (
-        "an empty database begins with {name}, the schema of a database at {begun}, and this "
-        "upgrade would run {revision} on it"
+        "an empty database begins with {name}, the schema of a database at {begun}: nothing runs "
+        "{revision} on one"
     )
     helps = (
-        "name a head, or {begun} or a revision behind it by its whole id; `{names.command} lock "
-        "--baseline {begun}` takes the revisions up to it as they are"
+        "name a head, or {begun} or a revision behind it by its whole id; for a database that is "
+        "before it `{names.command} plan --from-database`; `{names.command} lock --baseline "
+        "{begun}` takes the revisions up to it as they are"
     )
 
 

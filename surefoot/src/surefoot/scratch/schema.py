@@ -100,8 +100,10 @@ async def read_schema(
     return Schema(url.name, sql, extensions, filled)
 
 
-async def make_schema(schema: Schema, engine: AsyncEngine) -> None:
+async def make_schema(schema: Schema, engine: AsyncEngine) -> Sequence[str]:
     """Create the schema in an empty database, in one transaction.
+
+    The materialized views that could not be filled from empty tables.
 
     On failure: SchemaNotCopied, with the extension or object that the server lacks.
     """
@@ -118,22 +120,24 @@ async def make_schema(schema: Schema, engine: AsyncEngine) -> None:
             # The schemas that the project names are there already.
             sql = re.sub("^CREATE SCHEMA ", r"\g<0>IF NOT EXISTS ", schema.sql, flags=re.MULTILINE)
             await driver.execute(_NOT_SQL.sub("", sql))
-            # The dump has emptied the search path.
-            await driver.execute("RESET search_path")
-            await _fill(driver, schema.filled)
         except asyncpg.PostgresError as error:
             raise SchemaNotCopied(schema.database, describe(error)) from error
+        return await _fill(driver, schema.filled)
 
 
-async def _fill(driver: Any, views: Sequence[str]) -> None:
-    """Fill materialized views, each behind those that it reads. On failure: asyncpg's errors."""
+async def _fill(driver: Any, views: Sequence[str]) -> Sequence[str]:
+    """Fill materialized views, each behind those that it reads; those that cannot be.
+
+    The search path is empty, as a dump has it, and so are the tables.
+    """
     while views:
-        waiting = list[str]()
+        failed = list[str]()
         for each in views:
             try:
                 await driver.execute(f"REFRESH MATERIALIZED VIEW {each}")
-            except asyncpg.ObjectNotInPrerequisiteStateError:  # noqa: PERF203 - few views
-                waiting.append(each)
-                if len(waiting) == len(views):
-                    raise
-        views = waiting
+            except asyncpg.PostgresError:  # noqa: PERF203 - few views
+                failed.append(each)
+        if len(failed) == len(views):
+            break
+        views = failed
+    return views

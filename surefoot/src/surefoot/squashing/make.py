@@ -87,6 +87,8 @@ class Made:
     # The schemas of a database that were not taken, and the fingerprint of what was.
     without: tuple[str, ...] = ()
     fingerprint: str | None = None
+    # The materialized views that are filled there, and that empty tables cannot fill.
+    unfilled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,9 @@ async def make(
     result = Made(replace(squash, majors=tuple(proved)), unproved)
     if taken is None:
         return result
-    return replace(result, without=taken.without, fingerprint=taken.catalog.fingerprint())
+    seen = taken.catalog.fingerprint()
+    empty = tuple(sorted(taken.unfilled))
+    return replace(result, without=taken.without, fingerprint=seen, unfilled=empty)
 
 
 async def _proved(

@@ -4,6 +4,7 @@ The tables that they begin with were made by an application, or by hand. restore
 on a scratch database, as if the revisions had run there.
 """
 
+from dataclasses import field
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -41,6 +42,8 @@ class Taken:
     # Without owners and privileges, which the SQL does not have.
     catalog: Catalog
     without: tuple[str, ...]
+    # The materialized views that empty tables cannot fill.
+    unfilled: set[str] = field(default_factory=set)
 
 
 async def take(project: Project, database: Database, revision: str) -> Taken:
@@ -85,7 +88,7 @@ async def restore(made: Scratch, taken: Taken, project: Project, revision: str) 
             f"new objects get the schema {taken.place} in the database, and {place} on a scratch "
             "database: name it first in Environment(schemas=[…])",
         )
-    await make_schema(taken.schema, made.engine)
+    taken.unfilled.update(await make_schema(taken.schema, made.engine))
     if differences := difference(taken.catalog, await ask(_catalog, project)):
         first = differences[0]
         raise NotSquashed(revision, f"its dump gives another schema ({first.kind} {first.name})")
