@@ -217,6 +217,8 @@ async def test_a_value_that_only_the_old_column_got_is_not_lost(
     refused = await shop.alembic("upgrade", "head")
     assert refused.code == 4, refused.err
     assert "size_new has not the value of size in these rows" in refused.err
+    texts = (" ".join(each.read_text("utf-8").split()) for each in shop.chain.versions.glob("*.py"))
+    assert any("another one than the backfill gives (who changes that" in each for each in texts)
     if values == "{short}":
         await shop.connection.execute("UPDATE orders SET size = 'short'")
     else:

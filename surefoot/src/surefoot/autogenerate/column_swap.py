@@ -44,6 +44,9 @@ from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.quoting import quoted
 
+# What a revision says that compares the values.
+_OTHER = ", or another one than the backfill gives (who changes that changes the condition here)"
+
 
 def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     """The parts that add new columns, check that they are filled, and swap them in.
@@ -75,8 +78,9 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         if ends[0] == key:
             fills = [_draft(each, comparison) for each in ends]
             yield from _referring_beside(user, fills, comparison)
+    lost = [_lost(column, draft, comparison) for column, draft in filled]
     steps = [
-        *(_refusal(column, _lost(column, draft, comparison)) for column, draft in filled),
+        *map(_refusal, columns, lost),
         *stopped,
         *(each for column in columns for each in _swapped(column, comparison)),
         *renamed,
@@ -93,7 +97,8 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
     there = ", ".join(temporary_name(each.name) for each in columns)
     about = (
         f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
-        "value there. Afterwards the new columns have the names of the old ones: "
+        f"value there{_OTHER * any(lost)}. Afterwards the new columns have the names of the old "
+        "ones: "
     )
     group = columns[0].name
     if stopped:
