@@ -274,11 +274,8 @@ async def test_a_revision_before_it_is_not_run_on_an_empty_database(
     )
     done = await launcher.surefoot(legacy, "drift", "--no-models", url=behind.url)
     assert (done.code, "DROP TABLE" in done.out) == (3, False), done.out
-    done = await launcher.surefoot(legacy, "plan", "--from-database", url=behind.url)
-    assert done.code == 0, done.err
-    legacy.lock(baseline=["0001"])
-    done = await launcher.surefoot(legacy, "lock", url=lived_in.url)
-    assert done.code == 3, done.err
+    planned = await launcher.surefoot(legacy, "plan", "--from-database", url=behind.url)
+    assert planned.code == 0, planned.err
     assert "surefoot lock --baseline 0002` takes the revisions up to it as they are" in done.err
     done = await launcher.alembic(legacy, "upgrade", "head", url=made.url)
     assert (done.code, "SQUASH  " in done.err) == (0, True), done.err
@@ -381,6 +378,31 @@ async def test_another_branch_beside_it(
     assert (rows.reached, rows.errors) == (["0000", "0003"], {})
     offline = await run_offline(tests, made, walk.catalogs)
     assert (offline.reached, offline.errors, offline.whole) == (["0000", "0003"], {}, None)
+
+
+@pytest.mark.slow
+async def test_what_is_behind_it_is_tried_behind_it(
+    legacy: Chain, launcher: Launcher, lived_in: Database
+) -> None:
+    """Also what builds on a revision before it, and with a baseline before it."""
+    size = "op.execute('CREATE TABLE size (id int)')", "op.drop_table('size')"
+    legacy.add(*size, identifier="0003b", down="0001", lock=False)
+    legacy.lock(baseline=["0001"])
+    await taken(legacy, launcher, lived_in, "0002")
+    done = await launcher.surefoot(legacy, "lock", url=lived_in.url)
+    assert done.code == 0, done.err
+    assert "0002 was not seen to its end: surefoot lint 0002" in done.err
+    verdicts = {each.id: each.verdict for each in read_lock(legacy.lock_path)}
+    assert verdicts == {"0001": None, "0002": "unknown", "0003b": "clean"}
+    done = await launcher.surefoot(legacy, "schema", "--at", "0001", url=lived_in.url)
+    assert done.code == 3, done.out
+    for command in (("lint", "0003b"), ("plan", "heads")):
+        done = await launcher.surefoot(legacy, *command, url=lived_in.url)
+        assert done.code == 0, (command, done.out, done.err)
+    done = await launcher.surefoot(legacy, "lock", "--baseline", "0002", url=lived_in.url)
+    assert done.code == 0, done.err
+    done = await launcher.surefoot(legacy, "lint", url=lived_in.url)
+    assert done.code == 0, done.out
 
 
 @pytest.mark.slow

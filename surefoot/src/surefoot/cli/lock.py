@@ -21,7 +21,7 @@ from surefoot.chain.lockfile import (
     with_known,
     write_lock,
 )
-from surefoot.chain.revisions import Revision, heads, revisions_in, with_past
+from surefoot.chain.revisions import Revision, heads, revisions_in, up_to, with_past
 from surefoot.chain.source import codes_read_once
 from surefoot.chain.squashed import checked
 from surefoot.chain.whole_file import write_whole
@@ -34,6 +34,7 @@ from surefoot.errors import RevisionsBroken, SquashEdited, SquashStale, names
 from surefoot.linting.lint import lint, portions, with_verdicts
 from surefoot.project import Project
 from surefoot.run.narration import trying
+from surefoot.run.scratch import not_before
 from surefoot.scratch import scratch_database
 from surefoot.target import Target
 from surefoot.trace.executed_lines import TOO_LONG
@@ -194,7 +195,8 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
         target = Target.of(made.engine, of, Limits())
         for portion in judged:
             before = revisions[: [each.id for each in revisions].index(portion[0])]
-            to = sorted(heads(before))
+            to = not_before(of, revisions, sorted(heads(before)))
+            before = up_to(revisions, to)
             if len(made.has) < len(before):
                 revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
             await made.keep(before)

@@ -32,7 +32,7 @@ from surefoot.linting.lint import lint, with_verdicts
 from surefoot.project import Project
 from surefoot.rules.suppressions import suppressions
 from surefoot.run.narration import trying
-from surefoot.run.scratch import bring
+from surefoot.run.scratch import bring, not_before
 from surefoot.scratch import Scratch, scratch_database
 from surefoot.target import Target
 from surefoot.wording import counted
@@ -116,7 +116,7 @@ async def _lint(written: Sequence[Path], environment: Environment, project: Proj
     if environment.database is None or not unknown:
         return
     files = {each.id: each.path for each in revisions if each.path in written}
-    below, database = _before(revisions, unknown), environment.resolved_database()
+    below, database = _before(project, revisions, unknown), environment.resolved_database()
     told, failure = dict[str, list[str]](), None
     async with (
         scratch_database(database, project, to=below) as made,
@@ -151,7 +151,8 @@ async def _tried(
     while parts:
         part, *parts = parts
         with suppress(SurefootError):  # the trace meets it, too, and reports it
-            await bring(scratch, Target.of(scratch.engine, project), _before(revisions, part))
+            before = _before(project, revisions, part)
+            await bring(scratch, Target.of(scratch.engine, project), before)
         is_one = len(part) == 1
         is_last = is_one and not parts
         async with nullcontext(scratch.engine) if is_last else scratch.copied() as engine:
@@ -165,9 +166,12 @@ async def _tried(
         parts = [*filter(None, (part[:first], part[first + len(seen) :])), *parts]
 
 
-def _before(revisions: Sequence[Revision], part: Sequence[str]) -> Sequence[Revision]:
-    """The revisions below the first of a part."""
-    return up_to(revisions, next(each.down for each in revisions if each.id == part[0]))
+def _before(
+    project: Project, revisions: Sequence[Revision], part: Sequence[str]
+) -> Sequence[Revision]:
+    """The revisions below the first of a part, at which a scratch database can be."""
+    below = next(each.down for each in revisions if each.id == part[0])
+    return up_to(revisions, not_before(project, revisions, below))
 
 
 def _told(linted: Linted, revision: str, written: Sequence[Path]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from surefoot.linting.lint import NOTHING, chosen_of
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
 from surefoot.run.events import Listen, ignore
-from surefoot.run.scratch import bring
+from surefoot.run.scratch import bring, not_before
 from surefoot.scratch import Scratch, scratch_database
 from surefoot.target import Target
 from surefoot.trace.trace import AS_UTC, ROWS, ZONE, Trace
@@ -72,7 +72,8 @@ async def lint(
     wanted = [revision.id for revision in chosen]
     try:
         is_ready = prepare is None and zone in AS_UTC
-        before = up_to(chain, chosen[0].down) if is_ready and chosen else ()
+        below = not_before(project, chain, chosen[0].down) if is_ready and chosen else ()
+        before = up_to(chain, below)
         async with scratch_database(database, project, major=major, to=before) as made:
             with files_read_once(), codes_read_once():
                 target = Target.of(made.engine, project)

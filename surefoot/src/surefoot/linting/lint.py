@@ -12,10 +12,11 @@ from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, ancestors
 from surefoot.chain.source import code_of
 from surefoot.errors import Refused
 from surefoot.linting.judging import Linted, judgement, path_of
+from surefoot.project import Project
 from surefoot.rules.gaps import UNSEEN
 from surefoot.run.events import Listen, ignore
 from surefoot.run.guards.mixture import mixture
-from surefoot.run.scratch import in_turn
+from surefoot.run.scratch import in_turn, not_before
 from surefoot.target import Target
 from surefoot.trace.trace import ROWS, ZONE, Trace, trace
 
@@ -57,7 +58,8 @@ async def lint(
     runs, refusal = _until_refused(chosen)
     traced = Trace((), refusal)
     if runs:
-        start = in_turn(scratch, revisions, chosen[0].down)
+        below = not_before(Project.read(scratch.ini), revisions, chosen[0].down)
+        start = in_turn(scratch, revisions, below)
         to = in_turn(scratch, revisions, _last_of(runs, revisions))
         traced = await trace(scratch, folders, start=start, to=to, text=text, **how)
         traced = replace(traced, failure=traced.failure or refusal)

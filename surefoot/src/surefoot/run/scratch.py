@@ -55,6 +55,21 @@ def in_turn(target: Target, chain: Sequence[Revision], goals: Sequence[str]) -> 
     A squash from a database has them; behind another goal the database is not empty any more.
     On failure: SquashEdited.
     """
-    squash = Squash.read(Project.read(target.ini).squashed) if len(goals) > 1 else None
-    begun = squash.revision if squash is not None and squash.from_database else None
+    begun = _begun(Project.read(target.ini)) if len(goals) > 1 else None
     return sorted(goals, key=lambda each: begun not in ancestors(chain, [each]))
+
+
+def not_before(project: Project, chain: Sequence[Revision], ids: Sequence[str]) -> Sequence[str]:
+    """The revisions, of which one that no empty database comes to is that of the squash.
+
+    What builds on one is tried behind that of the squash. On failure: SquashEdited.
+    """
+    below = ancestors(chain, [begun]) if (begun := _begun(project)) else ()
+    found = (begun if begun and each in below else each for each in ids)
+    return tuple(dict.fromkeys(found))
+
+
+def _begun(project: Project) -> str | None:
+    """The revision of a squash from a database, where there is one."""
+    squash = Squash.read(project.squashed)
+    return squash.revision if squash is not None and squash.from_database else None
