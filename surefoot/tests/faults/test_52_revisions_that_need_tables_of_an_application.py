@@ -197,6 +197,7 @@ async def test_the_schemas_of_others_stay_theirs(
     assert done.code == 4, done.err
     assert "[schema-not-copied]" in done.err
     assert 'schema "the.ir$" does not exist' in done.err
+    assert "left out were the schemas that the project does not name (the.ir$): name" in done.err
     assert not squashed(legacy).exists()
 
 

@@ -167,11 +167,23 @@ class SchemaNotCopied(RunFailed):
 
     database: str
     reason: str
+    # The schemas that were left out, as the project does not name them.
+    without: str = ""
     says = "the schema of {database!r} cannot be copied: {reason}"
-    helps = (
-        "set {names[scratch]} to a server that has what it needs (extensions, roles); without "
-        "--from-database the schema comes from the revisions"
-    )
+    helps = "{way}"
+
+    @property
+    def way(self) -> str:
+        """The way to a copy, or around it."""
+        if self.without:
+            return (
+                f"left out were the schemas that the project does not name ({self.without}): name "
+                "those that it needs, Environment(schemas=[…])"
+            )
+        return (
+            f"set {names.setting('scratch')} to a server that has what it needs (extensions, "
+            "roles); a plan without --from-database takes the schema from the revisions"
+        )
 
 
 class ServerStartFailed(RunFailed):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from surefoot.catalog import Catalog, difference, snapshot
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.errors import NotSquashed
+from surefoot.errors import NotSquashed, SchemaNotCopied
 from surefoot.frozen import dataclass
 from surefoot.ledger.glance import heads_of
 from surefoot.project import Project
@@ -88,7 +88,11 @@ async def restore(made: Scratch, taken: Taken, project: Project, revision: str) 
             f"new objects get the schema {taken.place} in the database, and {place} on a scratch "
             "database: name it first in Environment(schemas=[…])",
         )
-    taken.unfilled.update(await make_schema(taken.schema, made.engine))
+    try:
+        taken.unfilled.update(await make_schema(taken.schema, made.engine))
+    except SchemaNotCopied as error:
+        without = ", ".join(taken.without)
+        raise SchemaNotCopied(error.database, error.reason, without) from error
     if differences := difference(taken.catalog, await ask(_catalog, project)):
         first = differences[0]
         raise NotSquashed(revision, f"its dump gives another schema ({first.kind} {first.name})")
