@@ -202,6 +202,8 @@ def test_values_that_another_enum_lacks_are_known(old: str, new: str, gone: list
         ("double precision", "integer", True),
         ("double precision[]", "real[]", True),
         ("real", "double precision", False),
+        ("real", "numeric", True),
+        ("double precision", "numeric(12,2)", True),
         ("timestamp with time zone", "timestamp(0) with time zone", True),
         ("timestamp(3) with time zone", "timestamp(6) with time zone", False),
         ("timestamp without time zone", "date", True),

@@ -11,8 +11,9 @@ _COMPARED = (_INTEGERS, _FLOATS, ("character varying", "text"))
 # Types that keep less of a value than another one, to which PostgreSQL assigns it.
 _COARSER = {
     "numeric": (*_INTEGERS, *_FLOATS),
-    "double precision": (*_INTEGERS, "real"),
-    "real": _INTEGERS,
+    # A numeric gets 15 digits of the one, and 6 of the other.
+    "double precision": (*_INTEGERS, "real", "numeric"),
+    "real": (*_INTEGERS, "numeric"),
     "timestamp": ("date", "time"),
     "interval": ("time",),
 }
