@@ -101,8 +101,9 @@ def _tell(made: Made, length: int) -> None:
         f"OK  {NAME} written: {counted(squash.count, 'revision')} up to {squash.revision}, "
         f"{size(length)}, proved on PostgreSQL {proved}"
     )
+    then = "where no new database can begin" if squash.from_database else "which runs the revisions"
     for major, reason in made.unproved.items():
-        output.narrate(f"not proved on PostgreSQL {major}, which runs the revisions: {reason}")
+        output.narrate(f"not proved on PostgreSQL {major}, {then}: {reason}")
     if squash.from_database:
         output.narrate(
             "it has the schema alone: no rows, such as those that revisions insert, no owners and "
