@@ -343,7 +343,7 @@ async def leaves_again(
     """As docs/adopting.md says: plain Alembic goes on where Surefoot stopped."""
     (folder / "migrations" / "env.py").write_bytes(before["migrations/env.py"])
     (folder / "migrations" / "revisions.lock").unlink()
-    page = (LIBRARY / "README.md").read_text("utf-8")
+    page = (LIBRARY / "docs" / "adopting.md").read_text("utf-8")
     await execute(database.url, page.rpartition("```sql")[2].partition("```")[0])
     done = layout.upgrade(folder, database)
     assert (done.code, "surefoot" in done.err) == (0, False), done.err
