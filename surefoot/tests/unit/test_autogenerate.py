@@ -16,7 +16,12 @@ from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import Domain
 from surefoot.catalog.kinds import Enum as EnumType
 from surefoot.catalog.order import in_order
-from surefoot.catalog.widening import is_widening, loses_digits, needs_no_rewrite
+from surefoot.catalog.widening import (
+    depends_on_zone,
+    is_widening,
+    loses_digits,
+    needs_no_rewrite,
+)
 from surefoot.operations.enums import renamed, value_steps
 
 
@@ -188,6 +193,20 @@ def test_a_value_by_its_text_is_a_guess(old: str, new: str, expected: bool) -> N
 )
 def test_values_that_another_enum_lacks_are_known(old: str, new: str, gone: list[str]) -> None:
     assert gone_values(comparison_of_types(), old, new) == gone
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "depends"),
+    [
+        ("timestamp with time zone", "text", True),
+        ("tstzrange", "text", True),
+        ("tstzmultirange", "tsmultirange", True),
+        ("tstzrange", "tstzmultirange", False),
+        ("tsrange", "text", False),
+    ],
+)
+def test_what_the_time_zone_of_a_session_decides(old: str, new: str, depends: bool) -> None:
+    assert depends_on_zone(old, new) is depends
 
 
 @pytest.mark.parametrize(

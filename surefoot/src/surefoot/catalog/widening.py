@@ -67,7 +67,8 @@ def may_refer(one: str, other: str) -> bool:
 
 def depends_on_zone(old: str, new: str) -> bool:
     """Whether PostgreSQL converts a value by the time zone of the session."""
-    with_zone = [" with time zone" in each for each in (old, new)]
+    # A range has its zone in its name.
+    with_zone = [" with time zone" in each or each.startswith("tstz") for each in (old, new)]
     return with_zone[0] != with_zone[1]
 
 
