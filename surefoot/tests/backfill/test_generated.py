@@ -216,9 +216,9 @@ async def test_a_value_that_only_the_old_column_got_is_not_lost(
     await shop.connection.execute(f"UPDATE orders SET size = {other} WHERE id = 1")
     refused = await shop.alembic("upgrade", "head")
     assert refused.code == 4, refused.err
-    assert "size_new has not the value of size in these rows" in refused.err
+    assert "size_new does not have the value of size in these rows" in refused.err
     texts = (" ".join(each.read_text("utf-8").split()) for each in shop.chain.versions.glob("*.py"))
-    assert any("another one than the backfill gives (who changes that" in each for each in texts)
+    assert any("another value than the backfill gives (if you change" in each for each in texts)
     if values == "{short}":
         await shop.connection.execute("UPDATE orders SET size = 'short'")
     else:
@@ -289,7 +289,7 @@ async def test_a_value_that_a_cast_would_cut_off_or_that_is_gone(
     await shop.connection.execute(f"UPDATE orders SET size = {second}")
     refused = await shop.alembic("upgrade", "head")
     assert refused.code == 4, refused.err
-    assert "size_new has not the value of size in these rows" in refused.err
+    assert "size_new does not have the value of size in these rows" in refused.err
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ async def test_all_of_it_begins_with_the_schema_of_a_database(
     assert done.code == 0, done.out
     assert await value(lived_in.url, "SELECT count(*) FROM person") == 1
 
-    # Made anew, it has none of the tables of the records.
+    # A second squash has neither the ledger nor the tables of backfills.
     await execute(lived_in.url, "CREATE TABLE alembic_version_backfills (name text PRIMARY KEY)")
     done = await launcher.surefoot(legacy, "squash", "0003", "--from-database", url=lived_in.url)
     assert done.code == 0, done.err
@@ -263,7 +263,7 @@ async def test_a_revision_before_it_is_not_run_on_an_empty_database(
         assert done.code == 3, done.err
         assert (
             "REFUSED [before-squash]  an empty database begins with squashed.sql, the schema of a "
-            "database at 0002: nothing runs 0001 on one\n" in done.err
+            "database at 0002, and 0001 does not run on one\n" in done.err
         )
     done = await launcher.surefoot(legacy, "schema", "--at", "0001", url=lived_in.url)
     assert (done.code, "[before-squash]" in done.err) == (3, True), done.err
@@ -294,8 +294,8 @@ async def test_its_revision_has_gone(
     assert done.code == 3, done.err
     assert "[squash-stale]" in done.err
     assert (
-        "`surefoot squash head --from-database` writes it anew; without the file no empty "
-        "database can begin" in done.err
+        "`surefoot squash head --from-database` writes it from the database again; without the "
+        "file an empty database cannot be upgraded" in done.err
     )
 
 

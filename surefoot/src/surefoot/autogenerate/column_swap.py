@@ -44,8 +44,10 @@ from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.quoting import quoted
 
-# What a revision says that compares the values.
-_OTHER = ", or another one than the backfill gives (who changes that changes the condition here)"
+# The words of a revision that compares the values.
+_OTHER = (
+    ", or another value than the backfill gives (if you change that value, change this condition)"
+)
 
 
 def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
@@ -238,8 +240,7 @@ def _lost(key: Key, draft: Draft, comparison: Comparison) -> str | None:
     """
     if draft.value is None or draft.hint or is_in_step(comparison, key):
         return None
-    column = Key("column", temporary_name(key.name))
-    new = comparison.temporary.one(Column, column)
+    new = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
     return differs(comparison, quoted(new.name), new.type, draft.value)
 
 
@@ -252,8 +253,8 @@ def _refusal(key: Key, lost: str | None) -> Change:
     condition = lost or f"{quoted(name)} IS NOT NULL AND {quoted(new)} IS NULL"
     if lost is not None:
         hint = (
-            f"{new} has not the value of {name} in these rows: set it first, and let no release "
-            f"write {name} alone. This revision drops {name}."
+            f"{new} does not have the value of {name} in these rows: set it first, and let no "
+            f"release write {name} alone. This revision drops {name}."
         )
     return Change(Stage.TABLES, [Call("refuse_rows", table, condition, hint)], [])
 

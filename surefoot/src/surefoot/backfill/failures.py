@@ -43,7 +43,7 @@ def meaning(error: BaseException) -> Meaning:
             return "row"
         gone = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.InterfaceError)
         return "lost" if isinstance(error, (*gone, asyncpg.InternalClientError)) else "stop"
-    # A prepared statement whose table has changed has the SQLSTATE of what no server does.
+    # PostgreSQL reports a prepared statement whose table has changed as an unsupported feature.
     if state in _AGAIN or isinstance(error, asyncpg.InvalidCachedStatementError):
         return "again"
     if is_lost(error) or state.startswith("57P") or state == "53300":

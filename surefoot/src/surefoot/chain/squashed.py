@@ -103,6 +103,12 @@ class Squash:
             raise SquashEdited(path.name, "was written by another version")
         return cls(**{**told, "majors": tuple(told["majors"])}, sql=found["sql"])
 
+    @classmethod
+    def taken(cls, path: Path) -> Squash | None:
+        """The same where it is from a database. On failure: SquashEdited, whatever it was from."""
+        squash = cls.read(path)
+        return squash if squash is not None and squash.from_database else None
+
     @property
     def _option(self) -> str:
         """The option of the command that writes such a file."""

@@ -193,7 +193,7 @@ def describe(error: BaseException) -> str:
 
 
 def hint_of(error: BaseException) -> str:
-    """The server's HINT, which quotes no row; empty without one."""
+    """The HINT of an error; empty without one. Those of PostgreSQL itself quote no row."""
     return " ".join((getattr(next(_causes(error)), "hint", None) or "").split())
 
 

@@ -22,13 +22,13 @@ class SquashStale(Refused):
     reason: str
     again: str
     says = "{name} stands for the revisions up to {revision}, and {reason}"
-    helps = "`{names.command} squash {again}` writes it {anew}"
+    helps = "`{names.command} squash {again}` writes it {source}"
 
     @property
-    def anew(self) -> str:
-        """How that is, and how an empty database begins without the file."""
+    def source(self) -> str:
+        """The source of the new file, and the effect of having none."""
         if "--from-database" in self.again:
-            return "anew; without the file no empty database can begin"
+            return "from the database again; without the file an empty database cannot be upgraded"
         return "from them; without the file an empty database runs the revisions"
 
 
@@ -39,8 +39,8 @@ class BeforeSquash(Refused):
     begun: str
     revision: str
     says = (
-        "an empty database begins with {name}, the schema of a database at {begun}: nothing runs "
-        "{revision} on one"
+        "an empty database begins with {name}, the schema of a database at {begun}, and "
+        "{revision} does not run on one"
     )
     helps = (
         "name a head, or {begun} or a revision behind it by its whole id; for a database that is "

@@ -256,25 +256,25 @@ class DetachPartitionConcurrently(OutsideTransaction):
         return f"ALTER TABLE {self.table} DETACH PARTITION {self.partition} CONCURRENTLY"
 
     def done(self) -> str:
-        return f"NOT EXISTS (SELECT {self._attached()})"
+        return f"{self._are_there()} AND NOT EXISTS (SELECT {self._attached()})"
 
     def run(self, connection: Connection) -> None:
-        names = ", ".join(f"to_regclass({literal(each)})" for each in (self.table, self.partition))
         are_there, pending = connection.exec_driver_sql(
-            f"SELECT num_nulls({names}) = 0, (SELECT inhdetachpending {self._attached()})"
+            f"SELECT {self._are_there()}, (SELECT inhdetachpending {self._attached()})"
         ).one()
         if are_there and pending is None:
             return  # detached already
-        # Of a name that no table has, PostgreSQL says so.
         end = "FINALIZE" if pending else "CONCURRENTLY"
         send(connection, f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
 
+    def _are_there(self) -> str:
+        return f"num_nulls({self._both()}) = 0"
+
     def _attached(self) -> str:
-        partition, table = literal(self.partition), literal(self.table)
-        return (
-            "FROM pg_inherits WHERE (inhrelid, inhparent) = "
-            f"(to_regclass({partition}), to_regclass({table}))"
-        )
+        return f"FROM pg_inherits WHERE (inhrelid, inhparent) = ({self._both()})"
+
+    def _both(self) -> str:
+        return f"to_regclass({literal(self.partition)}), to_regclass({literal(self.table)})"
 
 
 @Operations.implementation_for(OutsideTransaction)

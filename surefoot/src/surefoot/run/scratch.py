@@ -55,8 +55,10 @@ def in_turn(target: Target, chain: Sequence[Revision], goals: Sequence[str]) -> 
     A squash from a database has them; behind another goal the database is not empty any more.
     On failure: SquashEdited.
     """
-    begun = _begun(Project.read(target.ini)) if len(goals) > 1 else None
-    return sorted(goals, key=lambda each: begun not in ancestors(chain, [each]))
+    taken = Squash.taken(Project.read(target.ini).squashed) if len(goals) > 1 else None
+    return sorted(
+        goals, key=lambda each: taken is None or taken.revision not in ancestors(chain, [each])
+    )
 
 
 def not_before(project: Project, chain: Sequence[Revision], ids: Sequence[str]) -> Sequence[str]:
@@ -64,12 +66,7 @@ def not_before(project: Project, chain: Sequence[Revision], ids: Sequence[str]) 
 
     What builds on one is tried behind that of the squash. On failure: SquashEdited.
     """
-    below = ancestors(chain, [begun]) if (begun := _begun(project)) else ()
-    found = (begun if begun and each in below else each for each in ids)
-    return tuple(dict.fromkeys(found))
-
-
-def _begun(project: Project) -> str | None:
-    """The revision of a squash from a database, where there is one."""
-    squash = Squash.read(project.squashed)
-    return squash.revision if squash is not None and squash.from_database else None
+    if (taken := Squash.taken(project.squashed)) is None:
+        return tuple(ids)
+    below = ancestors(chain, [taken.revision])
+    return tuple(dict.fromkeys(taken.revision if each in below else each for each in ids))

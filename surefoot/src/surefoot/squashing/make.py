@@ -72,8 +72,8 @@ SELECT current_setting('server_version_num')::int / 10000, current_schema()::tex
 """
 
 
-# It fills an empty scratch database with what the revisions make.
-_Fill = Callable[[Scratch], Awaitable[None]]
+# It fills an empty scratch database with what the revisions make; the views that stay unfilled.
+_Fill = Callable[[Scratch], Awaitable[Sequence[str]]]
 # It names a database, so a server is started for scratch databases.
 _NOWHERE = "postgresql:///nowhere"
 
@@ -88,7 +88,7 @@ class Made:
     without: tuple[str, ...] = ()
     fingerprint: str | None = None
     # The materialized views that are filled there, and that empty tables cannot fill.
-    unfilled: tuple[str, ...] = ()
+    unfilled: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,7 @@ async def make(
     else:
         fill = partial(_run, project=project, below=below, listen=listen)
     squash: Squash | None = None
+    unfilled: Sequence[str] = ()
     proved: list[int] = []
     unproved: dict[int, str] = {}
     wanted_majors: tuple[int | None, ...] = (None,)
@@ -136,7 +137,7 @@ async def make(
         if wanted is not None:
             told(wanted)
         try:
-            squash = await _proved(
+            squash, unfilled = await _proved(
                 project, database, below, squash, wanted, fill, from_database=from_database
             )
             proved += squash.majors
@@ -153,8 +154,7 @@ async def make(
     if taken is None:
         return result
     seen = taken.catalog.fingerprint()
-    empty = tuple(sorted(taken.unfilled))
-    return replace(result, without=taken.without, fingerprint=seen, unfilled=empty)
+    return replace(result, without=taken.without, fingerprint=seen, unfilled=unfilled)
 
 
 async def _proved(
@@ -166,13 +166,16 @@ async def _proved(
     fill: _Fill,
     *,
     from_database: bool,
-) -> Squash:
-    """The squash, made on this server where there is none yet, with its major as the only one."""
+) -> tuple[Squash, Sequence[str]]:
+    """The squash, made on this server where there is none yet, with its major as the only one.
+
+    Beside it the materialized views that stay unfilled.
+    """
     revision = below[-1].id
     # A copy of a template lacks the privileges and the comment of its database.
     async with scratch_database(database, project, major=major, kept=False) as made:
         before = await _on(made, _rows, _shared(made))
-        await fill(made)
+        unfilled = await fill(made)
         chain = await _seen(made, project)
         if changed := [name for name in before if chain.shared[name] != before[name]]:
             why = f"they change {', '.join(changed)}, which a dump of a database does not have"
@@ -202,18 +205,19 @@ async def _proved(
             if whole is not None:
                 pairs.append((whole, await dumped(of, chain.major, revision, as_sql=False)))
         _compare(revision, chain, result, pairs)
-        return found
+        return found, unfilled
 
 
 async def _run(
     made: Scratch, *, project: Project, below: Sequence[Revision], listen: Listen
-) -> None:
+) -> Sequence[str]:
     """Run the revisions on an empty scratch database. On failure: NotSquashed, and theirs."""
     await bring(made, Target.of(made.engine, project, Limits()), below, listen=listen)
     revision, table = below[-1].id, project.version_table
     at = await _on(made, heads_of, table)
     if at != (revision,):
         raise NotSquashed(revision, f"{table.name} names {', '.join(at)} after them")
+    return ()
 
 
 def _shared(made: Scratch) -> str:

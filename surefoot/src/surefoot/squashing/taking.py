@@ -4,7 +4,7 @@ The tables that they begin with were made by an application, or by hand. restore
 on a scratch database, as if the revisions had run there.
 """
 
-from dataclasses import field
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -42,8 +42,6 @@ class Taken:
     # Without owners and privileges, which the SQL does not have.
     catalog: Catalog
     without: tuple[str, ...]
-    # The materialized views that empty tables cannot fill.
-    unfilled: set[str] = field(default_factory=set)
 
 
 async def take(project: Project, database: Database, revision: str) -> Taken:
@@ -74,8 +72,11 @@ async def take(project: Project, database: Database, revision: str) -> Taken:
     return Taken(schema, place, catalog, without)
 
 
-async def restore(made: Scratch, taken: Taken, project: Project, revision: str) -> None:
-    """Make the schema on an empty scratch database. On failure: NotSquashed, SchemaNotCopied."""
+async def restore(made: Scratch, taken: Taken, project: Project, revision: str) -> Sequence[str]:
+    """Make the schema on an empty scratch database; the views that `make_schema` could not fill.
+
+    On failure: NotSquashed, SchemaNotCopied.
+    """
 
     async def ask(read: Any, *arguments: Any) -> Any:
         async with made.engine.connect() as connection:
@@ -89,13 +90,14 @@ async def restore(made: Scratch, taken: Taken, project: Project, revision: str) 
             "database: name it first in Environment(schemas=[…])",
         )
     try:
-        taken.unfilled.update(await make_schema(taken.schema, made.engine))
+        unfilled = await make_schema(taken.schema, made.engine)
     except SchemaNotCopied as error:
         without = ", ".join(taken.without)
         raise SchemaNotCopied(error.database, error.reason, without) from error
     if differences := difference(taken.catalog, await ask(_catalog, project)):
         first = differences[0]
         raise NotSquashed(revision, f"its dump gives another schema ({first.kind} {first.name})")
+    return unfilled
 
 
 def _catalog(connection: Connection, project: Project) -> Catalog:

@@ -84,8 +84,8 @@ class ChainTests:
 
         On failure: SquashEdited.
         """
-        squash = Squash.read(self.project.squashed)
-        return squash.revision if squash and squash.from_database else None
+        taken = Squash.taken(self.project.squashed)
+        return taken.revision if taken else None
 
     def check(self) -> None:
         """On failure: RevisionsBroken where the tested part has branches that are not meant."""

@@ -85,8 +85,8 @@ def refuse_without_tables(
     """
     if run.command != "upgrade" or run.recorder.before:
         return
-    squash = Squash.read(run.project.squashed)
-    if squash is None or not squash.from_database:
+    squash = Squash.taken(run.project.squashed)
+    if squash is None:
         return
     below = ancestors(revisions, [squash.revision])
     first = next((each.revision for each in plan if each.revision in below or not below), None)

@@ -1,4 +1,4 @@
-"""A backfill begins anew where the revision that it needs was reverted: its column was dropped."""
+"""A backfill starts from the beginning once the revision that it needs was reverted."""
 
 from surefoot.ledger.table import Ledger
 from surefoot.quoting import literal
