@@ -508,6 +508,9 @@ async def test_an_edited_file_is_refused(
     path.write_text(squashed(small).replace("id integer", "id bigint"), "utf-8")
     checked = await launcher.surefoot(small, "verify", url=made.url)
     assert "no   files     [squash-edited]" in checked.out
+    for command in ("lint", "lock"):
+        tried = await launcher.surefoot(small, command, url=made.url)
+        assert (tried.code, "REFUSED [squash-edited]  " in tried.err) == (3, True), tried.err
     result = await launcher.alembic(small, "upgrade", "head", url=made.url)
     assert result.code == 3, result.err
     assert "REFUSED [squash-edited]  squashed.sql was edited" in result.err
