@@ -152,6 +152,22 @@ async def test_cancelled_while_it_runs(filling: Filling, launcher: Launcher) -> 
 
 
 @pytest.mark.slow
+async def test_a_backfill_before_its_revision(filling: Filling, launcher: Launcher) -> None:
+    """The next command is the upgrade, until another backfill can run."""
+    filling.chain.add("op.execute('SELECT 1')")
+    filling.widen(after="0002")
+    chain, url = filling.chain, filling.database.url
+    for line in (("list",), ("status", "wide")):
+        shown = await launcher.surefoot(chain, "backfill", *line, url=url)
+        assert "too early" in shown.out.lower(), shown.out
+        assert "Next: alembic upgrade 0002\n" in shown.out + shown.err
+    await launcher.alembic(chain, "upgrade", "0002", url=url)
+    shown = await launcher.surefoot(chain, "backfill", "list", url=url)
+    assert "not begun" in shown.out, shown.out
+    assert "Next: surefoot backfill run wide\n" in shown.err
+
+
+@pytest.mark.slow
 async def test_failed_rows_and_another_try(filling: Filling, launcher: Launcher) -> None:
     """They are shown with their errors, and tried again once the cause is gone."""
     await filling.connection.execute(

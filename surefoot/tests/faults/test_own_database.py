@@ -197,14 +197,21 @@ async def test_a_database_of_another_branch_is_taken_back(project: Project) -> N
 
 @pytest.mark.slow
 async def test_a_revision_of_another_branch_that_cannot_go_back(project: Project) -> None:
-    """The way on is a new database: the file is in git, and not for somebody to correct."""
-    project.chain.add("op.execute('CREATE TABLE rank ()')", "raise NotImplementedError('no way')")
+    """The way on is a new database: the file is in git, and not for somebody to correct.
+
+    What the server advises comes first.
+    """
+    project.chain.add(
+        "op.execute('CREATE TABLE rank ()')",
+        """op.execute("DO $$BEGIN RAISE 'no way' USING HINT = 'Ask Ada.'; END$$")""",
+    )
     project.git("add", "-A")
     project.git("commit", "-qm", "rank")
     await project.up()
     project.git("switch", "-q", "main")
     failed = await project.run("db", "goto", code=4)
     assert "no way" in failed.err
+    assert "  help: Ask Ada; then `surefoot db goto` again; or give the database up:" in failed.err
     assert "surefoot db reset --execute` makes a new one at head" in failed.err
     assert await project.at() == "0002"
 

@@ -1,4 +1,4 @@
-"""The reference of the error codes: the table of docs/codes.md, made of the classes.
+"""The reference of the codes: the tables of docs/codes.md, as the library has them.
 
 python -m harness.codes_page
 """
@@ -12,15 +12,16 @@ from pathlib import Path
 
 from harness.settings_page import table
 from surefoot.errors import SurefootError
-from surefoot.errors.base import every_error
+from surefoot.errors.base import WARNINGS, every_error
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "codes.md"
-_TABLE = re.compile(r"(<!-- Errors: .* -->\n)(?:\|.*\n)*")
+_TABLE = re.compile(r"(<!-- (Errors|Warnings): .* -->\n)(?:\|.*\n)*")
 
 
 def page() -> str:
-    """The page with its table as the classes are; the texts around it stay."""
-    return _TABLE.sub(lambda match: match[1] + errors(), PAGE.read_text("utf-8"))
+    """The page with its tables as the library has them; the texts around them stay."""
+    tables = {"Errors": errors(), "Warnings": warnings()}
+    return _TABLE.sub(lambda match: match[1] + tables[match[2]], PAGE.read_text("utf-8"))
 
 
 def errors() -> str:
@@ -30,6 +31,12 @@ def errors() -> str:
         for code, each in sorted(classes().items())
     )
     return table(("code", "exit code", "meaning"), rows)
+
+
+def warnings() -> str:
+    """The table of the codes that are warnings alone."""
+    rows = ((f"`{code}`", meaning) for code, meaning in sorted(WARNINGS.items()))
+    return table(("code", "meaning"), rows)
 
 
 def classes() -> Mapping[str, type[SurefootError]]:

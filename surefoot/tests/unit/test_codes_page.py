@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+from click.testing import CliRunner
+
 from harness.codes_page import PAGE, classes, page
 from harness.server import LIBRARY
+from surefoot.cli import surefoot
+from surefoot.errors import WARNINGS
 
 
 def test_the_page_is_current() -> None:
@@ -13,12 +17,14 @@ def test_the_page_is_current() -> None:
     assert PAGE.read_text("utf-8") == page(), "run python -m harness.codes_page"
 
 
-def test_the_page_has_every_warning() -> None:
-    """Those that are no error in any case."""
+def test_every_warning_is_known() -> None:
+    """Those that are no error in any case; `surefoot explain` says them, too."""
     found = {
         code
         for path in (LIBRARY / "src").rglob("*.py")
         for code in re.findall(r'Warned\("([a-z-]+)"', path.read_text("utf-8"))
     }
-    listed = PAGE.read_text("utf-8").partition("## Warnings")[2]
-    assert found - classes().keys() == set(re.findall(r"^\| `([a-z-]+)` \|", listed, re.MULTILINE))
+    assert found - classes().keys() == WARNINGS.keys()
+    for code, meaning in WARNINGS.items():
+        said = CliRunner().invoke(surefoot, ["explain", code]).output
+        assert said.startswith(f"warning [{code}]  {meaning}\n")

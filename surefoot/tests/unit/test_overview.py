@@ -114,6 +114,20 @@ def test_a_step_that_failed_or_broke_off_needs_attention() -> None:
     assert [n.code for n in overview(BUILD, mended, NOW).attention] == ["revision-unsafe"]
 
 
+def test_a_step_without_its_file_names_no_command_of_alembic() -> None:
+    """Alembic has no such revision."""
+    for direction, help_ in (
+        ("upgrade", None),
+        (
+            "downgrade",
+            "its file is not here; on a database of your own `surefoot db goto` reverts it by that "
+            "of git",
+        ),
+    ):
+        left = row(2, "0009", "failed", direction=direction, error="no\n  kept of 0009: 1 change")
+        assert overview(BUILD, reading(FIRST, left), NOW).attention[0].help == help_
+
+
 def test_who_holds_the_mutex_runs_what_is_next() -> None:
     """Or the step that it has begun in the ledger."""
     at_work = replace(reading(FIRST), activity=Activity(HOLDER, None, ()))

@@ -119,18 +119,24 @@ async def refuse_early(
 
     On failure: BackfillTooEarly; BackfillInvalid, where the project has no such revision.
     """
-    table, revisions = project.version_table, project.locked()
-    if backfill.after not in {each.id for each in revisions}:
+    if backfill.after not in {each.id for each in project.locked()}:
         raise BackfillInvalid(
             f"{backfill.name}.py", f"the project has no revision {backfill.after} (`after`)"
         )
-    found = []
-    if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.quoted):
-        rows = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
-        found = [row[0] for row in rows]
-    if backfill.after not in ancestors(revisions, found):
+    if await is_early(connection, backfill, project):
         name = await connection.fetchval("SELECT current_database()")
         raise BackfillTooEarly(backfill.name, backfill.after, name)
+
+
+async def is_early(
+    connection: asyncpg.Connection[Any], backfill: Backfill, project: Project
+) -> bool:
+    """Whether the revision that a backfill needs is not applied."""
+    table, found = project.version_table.quoted, []
+    if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
+        rows = await connection.fetch(f"SELECT version_num FROM {table}")  # noqa: S608 - quoted
+        found = [row[0] for row in rows]
+    return backfill.after not in ancestors(project.locked(), found)
 
 
 async def _go_on(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-from surefoot.backfill.checks import not_begun
+from surefoot.backfill.checks import is_early, not_begun
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Listen
 from surefoot.backfill.files import read_backfills
@@ -38,12 +38,14 @@ class Status:
     processes: int = 0
     # Rows that failed: key, SQLSTATE, the words of the error.
     failures: Sequence[tuple[Place, str | None, str]] = ()
+    # Whether the revision that it needs is not applied; it is looked at where nothing has begun.
+    is_early: bool = False
 
     @property
     def state(self) -> str:
         """Its state in one word or two."""
         if self.progress is None:
-            return "not begun"
+            return "too early" if self.is_early else "not begun"
         idle = self.progress.state == RUNNING and not (self.sessions or self.processes)
         return "interrupted" if idle else self.progress.state
 
@@ -72,7 +74,7 @@ class Status:
 async def status(backfill: Backfill, database: Database, project: Project) -> Status:
     """How far a backfill is. On failure: the errors of the database."""
     async with _state(backfill, database, project) as state:
-        return await _status(backfill, state)
+        return await _status(backfill, state, project)
 
 
 async def statuses(database: Database, project: Project) -> Sequence[Status]:
@@ -82,7 +84,8 @@ async def statuses(database: Database, project: Project) -> Sequence[Status]:
         try:
             table, found = project.version_table, read_backfills(project)
             return [
-                await _status(each, State(connection, table, each.name)) for each in found.values()
+                await _status(each, State(connection, table, each.name), project)
+                for each in found.values()
             ]
         finally:
             await connection.close()
@@ -122,7 +125,7 @@ async def resume(
         if progress.state not in (PAUSED, RUNNING) or not await state.change(RUNNING, None):
             raise _nothing_to("resume", backfill, progress)
         await state.set_parameters(parameters)
-        found = await _status(backfill, state)
+        found = await _status(backfill, state, project)
     if progress.state == PAUSED:
         await record(backfill, database, project, f"resumed by {by}", listen)
     return found
@@ -159,9 +162,10 @@ async def _state(
             await connection.close()
 
 
-async def _status(backfill: Backfill, state: State) -> Status:
+async def _status(backfill: Backfill, state: State, project: Project) -> Status:
     if not await state.exists() or (progress := await state.read()) is None:
-        return Status(backfill, None)
+        early = await is_early(state.connection, backfill, project)
+        return Status(backfill, None, is_early=early)
     failures = await state.failures(_SHOWN)
     return Status(backfill, progress, *await state.ranges.sessions(), failures)
 

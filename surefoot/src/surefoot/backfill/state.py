@@ -71,30 +71,30 @@ class State:
     def __init__(
         self, connection: asyncpg.Connection[Any], version_table: VersionTable, name: str
     ) -> None:
-        self._connection, self._name, self._table = connection, name, version_table
+        self.connection, self._name, self._table = connection, name, version_table
         self.ranges = Ranges(connection, version_table, name)
 
     async def exists(self) -> bool:
         """Whether the database has the tables."""
         known = "SELECT to_regclass($1) IS NOT NULL"
-        return bool(await self._connection.fetchval(known, self._table.backfills[2]))
+        return bool(await self.connection.fetchval(known, self._table.backfills[2]))
 
     async def create(self) -> None:
         """Create the tables where they are missing; two runs may do so at the same time."""
         if await self.exists():
             return
-        async with self._connection.transaction():
+        async with self.connection.transaction():
             number = "SELECT pg_advisory_xact_lock(hashtext($1))"
-            await self._connection.fetchval(number, self._table.backfills[0])
-            await self._connection.execute(creation(self._table))
+            await self.connection.fetchval(number, self._table.backfills[0])
+            await self.connection.execute(creation(self._table))
 
     async def read(self, *, lock: bool = False) -> Progress | None:
         """How far it is; None where it never began. With `lock` nobody else changes its row."""
         if lock:
-            await self._connection.execute(
+            await self.connection.execute(
                 self._sql("SELECT FROM {backfills} WHERE name = $1 FOR UPDATE"), self._name
             )
-        row = await self._connection.fetchrow(self._sql(_READ), self._name)
+        row = await self.connection.fetchrow(self._sql(_READ), self._name)
         if row is None:
             return None
         values = list(row)
@@ -105,7 +105,7 @@ class State:
         self, sha256: str, table_oid: int, actor: Mapping[str, str], parameters: Mapping[str, float]
     ) -> bool:
         """Begin the backfill; False where it has begun."""
-        done = await self._connection.execute(
+        done = await self.connection.execute(
             self._sql(_BEGIN),
             self._name,
             sha256,
@@ -117,7 +117,7 @@ class State:
 
     async def begin_lap(self, progress: Progress, places: Sequence[Place]) -> None:
         """Begin the next lap in a transaction that holds the row: ranges that end at places."""
-        await self._connection.execute(
+        await self.connection.execute(
             self._sql("UPDATE {backfills} SET lap = lap + 1, changed = $2 WHERE name = $1"),
             self._name,
             progress.changed,
@@ -126,8 +126,8 @@ class State:
 
     async def restart(self, sha256: str, table_oid: int) -> None:
         """Walk the table again: rows have come, or are to be tried again."""
-        async with self._connection.transaction():
-            await self._connection.execute(
+        async with self.connection.transaction():
+            await self.connection.execute(
                 self._sql(
                     "UPDATE {backfills} SET state = 'running', lap = 0, finished_at = NULL, "
                     "is_recorded = false, "
@@ -142,7 +142,7 @@ class State:
 
     async def end(self, state: str) -> None:
         """The backfill is complete, or has ended with rows that failed."""
-        await self._connection.execute(
+        await self.connection.execute(
             self._sql("UPDATE {backfills} SET state = $2, finished_at = now() WHERE name = $1"),
             self._name,
             state,
@@ -150,7 +150,7 @@ class State:
 
     async def change(self, state: str, reason: str | None) -> bool:
         """Pause a backfill that runs, or let it run; False where it is neither."""
-        done = await self._connection.execute(
+        done = await self.connection.execute(
             self._sql(
                 "UPDATE {backfills} SET state = $2, reason = $3 "
                 "WHERE name = $1 AND finished_at IS NULL"
@@ -163,7 +163,7 @@ class State:
 
     async def note(self, held: str | None, rows_per_s: float | None, left_s: float | None) -> None:
         """Keep for others why no batch begins, the rows changed a second, and the time left."""
-        await self._connection.execute(
+        await self.connection.execute(
             self._sql(
                 "UPDATE {backfills} SET held = $2, rows_per_s = $3, left_s = $4 WHERE name = $1 "
                 "AND (held, rows_per_s, left_s) IS DISTINCT FROM ($2, $3, $4)"
@@ -176,7 +176,7 @@ class State:
 
     async def set_parameters(self, parameters: Mapping[str, float | None]) -> None:
         """Give parameters other values while it runs; None takes one away."""
-        await self._connection.execute(
+        await self.connection.execute(
             self._sql(
                 "UPDATE {backfills} SET parameters = jsonb_strip_nulls(parameters || $2::jsonb) "
                 "WHERE name = $1"
@@ -188,18 +188,18 @@ class State:
     async def failures(self, limit: int) -> Sequence[tuple[Place, str | None, str]]:
         """Rows that failed, the newest last: key, SQLSTATE, the words of the error."""
         query = "SELECT key, sqlstate, error FROM {failures} WHERE backfill = $1 ORDER BY failed_at"
-        rows = await self._connection.fetch(self._sql(f"{query} LIMIT $2"), self._name, limit)
+        rows = await self.connection.fetch(self._sql(f"{query} LIMIT $2"), self._name, limit)
         return [tuple(row) for row in rows]
 
     async def forget_failures(self) -> None:
         """Let the rows that failed be tried again."""
-        await self._connection.execute(
+        await self.connection.execute(
             self._sql("DELETE FROM {failures} WHERE backfill = $1"), self._name
         )
 
     async def delete(self) -> None:
         """Forget how far it came. Rows that were changed stay so."""
-        await self._connection.execute(
+        await self.connection.execute(
             self._sql("DELETE FROM {backfills} WHERE name = $1"), self._name
         )
 

@@ -19,7 +19,7 @@ from surefoot.backfill.events import (
 )
 from surefoot.backfill.plan import Forecast
 from surefoot.backfill.run import Result
-from surefoot.errors.names import command
+from surefoot.errors.names import alembic, command
 from surefoot.run.narration import PROGRESS_S
 from surefoot.terminal.kind import draws
 from surefoot.wording import counted, duration, roughly
@@ -53,7 +53,15 @@ def next_of(found: Sequence[Status]) -> str:
     for each in found:
         if each.state in ("not begun", "interrupted"):
             return f"Next: {command()} backfill run {each.backfill.name}"
+    for each in found:
+        if each.is_early:
+            return _first(each)
     return f"Next: {command()} backfill status NAME" if found else f"Next: {command()} plan"
+
+
+def _first(found: Status) -> str:
+    """The command for the revision that a backfill needs."""
+    return f"Next: {alembic()} upgrade {found.backfill.after}"
 
 
 def forecast(found: Forecast) -> Iterator[str]:
@@ -83,7 +91,8 @@ def status(found: Status, *, cancels: bool = False) -> Iterator[str]:
     """How far a backfill is; with `cancels` for somebody who may want to cancel it."""
     yield f"{found.state.upper()}  {found.backfill.name} on {found.backfill.table}"
     if (progress := found.progress) is None:
-        yield f"Next: {command()} backfill run {found.backfill.name}"
+        go = f"Next: {command()} backfill run {found.backfill.name}"
+        yield _first(found) if found.is_early else go
         return
     if progress.reason:
         yield f"  paused by  {progress.reason}"

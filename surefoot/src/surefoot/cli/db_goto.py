@@ -64,9 +64,10 @@ def _for_good() -> Iterator[None]:
         yield
     except UpgradeFailed as error:
         if type(error) is UpgradeFailed:
+            first = error.first if error.hint else "change what it stumbles over, "
             error.help = (
-                f"change what it stumbles over, then `{command()} db goto` again; or give the "
-                f"database up: `{command()} db reset --execute` makes a new one at head"
+                f"{first}then `{command()} db goto` again; or give the database up: "
+                f"`{command()} db reset --execute` makes a new one at head"
             )
         raise
 

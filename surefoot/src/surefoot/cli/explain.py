@@ -43,8 +43,11 @@ def command(name: str | None, place: str | None) -> None:
         error = codes[name]
         output.answer(f"{error.word.lower()} [{error.code}]  {inspect.getdoc(error)}")
         output.answer(f"  exit code: {error.exit_code}, {_branch(error)}")
+    elif name in errors.WARNINGS:
+        output.answer(f"warning [{name}]  {errors.WARNINGS[name]}")
+        output.answer("  exit code: that of the command, which goes on")
     else:
-        near = suggestion(name, [*RULES, *codes])
+        near = suggestion(name, [*RULES, *codes, *errors.WARNINGS])
         raise click.UsageError(f"there is no rule or code {name!r}{near and f'; {near}'}")
 
 

@@ -109,3 +109,13 @@ def every_error(of: type[SurefootError] = SurefootError) -> Iterator[type[Surefo
     for found in of.__subclasses__():
         yield found
         yield from every_error(found)
+
+
+# The codes of warnings that are an error nowhere, with their meanings.
+WARNINGS: Mapping[str, str] = {
+    "ledger-lost": "The table of the ledger was dropped, or has no row of a revision; the record "
+    "begins again with the applied revisions as adopted.",
+    "lock-file-missing": "The project has no revisions.lock.",
+    "squash-unused": "An empty database does not begin with squashed.sql, and the message says "
+    "why.",
+}

@@ -1,11 +1,11 @@
 """attention() lists the problems that somebody should look at. Pure functions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, heads
 from surefoot.chain.way_back import way_back
 from surefoot.errors import names
-from surefoot.ledger.table import ARRIVED, BROKEN_OFF, NOTHING, applied, steps
+from surefoot.ledger.table import ARRIVED, BROKEN_OFF, NOTHING, Row, applied, steps
 from surefoot.overview.backfills import unfinished_backfills
 from surefoot.overview.model import (
     Activity,
@@ -80,11 +80,21 @@ def _broken_off(reading: Reading, chain: Sequence[Revision]) -> Iterator[Notice]
         ended = row.error or f"{step} failed"
         if row.outcome == "started":
             ended = f"{step} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
-        to = names.goal(heads(chain))
-        if row.direction == "downgrade":
-            to = way_back(chain, {*applied(reading.ledger)}, [row.revision]) or ""
-        again = f"run `{names.alembic()} {row.direction} {to}` again: it continues from there"
-        yield Notice("run-failed", ended, again if to else None)
+        yield Notice("run-failed", ended, _again(row, chain, {*applied(reading.ledger)}))
+
+
+def _again(row: Row, chain: Sequence[Revision], has: Collection[str]) -> str | None:
+    """The command that continues a step that did not end well; None where none is known."""
+    if row.revision not in {each.id for each in chain}:
+        if row.direction == "upgrade":
+            return None
+        goto = f"`{names.command()} db goto`"
+        return f"its file is not here; on a database of your own {goto} reverts it by that of git"
+    to: str | None = names.goal(heads(chain))
+    if row.direction == "downgrade":
+        to = way_back(chain, has, [row.revision])
+    again = f"run `{names.alembic()} {row.direction} {to}` again: it continues from there"
+    return again if to else None
 
 
 def _ledger(checks: Iterable[IntegrityCheck], command: str) -> Iterator[Notice]:
