@@ -15,10 +15,12 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Hashes pin what is installed; pip takes it from wherever this machine is set up to look.
-$(VENV)/.ready: requirements-dev.lock pyproject.toml surefoot/pyproject.toml
+LOCK ?= requirements-dev.lock
+
+$(VENV)/.ready: $(LOCK) pyproject.toml surefoot/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another: make PYTHON=python3.12 …"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./surefoot -e .
 	@touch $@
 
@@ -89,6 +91,9 @@ test-all: lint types  ## All tests with the oldest and the newest of all, the qu
 	@set -e; $(foreach each,$(BETWEEN),echo "== Python $(call VERSION,$(each))"; $(call ON,$(each)) tests;)
 	@set -e; $(foreach each,$(wordlist 2,99,$(PG_MAJORS)),echo "== PostgreSQL $(each)"; \
 	    SUREFOOT_TEST_PG_MAJOR=$(each) $(MAKE) --no-print-directory tests;)
+	@echo "== Python $(call VERSION,$(firstword $(PYTHONS))), the lowest versions that surefoot takes"
+	@$(MAKE) --no-print-directory PYTHON=$(lastword $(subst =, ,$(firstword $(PYTHONS)))) \
+	    VENV=.venv-lowest LOCK=requirements-lowest.lock tests
 	@$(MAKE) --no-print-directory soak CASES=300
 	@$(MAKE) --no-print-directory fuzz SEEDS=200
 
@@ -103,6 +108,8 @@ locks: $(VENV)/.ready  ## Resolve the dependencies again and write the lock file
 	$(COMPILE) pyproject.toml -o requirements.lock >/dev/null
 	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock >/dev/null
 	echo hatchling | $(COMPILE) -c requirements-dev.lock - -o requirements-build.lock >/dev/null
+	$(COMPILE) --resolution lowest-direct --all-extras surefoot/pyproject.toml -o $(VENV)/lowest.txt >/dev/null
+	$(COMPILE) -c $(VENV)/lowest.txt pyproject.toml --extra dev -o requirements-lowest.lock >/dev/null
 
 clean:  ## Remove what make created: the environment, the development database and caches
 	-@test -x $(BIN)/vegafs && $(BIN)/vegafs db stop --now

@@ -62,9 +62,9 @@ def parsed(group: click.Group, name: str, example: str) -> str:
     assert words.pop(0) == name, example
     context = group.make_context(name, words)
     while isinstance(context.command, click.Group):
-        _, command, words = context.command.resolve_command(
-            context, [*getattr(context, "_protected_args", ()), *context.args]
-        )
+        # Until click 8.1 the attribute has no underscore; after it, that is deprecated.
+        inner = vars(context).get("_protected_args") or vars(context).get("protected_args", ())
+        _, command, words = context.command.resolve_command(context, [*inner, *context.args])
         assert command is not None, example
         context = command.make_context(command.name, words, parent=context)
     return context.command_path
