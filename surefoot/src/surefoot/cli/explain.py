@@ -41,7 +41,7 @@ def command(name: str | None, place: str | None) -> None:
         _rule(RULES[name])
     elif name in codes:
         error = codes[name]
-        output.answer(f"{error.word.lower()} [{error.code}]  {inspect.getdoc(error)}")
+        output.answer(f"{error.word.lower()} [{error.code}]  {_meaning(error)}")
         output.answer(f"  exit code: {error.exit_code}, {_branch(error)}")
     elif name in errors.WARNINGS:
         output.answer(f"warning [{name}]  {errors.WARNINGS[name]}")
@@ -80,4 +80,9 @@ def _findings(rule: Rule, place: str) -> None:
 def _branch(error: type[errors.SurefootError]) -> str:
     """The first line on the errors of that exit code."""
     *_, branch, _ = (each for each in error.mro() if issubclass(each, errors.SurefootError))
-    return (inspect.getdoc(branch) or "").splitlines()[0].rstrip(".")
+    return _meaning(branch).splitlines()[0].rstrip(".")
+
+
+def _meaning(error: type[errors.SurefootError]) -> str:
+    """The docstring; with -OO, Python has left it out."""
+    return inspect.cleandoc(error.__doc__ or "Python runs without docstrings, which have this.")
