@@ -78,7 +78,7 @@ PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python
                  2>/dev/null; done | sort -u -t= -k1,1)
 PG_MAJORS := $(sort 16 17 $(patsubst /usr/lib/postgresql/%/bin/initdb,%,$(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
-BETWEEN  = $(filter-out $(firstword $(PYTHONS)) $(lastword $(PYTHONS)),$(PYTHONS))
+BETWEEN  = $(filter-out $(lastword $(PYTHONS)),$(PYTHONS))
 VERSION  = $(firstword $(subst =, ,$(1)))
 ON       = $(MAKE) --no-print-directory PYTHON=$(lastword $(subst =, ,$(1))) \
                VENV=.venv-$(call VERSION,$(1))
@@ -86,14 +86,12 @@ ON       = $(MAKE) --no-print-directory PYTHON=$(lastword $(subst =, ,$(1))) \
 test-all: lint types  ## All tests with the oldest and the newest of all, the quick ones between, a soak, a fuzz
 	@echo "== Python $(call VERSION,$(lastword $(PYTHONS))), PostgreSQL 18"
 	@$(call ON,$(lastword $(PYTHONS))) all-tests
-	@echo "== Python $(call VERSION,$(firstword $(PYTHONS))), PostgreSQL $(firstword $(PG_MAJORS))"
-	@SUREFOOT_TEST_PG_MAJOR=$(firstword $(PG_MAJORS)) $(call ON,$(firstword $(PYTHONS))) all-tests
+	@echo "== Python $(call VERSION,$(firstword $(PYTHONS))), PostgreSQL $(firstword $(PG_MAJORS)), the lowest versions of packages"
+	@SUREFOOT_TEST_PG_MAJOR=$(firstword $(PG_MAJORS)) $(MAKE) --no-print-directory LOCK=requirements-lowest.lock \
+	    PYTHON=$(lastword $(subst =, ,$(firstword $(PYTHONS)))) VENV=.venv-lowest all-tests
 	@set -e; $(foreach each,$(BETWEEN),echo "== Python $(call VERSION,$(each))"; $(call ON,$(each)) tests;)
 	@set -e; $(foreach each,$(wordlist 2,99,$(PG_MAJORS)),echo "== PostgreSQL $(each)"; \
 	    SUREFOOT_TEST_PG_MAJOR=$(each) $(MAKE) --no-print-directory tests;)
-	@echo "== Python $(call VERSION,$(firstword $(PYTHONS))), the lowest versions that surefoot takes"
-	@$(MAKE) --no-print-directory PYTHON=$(lastword $(subst =, ,$(firstword $(PYTHONS)))) \
-	    VENV=.venv-lowest LOCK=requirements-lowest.lock tests
 	@$(MAKE) --no-print-directory soak CASES=300
 	@$(MAKE) --no-print-directory fuzz SEEDS=200
 
