@@ -164,7 +164,7 @@ async def test_a_required_column(shop: Shop) -> None:
     found = "1 warning in 5" if OLDER else "0 warnings in 4"
     assert f"0 errors, {found} revisions and 1 backfill" in linted.err
     planned = await shop.works("surefoot", "plan")
-    assert "  requires the backfill orders_size: not begun, it runs after 0002\n" in planned.out
+    assert "  requires the backfill orders_size: too early, it runs after 0002\n" in planned.out
     await shop.works("alembic", "upgrade", "0002")
     planned = await shop.works("surefoot", "plan")
     assert "  requires the backfill orders_size: not begun, 500 rows to do\n" in planned.out
