@@ -3,7 +3,8 @@
     changes -> Alembic's operations -> the project's hooks -> changes again
 
 A change that a hook leaves as it is stays planned by Surefoot. One that it edits is written as the
-hook left it, in one step, and one that it removes is not written.
+hook left it, in one step, and one that it removes is not written. An operation in the place of
+another one is an edit: its way back stays as the hooks left that.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,11 +42,12 @@ def edit(
             exec(each, names)  # noqa: S102 - as the revision will have it
         upgrade.ops[:] = _shown(_UP, [each.ops for each in changes], names)
         downgrade.ops[:] = _shown(_DOWN, [each.undo for each in reversed(changes)], names)
+    shown = [each for _, each in (*_flat(upgrade.ops), *_flat(downgrade.ops))]
     for hook in hooks:
         hook(context, revision, directives)
     if comparison is not None and directives and directives[0] is script:
-        made = _edited(_UP, upgrade.ops, len(changes))
-        undone = _edited(_DOWN, downgrade.ops, len(changes))
+        made = _edited(_UP, upgrade.ops, shown, len(changes))
+        undone = _edited(_DOWN, downgrade.ops, shown, len(changes))
         upgrade.ops[:] = list(_joined(changes, made, undone))
 
 
@@ -58,21 +60,52 @@ def _shown(
             made = _alembics(operation, names)
             vars(made)[direction] = number, operation, _code(made)
             table = None if isinstance(made, _WHOLE) else getattr(made, "table_name", None)
-            yield made if table is None else ops.ModifyTableOps(table, [made])
+            if table is None:
+                yield made
+            else:
+                container = ops.ModifyTableOps(table, [made])
+                vars(container)[direction] = number
+                yield container
 
 
-def _edited(direction: str, found: Iterable[Any], count: int) -> tuple[_Operations, _Operations]:
+def _edited(
+    direction: str, found: Iterable[Any], shown: Iterable[MigrateOperation], count: int
+) -> tuple[_Operations, _Operations]:
     """The operations of each change, and those of the hooks behind it; first, before all."""
     own: _Operations = [[] for _ in range(count + 1)]
     more: _Operations = [[] for _ in range(count + 1)]
+    left = [(getattr(container, direction, None), each) for container, each in _flat(found)]
+    lost = [each for each in shown if direction in vars(each)]
+    lost = [each for each in lost if not any(each is one for _, one in left)]
     number = 0
-    for each in _flat(found):
+    for place, each in left:
         if known := vars(each).get(direction):
             number, before, code = known
             own[number].append(before if _code(each) == code else each)
+        elif (replaced := _replaced(direction, place, each, lost)) is not None:
+            own[replaced].append(each)
         else:
             more[number].append(each)
     return own, more
+
+
+def _replaced(
+    direction: str, place: int | None, operation: Any, lost: Iterable[MigrateOperation]
+) -> int | None:
+    """The number of the change whose operation this one replaces; None where it is one more."""
+    for each in lost:
+        number: int = vars(each)[direction][0]
+        same = isinstance(operation, type(each)) and _target(operation) == _target(each)
+        if number == place or same:
+            return number
+    return None
+
+
+def _target(operation: Any) -> list[str | None]:
+    """The names of what an operation of Alembic is on."""
+    column = getattr(getattr(operation, "column", None), "name", None)
+    names = ("schema", "table_name", "column_name", "index_name", "constraint_name")
+    return [column, *(getattr(operation, name, None) for name in names)]
 
 
 def _code(operation: MigrateOperation) -> str:
@@ -102,12 +135,15 @@ def _joined(
             yield Change(stage, more[number], further[-number - 1]).at(Turn.MAIN)
 
 
-def _flat(found: Iterable[Any]) -> Iterator[MigrateOperation]:
+def _flat(
+    found: Iterable[Any], container: ops.OpContainer | None = None
+) -> Iterator[tuple[ops.OpContainer | None, MigrateOperation]]:
+    """The operations, each with the container that it is in."""
     for each in found:
         if isinstance(each, ops.OpContainer):
-            yield from _flat(each.ops)
+            yield from _flat(each.ops, each)
         else:
-            yield each
+            yield container, each
 
 
 class _Recorder(Operations):

@@ -14,6 +14,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
 from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.quoting import IN_STEP
 from surefoot.version_table import VersionTable
 
 NAME = "surefoot.objects"
@@ -27,6 +28,9 @@ STYLE = "surefoot_style"
 TEXTS = "surefoot_texts"
 ALEMBICS = "alembic.autogenerate.*"
 _HOOKS = "surefoot.autogenerate.hooks"
+_ASKED_BY_ALEMBIC = (
+    "schema", "column", "index", "unique_constraint", "foreign_key_constraint",
+)  # fmt: skip
 
 
 def configure_options(
@@ -43,7 +47,17 @@ def configure_options(
     excluded = frozenset((*version_table.relations, *exclude))
 
     def is_included(name: str | None, kind: str, *_: object) -> bool:
-        return kind != "table" or name not in excluded
+        if kind == "table":
+            return name not in excluded
+        if kind in _ASKED_BY_ALEMBIC:
+            return True
+        # Another plugin compares functions and triggers too: `schema.name(arguments)`.
+        own = (name or "").partition("(")[0].rpartition(".")[2]
+        return f"{own}()" not in excluded and not own.startswith(IN_STEP)
+
+    def is_object_included(found: object, name: str | None, kind: str, *_: object) -> bool:
+        on = str(getattr(found, "on_entity", None) or "").rpartition(".")[2]
+        return on not in excluded and is_included(name, kind)
 
     return {
         # Alembic's comparison of checks by name stays off: ours compares conditions.
@@ -51,7 +65,7 @@ def configure_options(
         "compare_type": True,
         "compare_server_default": True,
         "include_name": is_included,
-        "include_object": lambda _, *named: is_included(*named),
+        "include_object": is_object_included,
         "process_revision_directives": _later("process_revision_directives"),
         "template_args": {"page": RevisionTexts()},
         EXCLUDE: excluded,

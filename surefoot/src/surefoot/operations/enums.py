@@ -11,9 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from surefoot.operations.statement import StatementOperation, operation
 from surefoot.quoting import APART, literal, quoted
+
+# The arguments of alembic-postgresql-enum's operation of that name.
+_THEIRS = {
+    "enum_schema": "schema", "enum_name": "type_name",
+    "new_value": "value", "before_value": "before",
+}  # fmt: skip
 
 
 @operation("add_enum_value")
@@ -29,6 +36,12 @@ class AddEnumValueOp(StatementOperation):
     value: str
     before: str | None = field(default=None, kw_only=True)
     after: str | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def called(cls, *arguments: Any, **options: Any) -> AddEnumValueOp:
+        """As a revision calls it, also one that alembic-postgresql-enum has written."""
+        named = {_THEIRS.get(name, name): value for name, value in options.items()}
+        return cls(*arguments, **named)
 
     def __post_init__(self) -> None:
         if self.before is not None and self.after is not None:

@@ -10,6 +10,8 @@ from alembic.operations import MigrateOperation, Operations
 from surefoot.quoting import in_schema, quoted
 
 _Kind = TypeVar("_Kind", bound=type[MigrateOperation])
+# The functions `op.<name>` of these operations.
+_OURS: dict[str, Any] = {}
 
 
 def operation(name: str) -> Callable[[_Kind], _Kind]:
@@ -17,14 +19,24 @@ def operation(name: str) -> Callable[[_Kind], _Kind]:
 
     def register(kind: _Kind) -> _Kind:
         def invoke(cls: Any, /, operations: Operations, *arguments: Any, **options: Any) -> None:
-            operations.invoke(cls(*arguments, **options))
+            operations.invoke(getattr(cls, "called", cls)(*arguments, **options))
 
         invoke.__name__, invoke.__doc__ = name, kind.__doc__
         setattr(kind, name, classmethod(invoke))
         Operations.register_operation(name)(kind)
+        _OURS[name] = vars(Operations)[name]
         return kind
 
     return register
+
+
+def take_names() -> None:
+    """Let each `op.<name>` be the operation of this library, also where another has taken the name.
+
+    alembic-postgresql-enum registers `op.add_enum_value` too, whenever env.py or a file imports it.
+    """
+    for name, ours in _OURS.items():
+        setattr(Operations, name, ours)
 
 
 @dataclass(eq=False)

@@ -23,6 +23,7 @@ from surefoot.chain.titles import title_in
 from surefoot.compat.alembic import rows_after, unused
 from surefoot.errors import CommandUnknown, DatabaseAhead, FunctionMissing
 from surefoot.ledger.glance import ids
+from surefoot.operations.statement import take_names
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
@@ -152,11 +153,14 @@ def all_steps(
 ) -> Sequence[RevisionStep]:
     """All steps of a function. On failure: FunctionMissing, where a file lacks that of a step."""
     try:
-        return list(function(heads, ctx))
+        found = list(function(heads, ctx))
     except AttributeError as error:
         if isinstance(error.obj, ModuleType) and error.name in FUNCTIONS:
             raise FunctionMissing(str(getattr(error.obj, "revision", "?")), error.name) from error
         raise
+    # The files have been imported, with all that they import.
+    take_names()
+    return found
 
 
 def _name(function: Function) -> str:
