@@ -37,6 +37,7 @@ from sqlalchemy import (
     Time,
     UniqueConstraint,
     Uuid,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, DOMAIN, HSTORE, ExcludeConstraint
@@ -2348,6 +2349,83 @@ async def test_tables_in_the_schema_of_an_extension_are_compared(with_far: Proje
     await with_far.upgrade()
     await with_far.downgrade()
     await with_far.execute("RESET search_path")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("extension", "statement"),
+    [
+        ("fuzzystrmatch", "CREATE TABLE t (a text DEFAULT soundex('a'))"),
+        ("isn", "CREATE TABLE t (a isbn13)"),
+        ("vector", "CREATE TABLE t (a bit(3)); CREATE INDEX ON t USING hnsw (a bit_hamming_ops)"),
+        ("bloom", "CREATE TABLE t (a int); CREATE INDEX ON t USING bloom (a)"),
+        ("postgres_fdw", "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw"),
+    ],
+)
+async def test_an_extension_is_known_by_what_it_has(
+    project: Project, extension: str, statement: str
+) -> None:
+    """A function, a type, an access method, a wrapper: most are called otherwise."""
+    name = text("SELECT name FROM pg_available_extensions WHERE name = :name")
+    found = await project.connection.scalar(name, {"name": extension})
+    await project.connection.rollback()
+    if found is None:
+        pytest.skip(f"this server does not have {extension}")
+    await project.execute(f"DROP EXTENSION IF EXISTS {extension} CASCADE")
+    await project.create(things())
+    wanted = things()
+    for each in statement.split("; "):
+        ddl(wanted, each)
+    first, *_ = await project.revise(wanted, "Begin")
+    assert f"CREATE EXTENSION IF NOT EXISTS {extension}" in first.read_text("utf-8")
+
+
+async def test_an_event_that_fails_is_named(project: Project) -> None:
+    """A library may register its types with a driver, which a connection of asyncpg has not."""
+    wanted = things()
+
+    @event.listens_for(wanted, "before_create")
+    def register(target: Any, connection: Any, **_: Any) -> None:
+        connection.connection.driver_connection.cursor_factory()
+
+    told = "metadata.create_all\\(\\) raised AttributeError: .*cursor_factory.*test_auto"
+    with pytest.raises(UsageError, match=told):
+        await project.revise(wanted, "Begin")
+
+
+@pytest.mark.slow
+async def test_the_function_of_a_trigger_changes_behind_the_columns_that_it_names(
+    project: Project,
+) -> None:
+    """Rows can be written behind each revision, where each table has one of its own."""
+
+    def models(*names: str) -> MetaData:
+        metadata = new_metadata()
+        for table in ("first", "second"):
+            columns = [Column(name, Text, server_default="") for name in names]
+            Table(table, metadata, Column("id", BigInteger, primary_key=True), *columns)
+            every = " || ".join(f"NEW.{name}" for name in names)
+            body = f"BEGIN NEW.a = {every}; RETURN NEW; END"
+            head = f"CREATE FUNCTION {table[0]}() RETURNS trigger LANGUAGE plpgsql"
+            on = f"BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table[0]}()"
+            ddl(metadata, f"{head} AS '{body}'")
+            ddl(metadata, f"CREATE TRIGGER stamp {on}")
+        return metadata
+
+    await project.revise(models("a"), "Begin")
+    await project.upgrade()
+    before = await project.catalog()
+    made = await project.revise(models("a", "b"), "Add b")
+    assert len(made) > 1
+    rows = [f"INSERT INTO {table} DEFAULT VALUES" for table in ("first", "second")]
+    for each in made:
+        await project.upgrade(each.name.partition("_")[0])
+        await project.execute(*rows)
+    await project.check(models("a", "b"))
+    for _ in made:
+        await project.downgrade("-1")
+        await project.execute(*rows)
+    assert await project.catalog() == before
 
 
 async def test_an_extension_that_no_server_has_is_no_guess(project: Project) -> None:

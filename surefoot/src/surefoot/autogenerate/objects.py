@@ -252,8 +252,10 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     silent = replace(expected, comment=found.comment)
     rest = different - _ASIDE
     if rest and key.kind != "enum":
-        late = needs_tables(comparison.models, key)
-        stage = Stage.CREATE if late else Stage.TYPES
+        # That of a trigger may name columns that come in the same change.
+        is_of_trigger = isinstance(expected, Routine) and expected.returns == "trigger"
+        stage = Stage.TABLES if is_of_trigger else Stage.TYPES
+        stage = Stage.CREATE if needs_tables(comparison.models, key) else stage
         # A sequence is locked by it, and no other change waits for that.
         stage = Stage.STATE if key.kind == "sequence" or rest & {"enabled"} else stage
         change = step(stage, key, found, silent, "change")

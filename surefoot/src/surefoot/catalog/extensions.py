@@ -4,23 +4,34 @@ import re
 
 from sqlalchemy import Connection, text
 
-# A type, an operator class, a function, another extension, and an access method without a default.
+# Also a function, and an access method, which may lack an operator class for a type.
 _MISSING = re.compile(
-    r'(?:type|operator class|required extension) "([^"]+)"|function (\w+)\(|access method "(\w+)"$'
+    r'(?:type|operator class|required extension|foreign-data wrapper|text search \w+) "([^"]+)"'
+    r'|function (\w+)\(|access method "(\w+)"(?: does not exist)?$'
 )
 _NO_SCHEMA = re.compile(r'schema "(.+)" does not exist$')
 # Names of objects whose extension is called otherwise.
 _OF = {
-    **dict.fromkeys(("gin_trgm_ops", "gist_trgm_ops", "similarity"), "pg_trgm"),
-    **dict.fromkeys(("crypt", "digest", "gen_salt", "hmac"), "pgcrypto"),
-    **dict.fromkeys(("uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4"), "uuid-ossp"),
-    **dict.fromkeys(("lquery", "ltxtquery"), "ltree"),
-    **dict.fromkeys(("geography", "geometry"), "postgis"),
-    **dict.fromkeys(
-        ("halfvec", "sparsevec", "vector_cosine_ops", "vector_ip_ops", "vector_l2_ops"), "vector"
-    ),
-    "gin": "btree_gin",
-    "gist": "btree_gist",
+    "btree_gin": "gin",
+    "btree_gist": "gist",
+    "earthdistance": "earth(?:_box|_distance)?|ll_to_earth",
+    "fuzzystrmatch": "levenshtein(?:_less_equal)?|soundex|d?metaphone(?:_alt)?|daitch_mokotoff",
+    "hstore": r"gi\w+_hstore_ops|hstore_\w+",
+    "intarray": r"gi\w+__int(?:big)?_ops|query_int|icount",
+    "isn": "ean13|is[bms]n(?:13)?|upc",
+    "lo": "lo_manage",
+    "ltree": r"lquery|ltxtquery|gist_\w*ltree_ops|nlevel|sub(?:ltree|path)|text2ltree",
+    "pg_trgm": r"gi\w+_trgm_ops|(?:strict_)?(?:word_)?similarity|show_trgm",
+    "pgcrypto": r"crypt|digest|gen_salt|hmac|gen_random_bytes|(?:en|de)crypt(?:_iv)?|(?:de)?armor"
+    r"|pgp_\w+",
+    "postgis": r"geography|geometry|box[23]d\w*|st_\w+|(?:gist|spgist|brin)_geo\w+",
+    "postgis_raster": "raster",
+    "postgis_topology": "topogeometry",
+    "tablefunc": r"crosstab\w*|connectby|normal_rand",
+    "uuid-ossp": r"uuid_(?:generate|ns)_\w+|uuid_nil",
+    "vector": r"(?:half|sparse)vec|(?:vector|halfvec|sparsevec)_\w+_ops|bit_(?:hamming|jaccard)_ops"
+    r"|hnsw|ivfflat|binary_quantize|subvector|(?:cosine|hamming|jaccard|l[12])_distance"
+    r"|inner_product|l2_norm\w*",
 }
 _AVAILABLE = text(
     "SELECT name FROM pg_available_extensions WHERE name = :name AND installed_version IS NULL"
@@ -39,5 +50,7 @@ def missing_extension(connection: Connection, message: str) -> str | None:
     if found is None:
         return None
     name = next(filter(None, found.groups()))
-    available: str | None = connection.scalar(_AVAILABLE, {"name": _OF.get(name, name)})
+    # Names without quotation marks are in lower case.
+    known = (each for each, names in _OF.items() if re.fullmatch(names, name))
+    available: str | None = connection.scalar(_AVAILABLE, {"name": next(known, name)})
     return available

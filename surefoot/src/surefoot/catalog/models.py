@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from traceback import extract_tb
 
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.exc import CompileError, DBAPIError, NoReferenceError
+from sqlalchemy.exc import CompileError, DBAPIError, NoReferenceError, SQLAlchemyError
 
 from surefoot.catalog import alterations, statements
 from surefoot.catalog.claims import LENT, parts
@@ -28,7 +29,7 @@ from surefoot.catalog.reading import snapshot
 from surefoot.catalog.shadows import OURS, away, create_empty
 from surefoot.catalog.shared_types import existing_types
 from surefoot.connect.failures import sqlstate
-from surefoot.errors import ModelsNotCreatable
+from surefoot.errors import ModelsNotCreatable, SurefootError
 from surefoot.errors.disclosure import disclosed
 from surefoot.quoting import in_schema, quoted
 
@@ -272,4 +273,14 @@ def _refused() -> Iterator[None]:
             cure = f"`{statement}` needs it: name all schemas of the models in "
             cure += "Environment(schemas=[…]), the one that new objects get first"
         # The message ends with the reason, which says what is missing.
+        raise ModelsNotCreatable(f"{_NOT_CREATED}: {reason}", help=cure) from error
+    except (SQLAlchemyError, SurefootError):
+        raise
+    except Exception as error:
+        # A function of the project, or of a library, that listens to an event of the models.
+        frame = extract_tb(error.__traceback__)[-1]
+        raised = f"{type(error).__name__}: {error} (at {frame.filename}:{frame.lineno})"
+        reason = f"metadata.create_all() raised {raised}"
+        cure = "correct it there, or keep it out of metadata.create_all(): events and types of the "
+        cure += "models are given a connection of asyncpg"
         raise ModelsNotCreatable(f"{_NOT_CREATED}: {reason}", help=cure) from error
