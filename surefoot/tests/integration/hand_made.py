@@ -233,6 +233,11 @@ CHANGES = {
     "constraint comment": _one(
         "COMMENT ON CONSTRAINT ck ON a IS NULL", "changed comment of constraint a.ck"
     ),
+    "foreign table": _one(
+        "CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER far FOREIGN DATA WRAPPER nothing; "
+        "CREATE FOREIGN TABLE ft (id int) SERVER far",
+        "unexpected table ft",
+    ),
     "foreign key changed": _one(
         "ALTER TABLE jobs DROP CONSTRAINT fk_jobs_volume_id_volumes, ADD CONSTRAINT "
         "fk_jobs_volume_id_volumes FOREIGN KEY (volume_id) REFERENCES volumes ON DELETE RESTRICT",

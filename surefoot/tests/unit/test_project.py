@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from surefoot.chain.lockfile import write_lock
+from surefoot.environment.environment import glimpse, load
 from surefoot.errors import ConfigurationInvalid
 from surefoot.project import Project, alembic_config
 
@@ -204,3 +205,19 @@ def test_a_command_in_another_folder_says_where_to_go(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalid) as refused:
         alembic_config(tmp_path / "alembic.ini")
     assert refused.value.help == "run the command in the folder that has it, or name it with -c"
+
+
+def test_an_env_py_that_fails_twice_is_told_by_its_first_reason(tmp_path: Path) -> None:
+    """Models of a library keep the tables that the first run has declared."""
+    path = ini(tmp_path, "", "script_location = %(here)s/a")
+    (tmp_path / "a" / "versions").mkdir(parents=True)
+    left = f"left_by_{tmp_path.name}"
+    (tmp_path / "a" / "env.py").write_text(
+        f"import sys\nif {left!r} in sys.modules:\n"
+        f'    raise RuntimeError("the table is declared already")\n'
+        f'sys.modules[{left!r}] = sys\nraise AttributeError("no such helper")\n',
+        "utf-8",
+    )
+    assert glimpse(path) is None
+    with pytest.raises(ConfigurationInvalid, match="no such helper"):
+        load(path)

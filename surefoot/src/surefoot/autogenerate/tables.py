@@ -9,10 +9,11 @@ from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.naming import temporary_name
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.parents import parent_changes
-from surefoot.autogenerate.rendering import ByHand, Call
+from surefoot.autogenerate.rendering import ByHand, Call, sql
 from surefoot.autogenerate.table_operations import create_table
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Attributes, Table
+from surefoot.quoting import quoted
 
 _UNCHANGEABLE: Attributes = frozenset({"kind", "partition key"})
 
@@ -33,10 +34,16 @@ def table_changes(comparison: Comparison) -> list[Change]:
 def _whole(comparison: Comparison, table: str, action: str) -> Change:
     """The change that makes or drops a table."""
     catalog = comparison.models if action == "make" else comparison.database
+    key = Key("table", table)
+    if catalog.one(Table, key).kind == "foreign table":
+        if action == "make":
+            return Change(Stage.STATE, [_foreign(table)], [], "by hand", key)
+        gone = sql(f"DROP FOREIGN TABLE {quoted(table)}")
+        return Change(Stage.TABLES, [gone], [], action, key).at(Turn.TABLES, table)
     make, drop = create_table(catalog, table, comparison.inline[table]), [Call("drop_table", table)]
     if action == "make":
-        return Change(Stage.TABLES, make, drop, action, Key("table", table))
-    return Change(Stage.TABLES, drop, make, action, Key("table", table)).at(Turn.TABLES, table)
+        return Change(Stage.TABLES, make, drop, action, key)
+    return Change(Stage.TABLES, drop, make, action, key).at(Turn.TABLES, table)
 
 
 def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
@@ -56,6 +63,14 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
         yield change
     if "comment" in different:
         yield step(Stage.STATE, key, silent, expected, "comment")
+
+
+def _foreign(table: str) -> ByHand:
+    """The step to a foreign table: its server and its options are not compared."""
+    return ByHand(
+        f"the models declare the foreign table {table}, and the database has none",
+        f"In a revision, create its server and {table} by the statements that the models run.",
+    )
 
 
 def _exchange(table: str, before: Table, after: Table) -> ByHand:

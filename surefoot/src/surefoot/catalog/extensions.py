@@ -49,7 +49,7 @@ def missing_extension(connection: Connection, message: str) -> str | None:
     found = _MISSING.search(message)
     if found is None:
         return None
-    name = next(filter(None, found.groups()))
+    name = next(filter(None, found.groups())).removesuffix("[]")
     # Names without quotation marks are in lower case.
     known = (each for each, names in _OF.items() if re.fullmatch(names, name))
     available: str | None = connection.scalar(_AVAILABLE, {"name": next(known, name)})

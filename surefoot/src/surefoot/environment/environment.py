@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 # A list in it asks env.py for its Environment, and nothing is run.
 _described: ContextVar[list[Environment] | None] = ContextVar("described", default=None)
+# An env.py -> what it raised when it was run without Alembic.
+_failed: dict[Path, BaseException] = {}
 _USES_ALEMBIC = re.compile(rb"^[ \t]*(?:from|import)[ \t]+alembic\b", re.MULTILINE)
 
 
@@ -220,7 +222,10 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
         except SurefootError:
             raise
         except (Exception, SystemExit) as error:
-            raise ConfigurationInvalid(where, raised(error)) from error
+            # What the first run of env.py has left may make the second fail for another reason.
+            first = _failed.get(Path(where).resolve(), error)
+            cause = error if isinstance(first, NameError) else first
+            raise ConfigurationInvalid(where, raised(cause)) from cause
     if not found:
         raise EnvironmentMissing(str(Path(script.dir) / "env.py"))
     return found[-1], found[-1].project(config)
@@ -231,6 +236,7 @@ def glimpse(ini: Path | str) -> tuple[Environment, Project] | None:
 
     None where env.py itself uses Alembic, or fails: `load` says why.
     """
+    path = None
     try:
         project = Project.read(ini)
         path = project.folder / "env.py"
@@ -241,7 +247,9 @@ def glimpse(ini: Path | str) -> tuple[Environment, Project] | None:
         with _describing() as found:
             spec.loader.exec_module(module_from_spec(spec))
         return (found[-1], replace(project, **found[-1]._options())) if found else None
-    except (Exception, SystemExit):
+    except (Exception, SystemExit) as error:
+        if path is not None:
+            _failed[path.resolve()] = error
         return None
 
 
