@@ -2382,6 +2382,23 @@ async def test_an_extension_is_known_by_what_it_has(
 
 
 @pytest.mark.slow
+async def test_a_database_without_an_extension_is_told_which_one_it_may_lack(
+    project: Project,
+) -> None:
+    """Where somebody created it by hand in the database that the models were compared with."""
+    await project.execute("CREATE EXTENSION IF NOT EXISTS citext")
+    await project.create(things())
+    await project.revise(things(Column("mail", CITEXT)), "Add mail")
+    assert "EXTENSION" not in project.text()
+    await project.execute("DROP EXTENSION citext")
+    with pytest.raises(UpgradeFailed) as failed:
+        await project.upgrade()
+    assert "op.execute('CREATE EXTENSION IF NOT EXISTS citext')" in (failed.value.help or "")
+    await project.execute("CREATE EXTENSION citext")
+    await project.upgrade()
+
+
+@pytest.mark.slow
 async def test_a_foreign_table_of_an_event_is_told_by_hand(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

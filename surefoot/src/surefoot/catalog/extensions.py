@@ -4,6 +4,8 @@ import re
 
 from sqlalchemy import Connection, text
 
+from surefoot.quoting import quoted
+
 # Also a function, and an access method, which may lack an operator class for a type.
 _MISSING = re.compile(
     r'(?:type|operator class|required extension|foreign-data wrapper|text search \w+) "([^"]+)"'
@@ -33,6 +35,8 @@ _OF = {
     r"|hnsw|ivfflat|binary_quantize|subvector|(?:cosine|hamming|jaccard|l[12])_distance"
     r"|inner_product|l2_norm\w*",
 }
+# Those whose type, dictionary or wrapper is called as they are.
+_NAMESAKES = ("citext", "cube", "hstore", "ltree", "postgres_fdw", "seg", "unaccent", "vector")
 _AVAILABLE = text(
     "SELECT name FROM pg_available_extensions WHERE name = :name AND installed_version IS NULL"
 )
@@ -46,11 +50,28 @@ def missing_schema(message: str) -> str | None:
 
 def missing_extension(connection: Connection, message: str) -> str | None:
     """The extension that is available and has what the message misses; None where none is known."""
-    found = _MISSING.search(message)
-    if found is None:
+    name = _missing(message)
+    if name is None:
         return None
-    name = next(filter(None, found.groups())).removesuffix("[]")
-    # Names without quotation marks are in lower case.
-    known = (each for each, names in _OF.items() if re.fullmatch(names, name))
-    available: str | None = connection.scalar(_AVAILABLE, {"name": next(known, name)})
+    available: str | None = connection.scalar(_AVAILABLE, {"name": _extension(name) or name})
     return available
+
+
+def hint(message: str) -> str | None:
+    """The help where the message misses what a known extension has; None where it does not."""
+    name = _missing(message)
+    found = name and (_extension(name) or (name if name in _NAMESAKES else None))
+    if not found:
+        return None
+    create = f"CREATE EXTENSION IF NOT EXISTS {quoted(found)}"
+    return f"if it is of the extension {found}, create that before: op.execute('{create}')"
+
+
+def _missing(message: str) -> str | None:
+    found = _MISSING.search(message)
+    return found and next(filter(None, found.groups())).removesuffix("[]")
+
+
+def _extension(name: str) -> str | None:
+    # Names without quotation marks are in lower case.
+    return next((each for each, names in _OF.items() if re.fullmatch(names, name)), None)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from alembic.util.exc import CommandError
 
+from surefoot.catalog import extensions
 from surefoot.connect.failures import (
     DISK_FULL,
     NOT_SUPPORTED,
     PERMISSION_MISSING,
     SCHEMA_MISSING,
     UNDEFINED_COLUMN,
+    UNDEFINED_FUNCTION,
     UNDEFINED_OBJECT,
     UNDEFINED_TABLE,
     describe,
@@ -84,7 +86,8 @@ def diagnose(
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
     if failed is UpgradeFailed:
-        hint = hint_of(error)
+        missing = state in (UNDEFINED_OBJECT, UNDEFINED_FUNCTION)
+        hint = (missing and extensions.hint(describe(error))) or hint_of(error)
         return UpgradeFailed(running.revision, reason, applied, run.resume, kept, hint)
     return failed(running.revision, reason, applied, run.resume, kept)
 
