@@ -151,3 +151,25 @@ def test_a_path_begins_at_the_root_of_the_repository(tmp_path: Path) -> None:
     assert in_repository(file) == "service/versions/0001_a.py"
     (tmp_path / "link").symlink_to(tmp_path / "service")
     assert in_repository(tmp_path / "link" / "versions" / "0001_a.py") == in_repository(file)
+
+
+@pytest.mark.parametrize(
+    ("sql", "rules"),
+    [
+        ("CREATE TABLE refs (…)", {"avoid-json-column", "avoid-small-integer-key"}),
+        ("create extension postgis", set[str]()),
+    ],
+)
+def test_the_tables_of_an_extension_are_nobody_s_design(sql: str, rules: set[str]) -> None:
+    """Some extensions create tables, in the statement that creates the extension."""
+    key = {"kind": "p", "columns": ("srid",)}
+    made = (
+        Effect("column_added", "refs", "srid", fresh=True, facts={"type": "integer"}),
+        Effect("column_added", "refs", "more", fresh=True, facts={"type": "json"}),
+        Effect("constraint_added", "refs", "refs_pkey", fresh=True, facts=key),
+    )
+    unit = TracedRevision(
+        "0009", PATH, "expand", (Statement("0009", 2, 1, sql, True, effects=made),)
+    )
+    design = [RULES[each] for each in ("avoid-json-column", "avoid-small-integer-key")]
+    assert {each.rule for each in examine(unit, design, 18)} == rules

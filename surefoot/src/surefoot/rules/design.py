@@ -14,6 +14,8 @@ _ROLE = re.compile(
     r"|GRANT\s[^;]*\bON\s+PARAMETER\b|GRANT\s+(?:(?!\bON\b)[^;])+?\sTO\b)",
     re.IGNORECASE | re.DOTALL,
 )
+# It decides about its own tables.
+_OF_EXTENSION = re.compile(r"\s*CREATE\s+EXTENSION\b", re.IGNORECASE)
 # timestamp(0) with time zone
 _SIZE = re.compile(r"\(.*?\)")
 _Advice = partial(Rule, level="warning", seen="squawk")
@@ -50,7 +52,11 @@ def _limited(unit: TracedRevision) -> Iterator[Hit]:
 
 def _typed(*types: str) -> Detector:
     return on(
-        "column_added", where=lambda _, e: _SIZE.sub("", e.facts["type"]) in types, fresh=True
+        "column_added",
+        where=lambda s, e: (
+            _SIZE.sub("", e.facts["type"]) in types and not _OF_EXTENSION.match(s.sql)
+        ),
+        fresh=True,
     )
 
 
@@ -60,6 +66,8 @@ def _small_keys(unit: TracedRevision) -> Iterator[Hit]:
         for _, effect in unit.effects("column_added", fresh=True)
     }
     for statement, effect in unit.effects("constraint_added", fresh=True):
+        if _OF_EXTENSION.match(statement.sql):
+            continue
         if effect.facts["kind"] == "p" and len(effect.facts["columns"]) == 1:
             (column,) = effect.facts["columns"]
             type_ = types.get((effect.relation, column))
