@@ -40,7 +40,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, DOMAIN, HSTORE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, CITEXT, DOMAIN, HSTORE, ExcludeConstraint
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType, UserDefinedType
 
@@ -1231,6 +1231,32 @@ async def test_the_default_of_a_column_that_becomes_required_is_named(project: P
         "it may use the columns of the row.\n        # The default is 'it''s new'::text.\n"
         '        "note": ...,'
     ) in path.read_text("utf-8")
+
+
+@pytest.mark.slow
+async def test_values_that_another_length_refuses_are_a_person_s_to_write(
+    project: Project,
+) -> None:
+    """PostgreSQL takes no value of bit(3) as bit(4); an extension may do so with its vectors."""
+
+    def models(length: int) -> MetaData:
+        return things(Column("b", BIT(length)))
+
+    await project.create(models(3))
+    await project.execute("INSERT INTO things (id, b) VALUES (1, '101')")
+    await project.revise(models(4), "Longer")
+    (path,) = project.backfills.glob("*.py")
+    source = path.read_text("utf-8")
+    assert "PostgreSQL may refuse values of bit(3) as bit(4)" in " ".join(
+        source.replace("#", "").split()
+    )
+    assert '"b_new": ...,' in source
+    path.write_text(source.replace("...,", "\"(b::text || '0')::bit(4)\","), "utf-8")
+    *_, last = sorted(project.versions.glob("*.py"))
+    await project.upgrade(f"{int(last.name.partition('_')[0]) - 1:04}")
+    await project.fill(path.stem)
+    await project.upgrade()
+    await project.check(models(4))
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.conversions import differs, gone_values, is_guess, using
 from surefoot.autogenerate.domains import checked_domain
-from surefoot.autogenerate.drafts import ROUNDED, UNCAST, given_up
+from surefoot.autogenerate.drafts import ROUNDED, UNCAST, UNFIT, given_up
 from surefoot.autogenerate.drafts import required as to_fill
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.indexes import can_swap
@@ -33,7 +33,7 @@ from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column
 from surefoot.catalog.model import key_of
 from surefoot.catalog.tables import with_settings
-from surefoot.catalog.widening import loses_digits, needs_no_rewrite
+from surefoot.catalog.widening import loses_digits, may_not_fit, needs_no_rewrite
 from surefoot.quoting import quoted
 
 _CALL = re.compile(r"(\w+)\(")
@@ -223,7 +223,9 @@ def _converted(comparison: Comparison, key: Key) -> Iterator[str]:
     """The sentences about values that another type may not keep, there and back."""
     types = [each.type for each in comparison.pair(key)]
     for told, (old, new) in (("", types), ("In the downgrade: ", types[::-1])):
-        if is_guess(comparison, old, new):
+        if may_not_fit(old, new):
+            yield f"{told}Of {key.name} {UNFIT.format(old, new)}."
+        elif is_guess(comparison, old, new):
             text = f"that {key.name} is read by its text is a guess"
             yield f"{told}{UNCAST.format(old, new)}: {text}."
         if loses_digits(old, new):

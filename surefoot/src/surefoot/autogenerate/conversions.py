@@ -7,6 +7,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.catalog import Key
 from surefoot.catalog.definitions import is_whole_name, whole_name
 from surefoot.catalog.kinds import Domain, Enum
+from surefoot.catalog.widening import may_not_fit
 
 Found = TypeVar("Found", Enum, Domain)
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
@@ -41,8 +42,13 @@ def using(comparison: Comparison, column: str, old: str, new: str) -> str | None
 
 
 def is_guess(comparison: Comparison, old: str, new: str) -> bool:
-    """Whether `using` reads the text of a value in a way that nobody may have meant."""
+    """Whether `using` reads the text of a value in a way that nobody may have meant.
+
+    Or PostgreSQL may refuse the value itself.
+    """
     by = using(comparison, "", old, new)
+    if may_not_fit(old, new):
+        return True
     if by is None or all(_enum(comparison, each) for each in (old, new)):
         return False
     from_text = _bare(comparison, old) in _STRINGS and new.endswith("[]")

@@ -11,6 +11,7 @@ from surefoot.quoting import literal, quoted, shown
 # Of a value that a person chooses.
 _YOURS = "The value is yours to write, as SQL in quotes"
 _OF_SESSION = "The time zone of the session decides; AT TIME ZONE names another one."
+UNFIT = "PostgreSQL may refuse values of {} as {}"
 UNCAST = "PostgreSQL has no cast from {} to {}"
 ROUNDED = "PostgreSQL rounds or cuts off what {} does not hold, in silence."
 
@@ -65,7 +66,9 @@ def exchanged(
     was, there = quoted(old.name), quoted(new.name)
     value = using or was
     hints: list[str] = []
-    if is_guess:
+    if is_guess and using is None:
+        hints += _wrapped(f"{_YOURS}: {UNFIT.format(old.type, new.type)}. Assigned it is:")
+    elif is_guess:
         hints += _wrapped(f"{_YOURS}: {UNCAST.format(old.type, new.type)}. By its text it is:")
     if gone:
         value = _with_others(was, old.type, new.type, gone)

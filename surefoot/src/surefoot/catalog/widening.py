@@ -6,6 +6,8 @@ _MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? ti
 _INTEGERS = ("smallint", "integer", "bigint")
 _FLOATS = ("real", "double precision")
 _TIMES = ("timestamp", "time", "interval")
+# Types whose values all fit a greater modifier.
+_LENGTHENED = ("character varying", "bit varying", "numeric", *_TIMES)
 # Types with operators between them.
 _COMPARED = (_INTEGERS, _FLOATS, ("character varying", "text"))
 # Types that keep less of a value than another one, to which PostgreSQL assigns it.
@@ -50,9 +52,19 @@ def needs_no_rewrite(old: str, new: str) -> bool:
         return True
     if before[1] != after[1] or before[4] != after[4] or before[3] != after[3]:
         return False
-    if before[1] == "character":  # PostgreSQL pads each value
+    if before[1] in ("character", "bit"):  # without a modifier they have the length 1
+        return old == new
+    if before[1] not in _LENGTHENED and after[2] is not None:  # that of an extension
         return old == new
     return after[2] is None or (before[2] is not None and int(before[2]) <= int(after[2]))
+
+
+def may_not_fit(old: str, new: str) -> bool:
+    """Whether PostgreSQL may refuse each value for its length, as it does with bits and vectors."""
+    before, after = _MODIFIER.match(old), _MODIFIER.match(new)
+    if before is None or after is None or before[1] != after[1] or after[2] is None:
+        return False
+    return old != new and before[1] not in (*_LENGTHENED, "character")
 
 
 def may_refer(one: str, other: str) -> bool:
