@@ -8,7 +8,6 @@ from pathlib import Path
 
 from alembic.util.exc import CommandError
 
-from surefoot.catalog import extensions
 from surefoot.connect.failures import (
     DISK_FULL,
     NOT_SUPPORTED,
@@ -86,8 +85,11 @@ def diagnose(
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
     if failed is UpgradeFailed:
-        missing = state in (UNDEFINED_OBJECT, UNDEFINED_FUNCTION)
-        hint = (missing and extensions.hint(describe(error))) or hint_of(error)
+        hint = hint_of(error)
+        if state in (UNDEFINED_OBJECT, UNDEFINED_FUNCTION):
+            from surefoot.catalog import extensions  # noqa: PLC0415 - a run that works does without
+
+            hint = extensions.hint(describe(error)) or hint
         return UpgradeFailed(running.revision, reason, applied, run.resume, kept, hint)
     return failed(running.revision, reason, applied, run.resume, kept)
 
