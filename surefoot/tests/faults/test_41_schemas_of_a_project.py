@@ -238,3 +238,35 @@ async def test_a_fingerprint_of_another_method_is_not_comparable(
             assert (await agreement(made, chain.lock_path)).agrees is agrees
             chain.lock_path.write_text(text, "utf-8")
     assert read_lock(chain.lock_path)[0].fingerprint is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("copied", [False, True], ids=["of the revisions", "a copy"])
+async def test_a_plan_knows_the_tables_that_the_search_path_leads_to(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    copied: bool,
+) -> None:
+    """Their sizes and the rows that a statement reaches, where the project names no schema."""
+    (chain.folder / "alembic" / "env.py").write_text(ENV.format((), None), "utf-8")
+    await watcher.execute(
+        f'CREATE SCHEMA "The App"; ALTER DATABASE {empty_database.name} '
+        'SET search_path = "The App", public'
+    )
+    chain.add("op.execute('CREATE TABLE t (id int PRIMARY KEY, n int)')")
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 0, done.err
+    await watcher.execute(
+        'INSERT INTO "The App".t SELECT g, g FROM generate_series(1, 20000) g; ANALYZE "The App".t'
+    )
+    chain.add("op.execute('CREATE INDEX ix ON t (n)')")
+    chain.add("op.execute('UPDATE t SET n = 1 WHERE n < 10000')")
+    option = ["--from-database"] if copied else []
+    done = await launcher.surefoot(chain, "plan", *option, url=empty_database.url)
+    there = "The App.t" if copied else "t"
+    assert f"scans {there}: 20.0k rows, " in done.out, done
+    assert f"expects to update 9,999 rows of {there}, by Seq Scan on t\n" in done.out
+    assert "unknown time" not in done.out
+    assert "not seen" not in done.out

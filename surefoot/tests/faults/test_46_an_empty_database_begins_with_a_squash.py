@@ -498,6 +498,28 @@ async def test_constants_with_a_time_zone(
 
 
 @pytest.mark.slow
+async def test_constants_with_backslashes(
+    chain: Chain, launcher: Launcher, databases: Databases
+) -> None:
+    """They would be others where standard_conforming_strings is off; the revisions run there."""
+    chain.add(executed("CREATE TABLE places (path text DEFAULT E'C:\\\\new')"))
+    chain.add(executed("INSERT INTO places VALUES (DEFAULT), (E'D:\\\\old')"))
+    by_revisions = await databases.empty()
+    await squash(chain, launcher, by_revisions)
+    for setting in ("on", "off"):
+        made = await databases.empty()
+        psql(made, f"ALTER DATABASE {made.name} SET standard_conforming_strings = {setting}")
+        result = await launcher.alembic(chain, "upgrade", "head", url=made.url)
+        assert result.code == 0, result.err
+        reason = "standard_conforming_strings is off, and its constants have backslashes"
+        assert (reason in result.err) == (setting == "off"), result.err
+        connection = await connect(made.url)
+        rows = await connection.fetch("SELECT path FROM places ORDER BY path")
+        await connection.close()
+        assert [row[0] for row in rows] == ["C:\\new", "D:\\old"]
+
+
+@pytest.mark.slow
 async def test_an_edited_file_is_refused(
     small: Chain, launcher: Launcher, databases: Databases
 ) -> None:

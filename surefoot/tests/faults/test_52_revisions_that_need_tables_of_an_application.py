@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
@@ -199,6 +200,61 @@ async def test_the_schemas_of_others_stay_theirs(
     assert 'schema "the.ir$" does not exist' in done.err
     assert "left out were the schemas that the project does not name (the.ir$): name" in done.err
     assert not squashed(legacy).exists()
+
+
+@pytest.mark.slow
+async def test_what_belongs_to_the_operator_of_the_server_stays_there(
+    legacy: Chain,
+    launcher: Launcher,
+    lived_in: Database,
+    databases: Databases,
+    watcher: asyncpg.Connection,
+) -> None:
+    """A role without rights on it copies the schema of its own, and a new database begins with it.
+
+    There, standard_conforming_strings is off, and a constant has a backslash.
+    """
+    role = f"{lived_in.name}_migrates"
+    await watcher.execute(f"CREATE ROLE {role} LOGIN CREATEDB")
+    operators = (
+        'CREATE SCHEMA "Of It"; CREATE TABLE "Of It".job (id int); '
+        "CREATE FUNCTION \"Of It\".see() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
+        'CREATE EVENT TRIGGER "see it" ON ddl_command_end EXECUTE FUNCTION "Of It".see(); '
+        "COMMENT ON EVENT TRIGGER \"see it\" IS 'of the operator'; "
+    )
+    psql(
+        lived_in,
+        f"{operators} ALTER TABLE person OWNER TO {role}; ALTER TYPE mood OWNER TO {role}; "
+        f"ALTER VIEW named OWNER TO {role}; ALTER TABLE alembic_version OWNER TO {role}; "
+        f"GRANT ALL ON SCHEMA public TO {role}; "
+        "ALTER TABLE person ALTER note SET DEFAULT E'C:\\\\new'",
+    )
+    try:
+        url = lived_in.url.replace("://tester@", f"://{role}@")
+        for command in (["squash", "head", "--from-database"], ["plan", "--from-database"]):
+            done = await launcher.surefoot(legacy, *command, url=url)
+            assert done.code == 0, done.err
+            if command[0] == "squash":
+                assert "without the schemas of others: Of It\n" in done.err
+        text = squashed(legacy).read_text("utf-8")
+        assert "Of It" not in text
+        assert "see it" not in text
+        made = await databases.empty()
+        psql(
+            made,
+            f"GRANT ALL ON SCHEMA public TO {role}; "
+            f"ALTER DATABASE {made.name} SET standard_conforming_strings = off",
+        )
+        done = await launcher.alembic(
+            legacy, "upgrade", "head", url=made.url.replace("://tester@", f"://{role}@")
+        )
+        assert "SQUASH" in done.err, done.err
+        await execute(made.url, "INSERT INTO person (name) VALUES ('Bob')")
+        assert await value(made.url, "SELECT note FROM person") == "C:\\new"
+        await databases.drop(made)
+    finally:
+        psql(lived_in, f"DROP OWNED BY {role} CASCADE")
+        await watcher.execute(f"DROP ROLE {role}")
 
 
 @pytest.mark.slow

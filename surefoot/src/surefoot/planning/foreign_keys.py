@@ -1,6 +1,6 @@
 """ForeignKeys tell the rows that a DELETE takes along, from the catalog and the statistics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import asyncpg
 
@@ -43,9 +43,12 @@ class ForeignKey:
     indexed: bool
 
 
-async def read_foreign_keys(connection: asyncpg.Connection) -> Sequence[ForeignKey]:
-    """All of a database."""
-    return [ForeignKey(*row) for row in await connection.fetch(KEYS)]
+async def read_foreign_keys(
+    connection: asyncpg.Connection, named: Callable[[str], str]
+) -> Sequence[ForeignKey]:
+    """All of a database; `named` gives the label of a table."""
+    rows = await connection.fetch(KEYS)
+    return [ForeignKey(named(key), named(table), *rest) for key, table, *rest in rows]
 
 
 def taken_along(

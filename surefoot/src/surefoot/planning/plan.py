@@ -39,6 +39,9 @@ from surefoot.wording import in_order
 
 # Enough rows to tell a scan from a change of the catalog by its duration.
 ROWS = 20_000
+# The schema of new objects, where the search path of the database leads to another than that of a
+# scratch database.
+_OWN = text("SELECT CASE current_schema() WHEN 'public' THEN '' ELSE current_schema()::text END")
 # A destination that is counted from where the database is.
 _COUNTED = re.compile(r"\+(\d+)")
 
@@ -169,7 +172,9 @@ async def plan(
                 heads = tuple(sorted(seen.heads))
                 pending = _pending(chain, seen, called, project.version_table)
                 last, pending = _up_to(to, chain, pending)
-                now = await connection.run_sync(read_statistics)
+                own = "" if project.schemas else await connection.scalar(_OWN)
+                of_own = "" if from_database else own
+                now = await connection.run_sync(read_statistics, of_own)
                 zone = await connection.scalar(text("SHOW timezone"))
                 major = int((connection.dialect.server_version_info or (0,))[0])
                 if from_database and pending:
@@ -184,7 +189,8 @@ async def plan(
 
     wanted = [revision.id for revision in pending]
     linted = await lint(
-        project,
+        # A copy has the tables in their schema; made by the revisions, they are in `public`.
+        replace(project, schemas=(own,)) if own and from_database else project,
         trying or database,
         wanted,
         major=major,

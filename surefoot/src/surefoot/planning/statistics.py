@@ -5,6 +5,7 @@ pg_read_all_stats.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -59,10 +60,20 @@ class Statistics:
 
     tables: Mapping[str, TableStatistics]
     oldest: OpenTransaction | None
+    # The schema whose objects are in `public` on the scratch database; empty for none.
+    own: str = ""
+
+    def label(self, found: str) -> str:
+        """The label that an object has on the scratch database, by that of the target."""
+        return found.removeprefix(f"{self.own}.") if self.own else found
 
 
-def read_statistics(connection: Connection) -> Statistics:
+def read_statistics(connection: Connection, own: str | None = None) -> Statistics:
     """Read the statistics; read access is enough."""
-    tables = {row[0]: TableStatistics(*row[1:]) for row in connection.exec_driver_sql(TABLES)}
+    found = Statistics({}, None, own or "")
+    rows = connection.exec_driver_sql(TABLES).all()
+    # Of two tables of one label the search path leads to that in the own schema.
+    rows = sorted(rows, key=lambda row: found.label(row[0]) != row[0])
+    tables = {found.label(row[0]): TableStatistics(*row[1:]) for row in rows}
     oldest = connection.exec_driver_sql(OLDEST).one_or_none()
-    return Statistics(tables, OpenTransaction(*oldest) if oldest else None)
+    return replace(found, tables=tables, oldest=OpenTransaction(*oldest) if oldest else None)

@@ -72,15 +72,18 @@ class TargetPlans:
     ) -> None:
         self._connection, self._statistics, self._wait_s = connection, statistics, wait_s
         self._keys: Sequence[ForeignKey] = ()
-        self._triggers: Sequence[asyncpg.Record] = ()
+        self._triggers: Sequence[tuple[Any, ...]] = ()
         # By SQL and parameters: the plan, or why there is none.
         self._known: dict[tuple[str, str], Any] = {}
         self._until_s = time.monotonic() + LONGEST_S
 
     async def prepare(self) -> None:
         """Read what the plans do not show: foreign keys and triggers."""
-        self._keys = await read_foreign_keys(self._connection)
-        self._triggers = await self._connection.fetch(_TRIGGERS)
+        named = self._statistics.label
+        self._keys = await read_foreign_keys(self._connection, named)
+        self._triggers = [
+            (named(table), *rest) for table, *rest in await self._connection.fetch(_TRIGGERS)
+        ]
 
     async def seen(self, statement: Statement) -> Statement:
         """The statement, with the rows that it is expected to reach, or why that is not seen."""
@@ -143,7 +146,7 @@ def _reached(
 ) -> Iterator[ExpectedRows]:
     """The rows that a node of a plan, and those below it, change, lock and read."""
     parts: Sequence[Mapping[str, Any]] = node.get("Plans", ())
-    table = label(node.get("Schema", ""), node.get("Relation Name", ""))
+    table = statistics.label(label(node.get("Schema", ""), node.get("Relation Name", "")))
     if node["Node Type"] == "ModifyTable":
         sources = [p for p in parts if p["Parent Relationship"] in ("Outer", "Member")]
         rows = sum(round(part["Plan Rows"]) for part in sources)

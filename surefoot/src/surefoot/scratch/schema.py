@@ -18,6 +18,7 @@ from surefoot.connect.libpq import run_program
 from surefoot.embedded import find_program
 from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
 from surefoot.frozen import dataclass
+from surefoot.quoting import qualified
 
 # Owners and privileges do not change the effect of a revision; the rest needs objects that a
 # scratch server does not have, or would start to replicate.
@@ -30,12 +31,20 @@ OPTIONS = (
     "--no-subscriptions",
     "--no-security-labels",
 )
+# The namespaces that the role may not use, such as those of the operator of a managed server: what
+# it migrates is in none of them.
+_CLOSED = text("""
+SELECT nspname::text FROM pg_namespace
+WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+  AND NOT has_schema_privilege(oid, 'USAGE')
+ORDER BY 1
+""")
 # The tables that the role may not read; pg_dump would report one at a time.
 _UNREADABLE = text("""
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p') AND nspname NOT IN ('pg_catalog', 'information_schema')
   AND nspname !~ '^pg_(toast|temp)'
-  AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'))
+  AND NOT nspname = ANY (:without) AND NOT has_table_privilege(c.oid, 'SELECT')
   AND NOT EXISTS (SELECT FROM pg_depend
                   WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
 ORDER BY 1
@@ -48,8 +57,19 @@ WHERE relkind = 'm' AND relispopulated AND NOT nspname = ANY (:without)
                   WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
 ORDER BY c.oid
 """)
+# Event triggers of others, which fire all the same, and those whose function is left out.
+_EVENT_TRIGGERS = text("""
+SELECT evtname::text FROM pg_event_trigger JOIN pg_proc p ON p.oid = evtfoid
+JOIN pg_namespace n ON n.oid = pronamespace
+WHERE NOT pg_has_role(evtowner, 'MEMBER') OR nspname = ANY (:without)
+""")
 _EXTENSIONS = text("SELECT extname::text FROM pg_extension ORDER BY 1")
 _AVAILABLE = text("SELECT name::text FROM pg_available_extensions")
+# Its entries in a dump: itself, and a comment on it.
+_EVENT_TRIGGER = (
+    r'^-- Name: (?:{name}; Type: EVENT TRIGGER|EVENT TRIGGER "?{name}"?; Type: COMMENT);'
+    r".*?(?=^-- (?:Name: |PostgreSQL database dump complete))"
+)
 # Commands of psql, and a setting that older servers do not have.
 _NOT_SQL = re.compile(r"^(?:\\(?:un)?restrict \S+|SET transaction_timeout = 0;)$", re.MULTILINE)
 
@@ -63,33 +83,38 @@ class Schema:
     extensions: tuple[str, ...]
     # Materialized views, which nothing can be read from before they are filled.
     filled: tuple[str, ...] = ()
+    # The namespaces that it leaves out.
+    without: tuple[str, ...] = ()
 
 
 async def read_schema(
     database: Database, connection: AsyncConnection, *, without: Sequence[str] = ()
 ) -> Schema:
-    """The schema of the database that the connection is to, but for the namespaces `without`.
+    """The schema of the database that the connection is to, but for the namespaces `without`, those
+    that the role may not use, and the event triggers of others.
 
     On failure: DumpProgramMissing, PermissionMissing, TableLocked, SchemaNotCopied.
     """
     url = database.location()
-    unreadable = (await connection.scalars(_UNREADABLE)).all()
+    without = sorted({*without, *await connection.scalars(_CLOSED)})
+    left_out = {"without": without}
+    unreadable = (await connection.scalars(_UNREADABLE, left_out)).all()
     if unreadable:
         reason = f"it may not read {', '.join(unreadable)}"
         raise PermissionMissing(url.user or "the role", url.name, reason)
     extensions = tuple(await connection.scalars(_EXTENSIONS))
-    filled = tuple(await connection.scalars(_FILLED, {"without": [*without]}))
+    filled = tuple(await connection.scalars(_FILLED, left_out))
+    event_triggers = (await connection.scalars(_EVENT_TRIGGERS, left_out)).all()
     major = int((connection.dialect.server_version_info or (0,))[0])
     program = find_program("pg_dump", database.pg_bindir, since=major)
     if program is None:
         raise DumpProgramMissing(url.name, major)
     wait_s = database.limits.read_wait_s
-    # In double quotes a name is no pattern.
-    left_out = (each.replace('"', '""') for each in without)
     options = (
         *OPTIONS,
         f"--lock-wait-timeout={wait_s * 1000:.0f}",
-        *(f'--exclude-schema="{each}"' for each in left_out),
+        # In double quotes a name is no pattern.
+        *(f"--exclude-schema={qualified(each)}" for each in without),
     )
     name = f"{database.name}-observe"
     code, sql, messages = await run_program(program, *options, url=url, name=name)
@@ -97,7 +122,10 @@ async def read_schema(
         raise TableLocked(url.name, wait_s)
     if code:
         raise SchemaNotCopied(url.name, messages.partition("\n")[0])
-    return Schema(url.name, sql, extensions, filled)
+    for name in event_triggers:
+        entries = _EVENT_TRIGGER.format(name=re.escape(name))
+        sql = re.sub(entries, "", sql, flags=re.MULTILINE | re.DOTALL)
+    return Schema(url.name, sql, extensions, filled, tuple(without))
 
 
 async def make_schema(schema: Schema, engine: AsyncEngine) -> Sequence[str]:
@@ -117,6 +145,8 @@ async def make_schema(schema: Schema, engine: AsyncEngine) -> Sequence[str]:
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         try:
+            # For the constants of the SQL, which the server reads before it runs the same SET.
+            await driver.execute("SET standard_conforming_strings = on")
             # The schemas that the project names are there already.
             sql = re.sub("^CREATE SCHEMA ", r"\g<0>IF NOT EXISTS ", schema.sql, flags=re.MULTILINE)
             await driver.execute(_NOT_SQL.sub("", sql))

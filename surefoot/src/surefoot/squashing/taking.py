@@ -69,7 +69,7 @@ async def take(project: Project, database: Database, revision: str) -> Taken:
                 schema = await read_schema(database, connection, without=without)
     finally:
         await engine.dispose()
-    return Taken(schema, place, catalog, without)
+    return Taken(schema, place, catalog, schema.without)
 
 
 async def restore(made: Scratch, taken: Taken, project: Project, revision: str) -> Sequence[str]:

@@ -45,7 +45,7 @@ SELECT pg_try_advisory_xact_lock($4), ({_OTHERS}),
        current_setting('server_version_num')::int / 10000, current_schema()::text,
        upper(current_setting('TimeZone')), current_setting('search_path'),
        to_regclass($2) IS NOT NULL, to_regclass($1) IS NOT NULL,
-       current_setting('server_encoding'),
+       current_setting('server_encoding'), current_setting('standard_conforming_strings')::bool,
        EXISTS (SELECT FROM pg_catalog.pg_default_acl
            WHERE pg_get_userbyid(defaclrole) = current_user)
 """  # noqa: S608 - a constant
@@ -53,6 +53,9 @@ _IS_EMPTY = f"SELECT NOT ({_OTHERS})"
 _HEADS = "SELECT EXISTS (SELECT FROM {table})"
 _UTC = ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "ZULU", "UNIVERSAL", "UCT")
 NOT_EMPTY = "the database is not empty"
+# The server splits a message into tokens before it runs the first of its statements, so that the
+# same setting in the SQL of the squash comes too late for its constants.
+_AS_DUMPED = "SET LOCAL standard_conforming_strings = on;"
 # As Alembic makes it, which a test compares.
 _VERSION_TABLE = """
 CREATE TABLE IF NOT EXISTS {table} (
@@ -90,7 +93,7 @@ async def applied(
         session = await connection.fetchrow(_SESSION, *ours, mutex.key(table))
         assert session is not None  # a query without FROM
         alone, others, major, schema, zone, path, has_ledger, has_table, *more = session
-        encoding, has_default_privileges = more
+        encoding, is_standard, has_default_privileges = more
         if not alone:
             return "another migration is at work"
         if others or (has_table and await connection.fetchval(_HEADS.format(table=table.quoted))):
@@ -104,6 +107,8 @@ async def applied(
             return "new objects get default privileges, and it was made without them"
         if squash.needs_utc and zone not in _UTC:
             return f"its constants are of the time zone UTC, the session's is {zone}"
+        if not (is_standard or squash.from_database) and "\\" in squash.sql:
+            return "standard_conforming_strings is off, and its constants have backslashes"
         ledger = Ledger(table)
         count = counted(squash.count, "revision")
         rows = ", without rows" if squash.from_database else ""
@@ -113,6 +118,7 @@ async def applied(
         )
         # First, as before revisions: what they grant on later tables is not for these.
         records = [
+            _AS_DUMPED,
             _VERSION_TABLE.format(
                 table=table.quoted,
                 length=ALEMBICS_LENGTH,
