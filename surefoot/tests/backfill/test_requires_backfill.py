@@ -184,6 +184,7 @@ async def test_rows_that_the_role_does_not_see(contracting: Filling, launcher: L
     try:
         refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
         assert (refused.code, "backfill-rows-hidden" in refused.err) == (3, True), refused.err
+        assert "for whom FORCE ROW LEVEL SECURITY has to be off\n" in refused.err
     finally:
         gone = "DROP OWNED BY blind_migrator; DROP ROLE blind_migrator"
         await contracting.connection.execute(gone)

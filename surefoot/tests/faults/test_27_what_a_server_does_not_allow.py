@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from harness.databases import Database, connect, execute, value
+from harness.databases import Database, access_to, connect, engine, execute, value
 from harness.private import REPLICATING, NotAllowed, PrivateServer, small_disk, standby
 from harness.proxy import Network
 from harness.runs import Chain, Launcher
+from surefoot.overview.model import Unread
+from surefoot.overview.reading import read
+from surefoot.project import Project
 
 FILE = "alembic/versions/0002_change.py"
 
@@ -223,6 +226,38 @@ async def test_a_session_that_only_reads(
         "  help: turn it off for the role that migrates: "
         "ALTER ROLE … SET default_transaction_read_only = off\n",
     )
+    # These write nothing before they know that the database is behind.
+    for command in (["check"], ["revision", "--autogenerate", "-m", "more"]):
+        result = await launcher.alembic(small, *command, url=url)
+        assert result.code == 1, result.err
+        assert result.err.startswith("ERROR [database-behind]  "), result.err
+
+
+@pytest.mark.slow
+async def test_a_role_without_another_connection(
+    small: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    role: str,
+) -> None:
+    """The server has answered; where it is, and whether it is up, is not the question."""
+    await watcher.execute(
+        f"GRANT ALL ON SCHEMA public TO {role}; ALTER ROLE {role} CONNECTION LIMIT 1"
+    )
+    url = as_role(empty_database.url, role)
+    held = await connect(url)
+    result = await launcher.alembic(small, "upgrade", "head", url=url)
+    async with engine(access_to(url), "observe") as made:
+        found = await read(made, Project.read(small.ini).build())
+    await held.close()
+    assert found.ledger == found.services == Unread(f'too many connections for role "{role}"')
+    assert result.code == 75, result.err
+    assert result.err.endswith(
+        f' cannot be reached: too many connections for role "{role}"\n'
+        "  help: end other sessions, or raise the limit that is met: CONNECTION LIMIT of the role "
+        "or of the database, or max_connections of the server\n"
+    ), result.err
 
 
 @pytest.mark.slow

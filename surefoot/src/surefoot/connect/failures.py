@@ -48,7 +48,8 @@ DEADLOCK = "40P01"
 # The server chose this transaction to end, or was told to.
 TRY_AGAIN = (SERIALIZATION_FAILURE, DEADLOCK, CANCELLED)
 # Starting up, shutting down, terminated, full, and every connection exception (class 08).
-UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
+FULL = "53300"
+UNREACHABLE = ("57P01", "57P02", "57P03", FULL)
 # Ends of a session from outside: terminated, crashed, a timeout on idle or long transactions.
 SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
 # Functions of the server whose errors list objects in their DETAIL, in the language of the server.
@@ -153,7 +154,7 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
     if ended and state[:2] in ("22", "42"):  # a setting in the URL that the server does not take
         return errors.DatabaseUrlInvalid(setting("database"), reason)
     if ended or silent or is_lost(error) or state in UNREACHABLE:
-        return errors.DatabaseUnreachable(database, address(url), reason)
+        return errors.DatabaseUnreachable(database, address(url), reason, is_full=state == FULL)
     return errors.DatabaseFailed(database, named(error))
 
 

@@ -106,7 +106,10 @@ class BackfillRowsHidden(Refused):
         "row security decides which rows of {table} this role sees: {backfill} could not tell "
         "whether all of them were changed"
     )
-    helps = "run it as the owner of the table, or as a role with BYPASSRLS"
+    helps = (
+        "run it as a role with BYPASSRLS, or as the owner of the table, for whom FORCE ROW LEVEL "
+        "SECURITY has to be off"
+    )
 
 
 class BackfillPaused(Refused):

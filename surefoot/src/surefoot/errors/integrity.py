@@ -166,7 +166,8 @@ class RowsHidden(Refused):
         "{table} shows no row to this role, and has row security: whether it has rows is not known"
     )
     helps = (
-        "run it as the owner of the table or as a role with BYPASSRLS, or give this one a policy: "
+        "run it as a role with BYPASSRLS, or as the owner of the table, for whom FORCE ROW LEVEL "
+        "SECURITY has to be off, or give this one a policy: "
         "CREATE POLICY … ON {table} USING (true)"
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from surefoot.errors import names
 from surefoot.errors.base import SurefootError
 from surefoot.wording import counted, duration, in_order
 
@@ -27,8 +28,20 @@ class DatabaseUnreachable(Temporary):
     database: str
     address: str
     reason: str
+    # Whether the server has answered that it has no connection left for the role.
+    is_full: bool = False
     says = "database {database!r} at {address} cannot be reached: {reason}"
-    helps = "is the server up, and are host and port in {names[database]} right?"
+    helps = "{way}"
+
+    @property
+    def way(self) -> str:
+        """The way to a connection."""
+        if self.is_full:
+            return (
+                "end other sessions, or raise the limit that is met: CONNECTION LIMIT of the role "
+                "or of the database, or max_connections of the server"
+            )
+        return f"is the server up, and are host and port in {names.setting('database')} right?"
 
 
 class ScratchLost(Temporary):

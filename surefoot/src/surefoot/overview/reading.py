@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.connect.any_failure import DATABASE_ERRORS
-from surefoot.connect.failures import describe
+from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import LedgerEdited, SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import living
@@ -67,8 +67,10 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
         with anyio.fail_after(timeout_s):
             await connection.start()
         return {name: await _part(connection, ask, until_s) for name, ask in parts.items()}
-    except DATABASE_ERRORS:
-        return dict.fromkeys(parts, _AWAY)
+    except DATABASE_ERRORS as error:
+        # An answer is told, such as that the role has no connection left.
+        why = Unread(describe(error)) if sqlstate(error) else _AWAY
+        return dict.fromkeys(parts, why)
     finally:
         with contextlib.suppress(*DATABASE_ERRORS):
             await connection.close()

@@ -48,7 +48,7 @@ def _refused(project: Project, revision: str, backfill: Backfill) -> str:
     then = "then SQL that begins where the database is"
     texts = {
         "hidden": f"{requires} the role does not see every row of {backfill.table}",
-        "role": "a role that owns the table, or has BYPASSRLS, runs this SQL",
+        "role": "a role that has BYPASSRLS, or owns the table without FORCE, runs this SQL",
         "incomplete": f"{requires} rows of {backfill.table} lack its change",
         "edited": f"{requires} it was edited after its run on the database began",
         "run": f"{run}, {then}",
