@@ -281,6 +281,16 @@ async def test_a_standby(small: Chain, launcher: Launcher, private_server: Priva
         result = await launcher.alembic(small, "upgrade", "head", url=asking)
         assert result.code == 75
         assert "reached: no host is one that its target_session_attrs asks for\n" in result.err
+        # The commands that read find the primary, too, in sessions that are read-only.
+        both = f"{url},{replica.partition('host=')[2]}&target_session_attrs=read-write"
+        for command in (["status"], ["plan"], ["verify"]):
+            looked = await launcher.surefoot(small, *command, url=both)
+            assert looked.code != 75, looked.err
+        for of, is_standby in (("read-write", False), ("read-only", True)):
+            observing = await access_to(both.replace("read-write", of)).connect("observe")
+            sql = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')"
+            assert tuple(await observing.fetchrow(sql) or ()) == (is_standby, "on")
+            await observing.close()
         current = await launcher.alembic(small, "current", url=replica)
         assert (current.code, current.out) == (0, "0001\n"), current.err
         small.path("0002").unlink()

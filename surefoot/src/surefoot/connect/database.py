@@ -43,6 +43,7 @@ _CONNECTORS = {
     "watch": driver.connect_to_watch,
     "migrate": driver.connect_to_migrate,
     "backfill": driver.connect_to_fill,
+    "observe": driver.connect_to_observe,
 }
 # Their sessions have settings that a pooler refuses or forgets.
 _DIRECT = ("migrate", "backfill", "observe")
@@ -164,7 +165,7 @@ class Database:
         settings = {"application_name": f"{name}-{role}@{socket.gethostname()}"}
         settings["application_name"] = settings["application_name"][:MAX_APPLICATION_NAME]
         if role == "observe":
-            settings["default_transaction_read_only"] = "on"
+            settings[driver.READ_ONLY] = "on"
             settings["lock_timeout"] = f"{self.limits.read_wait_s * 1000:.0f}ms"
         if role in ("migrate", "backfill"):
             settings |= driver.migration_settings(self.limits)

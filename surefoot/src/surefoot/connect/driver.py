@@ -36,6 +36,7 @@ _KEEPALIVE = {
 UNCACHED: Mapping[str, Any] = {"statement_cache_size": 0, "connection_class": Connection}
 
 
+READ_ONLY = "default_transaction_read_only"
 # Where a statement is tried; a trace leaves these messages out.
 TRIAL = "SAVEPOINT surefoot_trial"
 # The server cannot type a parameter, or has no operator, cast or place for the type that it has.
@@ -106,6 +107,22 @@ async def _prepared(connection: Any, preparing: Awaitable[object]) -> None:
     except BaseException:
         connection.terminate()
         raise
+
+
+async def connect_to_observe(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """Connect so that every transaction is read-only.
+
+    Where the URL asks for a host by whether its sessions may write, one is chosen before that.
+    """
+    settings = dict(arguments["server_settings"])
+    asks = arguments.get("target_session_attrs") in ("read-write", "read-only")
+    read_only = settings.pop(READ_ONLY, None) if asks else None
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+        **{**arguments, "server_settings": settings}
+    )
+    if read_only is not None:
+        await _prepared(connection, connection.execute(f"SET {READ_ONLY} = {read_only}"))
+    return connection
 
 
 async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
