@@ -231,11 +231,9 @@ async def test_what_belongs_to_the_operator_of_the_server_stays_there(
     )
     try:
         url = lived_in.url.replace("://tester@", f"://{role}@")
-        for command in (["squash", "head", "--from-database"], ["plan", "--from-database"]):
-            done = await launcher.surefoot(legacy, *command, url=url)
-            assert done.code == 0, done.err
-            if command[0] == "squash":
-                assert "without the schemas of others: Of It\n" in done.err
+        done = await launcher.surefoot(legacy, "squash", "head", "--from-database", url=url)
+        assert done.code == 0, done.err
+        assert "without the schemas of others: Of It\n" in done.err
         text = squashed(legacy).read_text("utf-8")
         assert "Of It" not in text
         assert "see it" not in text
@@ -252,6 +250,18 @@ async def test_what_belongs_to_the_operator_of_the_server_stays_there(
         await execute(made.url, "INSERT INTO person (name) VALUES ('Bob')")
         assert await value(made.url, "SELECT note FROM person") == "C:\\new"
         await databases.drop(made)
+
+        legacy.add("op.execute('CREATE TABLE more (id bigint PRIMARY KEY)')")
+        done = await launcher.surefoot(legacy, "plan", "--from-database", url=url)
+        assert "1 of 1  0003" in done.out, done
+        assert "FAILS" not in done.out
+        psql(lived_in, f'GRANT USAGE ON SCHEMA "Of It" TO {role}')
+        done = await launcher.surefoot(legacy, "plan", "--from-database", url=url)
+        assert 'it may not read "Of It".job\n' in done.err, done
+        path = legacy.folder / "alembic" / "env.py"
+        path.write_text(path.read_text("utf-8").replace(").run()", ", schemas=['public']).run()"))
+        done = await launcher.surefoot(legacy, "plan", "--from-database", url=url)
+        assert "1 of 1  0003" in done.out, done
     finally:
         psql(lived_in, f"DROP OWNED BY {role} CASCADE")
         await watcher.execute(f"DROP ROLE {role}")

@@ -178,7 +178,9 @@ async def plan(
                 zone = await connection.scalar(text("SHOW timezone"))
                 major = int((connection.dialect.server_version_info or (0,))[0])
                 if from_database and pending:
-                    schema = await read_schema(database, connection)
+                    own_ones = (*project.schemas, project.version_table.schema)
+                    named = [each for each in own_ones if each and project.schemas]
+                    schema = await read_schema(database, connection, own=named)
     finally:
         await engine.dispose()
 

@@ -5,7 +5,7 @@ but DDL, and it waits for each lock no longer than a migration would.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,7 @@ from surefoot.embedded import find_program
 from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
 from surefoot.frozen import dataclass
 from surefoot.quoting import qualified
+from surefoot.wording import listed
 
 # Owners and privileges do not change the effect of a revision; the rest needs objects that a
 # scratch server does not have, or would start to replicate.
@@ -41,7 +42,8 @@ ORDER BY 1
 """)
 # The tables that the role may not read; pg_dump would report one at a time.
 _UNREADABLE = text("""
-SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+SELECT c.oid::regclass::text, nspname::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p') AND nspname NOT IN ('pg_catalog', 'information_schema')
   AND nspname !~ '^pg_(toast|temp)'
   AND NOT nspname = ANY (:without) AND NOT has_table_privilege(c.oid, 'SELECT')
@@ -88,21 +90,28 @@ class Schema:
 
 
 async def read_schema(
-    database: Database, connection: AsyncConnection, *, without: Sequence[str] = ()
+    database: Database,
+    connection: AsyncConnection,
+    *,
+    own: Collection[str] = (),
+    without: Collection[str] = (),
 ) -> Schema:
     """The schema of the database that the connection is to, but for the namespaces `without`, those
-    that the role may not use, and the event triggers of others.
+    that the role may not use, and the event triggers of others. Where the project names its `own`,
+    another one with a table that the role may not read is left out, too.
 
     On failure: DumpProgramMissing, PermissionMissing, TableLocked, SchemaNotCopied.
     """
     url = database.location()
-    without = sorted({*without, *await connection.scalars(_CLOSED)})
-    left_out = {"without": without}
-    unreadable = (await connection.scalars(_UNREADABLE, left_out)).all()
-    if unreadable:
-        reason = f"it may not read {', '.join(unreadable)}"
+    without = {*without, *await connection.scalars(_CLOSED)}
+    found = (await connection.execute(_UNREADABLE, {"without": [*without]})).all()
+    if own:
+        without |= {schema for _, schema in found if schema not in own}
+    if unreadable := [name for name, schema in found if schema not in without]:
+        reason = f"it may not read {listed(unreadable)}"
         raise PermissionMissing(url.user or "the role", url.name, reason)
     extensions = tuple(await connection.scalars(_EXTENSIONS))
+    left_out = {"without": sorted(without)}
     filled = tuple(await connection.scalars(_FILLED, left_out))
     event_triggers = (await connection.scalars(_EVENT_TRIGGERS, left_out)).all()
     major = int((connection.dialect.server_version_info or (0,))[0])
@@ -114,7 +123,7 @@ async def read_schema(
         *OPTIONS,
         f"--lock-wait-timeout={wait_s * 1000:.0f}",
         # In double quotes a name is no pattern.
-        *(f"--exclude-schema={qualified(each)}" for each in without),
+        *(f"--exclude-schema={qualified(each)}" for each in sorted(without)),
     )
     name = f"{database.name}-observe"
     code, sql, messages = await run_program(program, *options, url=url, name=name)
@@ -125,7 +134,7 @@ async def read_schema(
     for name in event_triggers:
         entries = _EVENT_TRIGGER.format(name=re.escape(name))
         sql = re.sub(entries, "", sql, flags=re.MULTILINE | re.DOTALL)
-    return Schema(url.name, sql, extensions, filled, tuple(without))
+    return Schema(url.name, sql, extensions, filled, tuple(sorted(without)))
 
 
 async def make_schema(schema: Schema, engine: AsyncEngine) -> Sequence[str]:
