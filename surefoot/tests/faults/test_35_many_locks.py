@@ -1,6 +1,7 @@
 """A revision needs many locks, and somebody has each of them."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -98,21 +99,68 @@ async def test_all_waits_of_an_attempt_together_are_bounded(
     body: str,
 ) -> None:
     """Each wait is shorter than the lock timeout; a reader of the first table waits for all."""
-    url = empty_database.url
+    await bounded(chain, launcher, empty_database.url, watcher, readers, body)
+
+
+@pytest.fixture
+async def set_role(
+    empty_database: Database, watcher: asyncpg.Connection, tables: None
+) -> AsyncIterator[str]:
+    """The URL for a role whose sessions begin as the owner of everything, by ALTER ROLE … SET."""
+    owner, login = f"{empty_database.name}_owner", f"{empty_database.name}_login"
+    await watcher.execute(
+        f"CREATE ROLE {owner}; CREATE ROLE {login} LOGIN; GRANT {owner} TO {login}; "
+        f"ALTER ROLE {login} SET role = {owner}; GRANT ALL ON SCHEMA public TO {owner}"
+    )
+    for (change,) in await watcher.fetch(
+        "SELECT format('ALTER TABLE %s OWNER TO ' || $1, oid::regclass) FROM pg_class "
+        "WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace "
+        "UNION ALL SELECT format('ALTER FUNCTION %s OWNER TO ' || $1, oid::regprocedure) "
+        "FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+        owner,
+    ):
+        await watcher.execute(change)
+    yield empty_database.url.replace("://tester@", f"://{login}@")
+    await watcher.execute(f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}, {login}")
+
+
+@pytest.mark.slow
+async def test_they_are_after_a_set_role(
+    chain: Chain,
+    launcher: Launcher,
+    watcher: asyncpg.Connection,
+    set_role: str,  # before the readers, who hold the tables
+    readers: dict[str, asyncpg.Connection],
+) -> None:
+    """A role is no member of the one that has logged in, and sees of its sessions no wait."""
+    body = "op.execute('ALTER TABLE t ADD COLUMN m int')"
+    await bounded(chain, launcher, set_role, watcher, readers, body)
+
+
+async def bounded(
+    chain: Chain,
+    launcher: Launcher,
+    url: str,
+    watcher: asyncpg.Connection,
+    readers: dict[str, asyncpg.Connection],
+    body: str,
+) -> None:
+    """Upgrade by such a revision, beside readers and probes, and look at the longest stall."""
     chain.add(body)
+    of_tester = re.sub(r"://\w+@", "://tester@", url)
     stalls_s: list[float] = []
     late_s: list[float] = []
     over = asyncio.Event()
     probes = [
-        asyncio.create_task(probing(url, seconds, over, query))
+        asyncio.create_task(probing(of_tester, seconds, over, query))
         for seconds, query in ((stalls_s, "SELECT probe('t', 1)"), (late_s, LATE))
         for _ in range(4)
     ]
     releasing = asyncio.create_task(release_when_asked(watcher, readers))
     result = await launcher.alembic(chain, "upgrade", "head", url=url)
     over.set()
-    await asyncio.gather(releasing, *probes)
     assert result.code == 0, result.err
+    await asyncio.gather(releasing, *probes)
     print(f"longest stall {max(stalls_s):.3f} s, {result.err.count('BLOCKED')} attempts failed")
     assert HELD_S / 2 < max(stalls_s) <= BOUND_S + max(late_s), result.err
 

@@ -270,3 +270,29 @@ async def test_a_plan_knows_the_tables_that_the_search_path_leads_to(
     assert f"expects to update 9,999 rows of {there}, by Seq Scan on t\n" in done.out
     assert "unknown time" not in done.out
     assert "not seen" not in done.out
+
+
+@pytest.mark.slow
+async def test_a_role_whose_sessions_begin_as_another_one(
+    chain: Chain, empty_database: Database, databases: Databases, watcher: asyncpg.Connection
+) -> None:
+    """A scratch database of it is found, and its search path is that of the project."""
+    owner, login = f"{empty_database.name}_owner", f"{empty_database.name}_login"
+    await watcher.execute(
+        f"CREATE ROLE {owner} CREATEDB; CREATE ROLE {login} LOGIN; GRANT {owner} TO {login}; "
+        f"ALTER ROLE {login} SET role = {owner}; "
+        f"CREATE SCHEMA app AUTHORIZATION {owner}; "
+        f"ALTER DATABASE {empty_database.name} SET search_path = app"
+    )
+    try:
+        (chain.folder / "alembic" / "env.py").write_text(ENV.format(("app",), None), "utf-8")
+        revise(chain, "")
+        project = Project.read(chain.ini, schemas=("app",), metadata=[models(None)])
+        url = empty_database.url.replace("://tester@", f"://{login}@")
+        database = surefoot.Database(url, scratch_url=url)
+        async with engine(database, "migrate") as made:
+            await upgrade(Target.of(made, project), "head")
+        found = await drift(project, database)
+        assert (found.deviations, found.models) == ((), ())
+    finally:
+        await watcher.execute(f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}, {login}")

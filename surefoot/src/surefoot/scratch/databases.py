@@ -41,11 +41,12 @@ UNION ALL SELECT 'TABLESPACE ' || quote_ident(spcname) FROM pg_tablespace
 # A scratch database has the name of the session that made it, which stays to drop it.
 _NAMED = "'surefoot_scratch_' || pid || '_' || (extract(epoch FROM backend_start) * 1e6)::bigint"
 _NAME = f"SELECT {_NAMED} FROM pg_stat_activity WHERE pid = pg_backend_pid()"  # noqa: S608 - constants
-# Those of sessions that have ended, as of commands that were killed.
+# Those of sessions that have ended, as of commands that were killed, and of none that is hidden.
 _LEFT = f"""
 SELECT datname::text FROM pg_database d
 WHERE datname ~ '^surefoot_scratch_[0-9]+_[0-9]+$' AND pg_get_userbyid(datdba) = current_user
-  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = d.datname OR {_NAMED} = d.datname)
+  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = d.datname OR {_NAMED} = d.datname
+      OR (backend_start IS NULL AND pid::text = split_part(d.datname, '_', 3)))
 """  # noqa: S608 - constants
 PATIENCE_S = 2.0
 # Of one statement on a scratch database; sample rows are few.
@@ -219,7 +220,9 @@ async def _beside(
     ScratchBehindPooler.
     """
     admin = await _connected(database)
-    name = await admin.fetchval(_NAME)
+    async with admin.transaction():  # another role than that of the login does not see its start
+        await admin.execute("SET LOCAL ROLE NONE")
+        name = await admin.fetchval(_NAME)
     try:
         for (left,) in await admin.fetch(_LEFT):
             with suppress(asyncpg.PostgresError):  # another command drops it, or uses it

@@ -31,9 +31,10 @@ async def prepare(engine: AsyncEngine, project: Project | None) -> None:
         statements.append(f"ALTER DATABASE {quoted(name)} SET timezone = 'UTC'")
         if project.schemas:
             path = f"{quoted(project.schemas[0])}, public"
-            # It precedes what the role has for all databases.
+            # It precedes what the role has for all databases. Of the role that logs in, whatever
+            # role its sessions begin with.
             where = f"ALTER ROLE CURRENT_USER IN DATABASE {quoted(name)}"
-            statements.append(f"{where} SET search_path = {path}")
+            statements += ["SET LOCAL ROLE NONE", f"{where} SET search_path = {path}"]
         for statement in statements:
             await connection.exec_driver_sql(statement)
 

@@ -65,6 +65,8 @@ DECLARE
     name text;
 BEGIN
     PERFORM set_config('lock_timeout', patience_s || 's', true);
+    -- It needs a right on the table.
+    SET LOCAL ROLE DEFAULT;
     FOR name IN
         SELECT l.relation::regclass FROM pg_catalog.pg_locks l
             JOIN pg_catalog.pg_stat_activity a USING (pid)
@@ -84,6 +86,15 @@ class LockWait:
     seconds: float
     # Whether readers or writers may wait for it: it has a strong lock, or asks for one.
     blocks_others: bool
+
+
+def see_own_sessions(connection: Connection) -> None:
+    """Let the session look at, and cancel, those of the role that has logged in.
+
+    After a SET ROLE, which the role or the URL may have, it sees of them neither that they wait nor
+    what they do: that role is no member of the one that has logged in.
+    """
+    connection.exec_driver_sql("SET ROLE NONE")
 
 
 def lock_wait(connection: Connection, pid: int) -> LockWait | None:
