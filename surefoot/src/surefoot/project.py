@@ -60,6 +60,8 @@ class Project:
     version_table: VersionTable = VersionTable()
     # The schemas of the application, its own first; without a name the one that new objects get.
     schemas: Sequence[str] = ()
+    # Extensions that are in a database before its first revision.
+    extensions: Sequence[str] = ()
     # The kinds of object of which the models are the whole truth, such as "views".
     manages: Collection[str] = ()
     # Tables that neither models nor revisions own, and the project's options for autogenerate.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +27,7 @@ Environment(
     metadata="models:metadata",
     database=Database(os.environ["DATABASE_URL"], name="sample", limits=Limits({limits})),
     targets={targets},
+    extensions={extensions},
 ).run()
 """
 MODELS = """\
@@ -118,8 +120,10 @@ class Project:
         self.git("update-ref", "refs/remotes/origin/main", "HEAD")
         self.git("switch", "-qc", "mine")
 
-    def configure(self, *, limits: str = "", targets: str = "None") -> None:
-        env = ENV.format(limits=limits, targets=targets)
+    def configure(
+        self, *, limits: str = "", targets: str = "None", extensions: Sequence[str] = ()
+    ) -> None:
+        env = ENV.format(limits=limits, targets=targets, extensions=extensions)
         (self.chain.folder / "alembic" / "env.py").write_text(env, "utf-8")
 
     def model(self, *tables: str) -> None:
@@ -432,6 +436,25 @@ async def test_a_new_database_takes_the_place_of_the_old_one(project: Project) -
     await project.run("db", "seed")
     assert await value(url, rows) == [7]
     assert await value(url, LEFT) == 0
+
+
+@pytest.mark.slow
+async def test_a_new_database_has_the_extensions_of_the_operator(project: Project) -> None:
+    """As a scratch database has; the help of a revision that misses one names the setting."""
+    project.chain.add("op.execute('CREATE TABLE notes (tag citext)')", "op.drop_table('notes')")
+    await execute(project.database.url, "CREATE EXTENSION citext")
+    await project.up()
+    missed = await project.run("drift", "--no-models", code=4)
+    assert "Environment(extensions=['citext']) gives it to scratch databases" in missed.err
+    project.configure(extensions=["citext"])
+    for command in (("drift", "--no-models"), ("lint",), ("db", "reset", "--execute")):
+        await project.run(*command)
+    assert await project.tables() == "notes start"
+    project.configure(extensions=["citext", "no such"])
+    for command in (("drift", "--no-models"), ("db", "reset", "--execute")):
+        failed = await project.run(*command, code=4)
+        assert "[extension-not-created]  the extension no such of Environment" in failed.err
+    assert await project.tables() == "notes start"
 
 
 @pytest.mark.slow

@@ -487,6 +487,36 @@ async def test_schemas_that_the_models_name(
     assert "MODELS" not in drift.out
 
 
+async def test_extensions_of_the_operator(databases: Databases, tmp_path: Path) -> None:
+    """Those that objects of the database need are named, and scratch databases have them.
+
+    Not one that a revision creates, nor one that only the operator uses.
+    """
+    database = await databases.empty()
+    await execute(database.url, "CREATE EXTENSION citext; CREATE EXTENSION pg_buffercache")
+    upgrade = "def upgrade():\n"
+    files = {
+        **FILES,
+        "alembic.ini": INI,
+        "migrations/env.py": ASYNC_ENV,
+        "migrations/versions/1a_orders.py": FIRST.replace(
+            upgrade,
+            f"{upgrade}    op.execute('CREATE EXTENSION IF NOT EXISTS ltree')\n"
+            "    op.execute('CREATE TABLE notes (tags citext[], path ltree)')\n",
+        ),
+    }
+    folder = project(tmp_path, files)
+    assert run_alembic("upgrade", "head", url=database.url, cwd=folder).code == 0
+    done = adopt(folder, "--write", url=database.url)
+    assert done.code == 0, done.err
+    assert "  extensions  citext: of the database, and no revision creates them\n" in done.out
+    assert 'extensions=["citext"]' in (folder / "migrations" / "env.py").read_text()
+    env = {"DATABASE_URL": database.url}
+    for command in (("lock", "--check"), ("drift", "--no-models"), ("lint",)):
+        done = forks().start("surefoot", *command, env=env, cwd=folder).wait()
+        assert done.code == 0, done
+
+
 def test_a_file_keeps_its_byte_order_mark(tmp_path: Path) -> None:
     """And its line ends."""
     folder = project(tmp_path, {**FILES, "alembic.ini": INI})

@@ -53,6 +53,8 @@ class EnvFile:
     options: Sequence[Option] = ()
     # Those of the models, where these name any.
     schemas: Sequence[str] = ()
+    # Those of the database that no revision creates.
+    extensions: Sequence[str] = ()
     # Further options that only show when it runs: `**expression`.
     spread: Sequence[str] = ()
     # Replaced by bounds and locks of Surefoot; and not understood, so that a person has to move it.

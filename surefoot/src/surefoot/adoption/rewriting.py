@@ -64,9 +64,10 @@ def call(file: EnvFile) -> str:
             argument = option.treatment.argument
             (rest if argument is None else given)[argument or option.name] = option.value
     written = [f'"{name}": {value}' for name, value in rest.items()]
-    if file.schemas:
-        named = ", ".join(json.dumps(each, ensure_ascii=False) for each in file.schemas)
-        given["schemas"] = f"[{named}]"
+    for argument, listed in (("schemas", file.schemas), ("extensions", file.extensions)):
+        if listed:
+            named = ", ".join(json.dumps(each, ensure_ascii=False) for each in listed)
+            given[argument] = f"[{named}]"
     given.update(_options(written, file))
     arguments = [f"{name}={value}" for name, value in given.items()]
     in_line = f"Environment({', '.join(arguments)}).run()\n"

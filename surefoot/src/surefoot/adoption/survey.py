@@ -57,6 +57,7 @@ class Survey:
             "labels": [*candidate.labels],
             "version_table": vars(self.trial.project.version_table),
             "schemas": [*env.schemas],
+            "extensions": [*env.extensions],
             "options": [
                 {"name": each.name, "value": each.value, "line": each.line}
                 | {"treatment": each.treatment.word, "note": each.treatment.note}

@@ -81,6 +81,9 @@ def _env(env: EnvFile) -> Iterator[str]:
         yield "                     without what the engine has beside it, such as connect_args"
     if env.schemas:
         yield f"           schemas   {', '.join(env.schemas)}: those of the models"
+    if env.extensions:
+        named = ", ".join(env.extensions)
+        yield f"           extensions  {named}: of the database, and no revision creates them"
     for option in env.options:
         said = str(option.treatment)
         if option.treatment.word == "refused":

@@ -64,7 +64,10 @@ def hint(message: str) -> str | None:
     if not found:
         return None
     create = f"CREATE EXTENSION IF NOT EXISTS {quoted(found)}"
-    return f"if it is of the extension {found}, create that before: op.execute('{create}')"
+    return (
+        f"if it is of the extension {found}, create that before: op.execute('{create}'); where an "
+        f"operator does, Environment(extensions=[{found!r}]) gives it to scratch databases"
+    )
 
 
 def _missing(message: str) -> str | None:

@@ -10,10 +10,10 @@ import click
 
 from surefoot.adoption.candidate import Candidate
 from surefoot.adoption.changes import changes
+from surefoot.adoption.completing import completed
 from surefoot.adoption.ini_file import found_ini
 from surefoot.adoption.past import lapses
 from surefoot.adoption.rewriting import rewritten
-from surefoot.adoption.schemas import with_schemas
 from surefoot.adoption.standing import standing
 from surefoot.adoption.survey import Survey
 from surefoot.adoption.text import afterwards, report
@@ -68,10 +68,10 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
 
 
 def _tried_out(candidate: Candidate) -> Survey:
-    """The survey of a candidate, whose env.py names the schemas of its models."""
+    """The survey of a candidate, whose env.py names its schemas and extensions."""
     text = rewritten(candidate.env)
     with tried(candidate, text) as trial:
-        complete = with_schemas(candidate, trial)
+        complete = completed(candidate, trial)
         if complete is candidate:
             return _surveyed(candidate, text, trial)
     return _tried_out(complete)

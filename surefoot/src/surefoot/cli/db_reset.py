@@ -13,6 +13,7 @@ from surefoot.errors import UsageError, names
 from surefoot.run import commands
 from surefoot.run.report import named as at
 from surefoot.run.telling import telling
+from surefoot.scratch.preparing import create_extensions
 from surefoot.target import Target
 from surefoot.wording import counted, size
 
@@ -56,6 +57,8 @@ def reset(execute: bool, mine: bool) -> None:
         seeds = None if path is None else seed_of(path)
 
         async def made(target: Target) -> None:
+            async with target.engine.begin() as connection:
+                await create_extensions(connection, found)
             with telling(output.narrate) as tell:
                 await commands.upgrade(target, "heads", listen=tell, signals=True)
             if seeds is not None:

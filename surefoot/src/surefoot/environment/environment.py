@@ -79,6 +79,9 @@ class Environment:
     version_table_schema: str | None = None
     # The schemas of the application, its own first; docs/drift.md says where they have to be named.
     schemas: Sequence[str] = ()
+    # Extensions that no revision creates, because the operator of a database does: a scratch
+    # database gets them before the first revision.
+    extensions: Sequence[str] = ()
     # The kinds of object, such as "views" and "functions", of which the models are the whole truth:
     # autogenerate drops those that no model claims, and leaves them alone otherwise.
     manages: Collection[str] = ()
@@ -128,6 +131,7 @@ class Environment:
         return {
             "version_table": VersionTable(self.version_table, self.version_table_schema),
             "schemas": tuple(self.schemas),
+            "extensions": tuple(self.extensions),
             "manages": tuple(self.manages),
             "exclude": tuple(self.exclude),
             "filters": filters,

@@ -186,6 +186,19 @@ class SchemaNotCopied(RunFailed):
         )
 
 
+class ExtensionNotCreated(RunFailed):
+    """A new or scratch database cannot get an extension that the project names."""
+
+    extension: str
+    address: str
+    reason: str
+    says = "the extension {extension} of Environment(extensions=…) cannot be created: {reason}"
+    helps = (
+        "install it on the server at {address}, or set {names[scratch]} to a server that has it, "
+        "and a role that may create it"
+    )
+
+
 class ServerStartFailed(RunFailed):
     """The embedded server did not start; `log_tail` holds its last lines."""
 

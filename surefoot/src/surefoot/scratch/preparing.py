@@ -4,8 +4,11 @@ import re
 from hashlib import sha256
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from surefoot.connect.failures import address, describe
+from surefoot.errors import ExtensionNotCreated
 from surefoot.project import Project
 from surefoot.quoting import quoted
 
@@ -18,15 +21,17 @@ _CREATES = re.compile(
 
 
 async def prepare(engine: AsyncEngine, project: Project | None) -> None:
-    """Create the schemas that the project names; the first is that of unqualified names.
+    """Create the extensions and the schemas that the project names.
 
-    One that a revision creates is left to it. The bounds of partitions follow the time zone: it is
-    not that of whatever server this is.
+    The first schema is that of unqualified names, and one that a revision creates is left to it.
+    The bounds of partitions follow the time zone: it is not that of whatever server this is. On
+    failure: ExtensionNotCreated.
     """
     if project is None:
         return
     statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in _schemas(project)]
     async with engine.begin() as connection:
+        await create_extensions(connection, project)
         name = await connection.scalar(text("SELECT current_database()::text"))
         statements.append(f"ALTER DATABASE {quoted(name)} SET timezone = 'UTC'")
         if project.schemas:
@@ -39,11 +44,24 @@ async def prepare(engine: AsyncEngine, project: Project | None) -> None:
             await connection.exec_driver_sql(statement)
 
 
+async def create_extensions(connection: AsyncConnection, project: Project) -> None:
+    """Create those that the operator of a database creates. On failure: ExtensionNotCreated."""
+    name = ""
+    try:
+        for name in project.extensions:
+            create = f"CREATE EXTENSION IF NOT EXISTS {quoted(name)} CASCADE"
+            await connection.exec_driver_sql(create)
+    except DBAPIError as error:
+        server = address(connection.engine.url)
+        raise ExtensionNotCreated(name, server, describe(error)) from error
+
+
 def preparation(project: Project) -> str:
     """All that decides how a scratch database of the project begins."""
     paths = project.folder / "env.py", project.squashed
     files = sha256(b"".join(each.read_bytes() for each in paths if each.exists())).hexdigest()
-    return f"{files} {project.schemas} {_schemas(project)} {project.version_table}"
+    named = f"{project.schemas} {_schemas(project)} {project.extensions} {project.version_table}"
+    return f"{files} {named}"
 
 
 def _schemas(project: Project) -> list[str]:

@@ -44,13 +44,19 @@ class ChainTests:
     # As the Environment in env.py has them.
     version_table: VersionTable = VersionTable()
     schemas: Sequence[str] = ()
+    extensions: Sequence[str] = ()
     manages: Sequence[str] = ()
 
     @cached_property
     def project(self) -> Project:
         """The folder of the revisions, and revisions.lock."""
         config = alembic_config(self.ini)
-        return Project.of(config, version_table=self.version_table, schemas=self.schemas)
+        return Project.of(
+            config,
+            version_table=self.version_table,
+            schemas=self.schemas,
+            extensions=self.extensions,
+        )
 
     def revisions(self) -> tuple[Revision, ...]:
         """The chain, in its order. On failure: RevisionsBroken."""
