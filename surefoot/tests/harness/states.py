@@ -19,11 +19,12 @@ from surefoot.run.commands import upgrade
 from surefoot.target import Target
 
 LEDGER = Ledger()
-# Of a session that the server has ended. Before 0.32, asyncpg does not tell its reason.
+# Before 0.32, asyncpg does not tell the reason of a server that ends a session.
+TELLS_REASON = not asyncpg.__version__.startswith(("0.30.", "0.31."))
 ENDED = (
-    "connection was closed in the middle of operation (SQLSTATE 08003)"
-    if asyncpg.__version__.startswith(("0.30.", "0.31."))
-    else "terminating connection due to administrator command (SQLSTATE 57P01)"
+    "terminating connection due to administrator command (SQLSTATE 57P01)"
+    if TELLS_REASON
+    else "connection was closed in the middle of operation (SQLSTATE 08003)"
 )
 _TABLES = """
 SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace

@@ -69,7 +69,7 @@ _PLACES = (
     ("SEARCH_PATH", "name the schema in the URL, ?options=-csearch_path%3DNAME, or by ALTER ROLE"),
     ("SET ROLE", "name the role in the URL, ?options=-crole%3DNAME, or by ALTER ROLE"),
     ("CREATE SCHEMA", "create the schema once in each database, or in a revision"),
-    ("CREATE EXTENSION", "create it once in each database, and name it in Environment(extensions=[…])"),
+    ("CREATE EXTENSION", "create it once in each database; name it in Environment(extensions=[…])"),
     ("TIMEOUT", None),
     ("ADVISORY", None),
     ("LOCK TABLE", None),
