@@ -192,10 +192,13 @@ class ExtensionNotCreated(RunFailed):
     extension: str
     address: str
     reason: str
-    says = "the extension {extension} of Environment(extensions=…) cannot be created: {reason}"
+    says = (
+        "the extension {extension} of Environment(extensions=…) cannot be created on the server at "
+        "{address}: {reason}"
+    )
     helps = (
-        "install it on the server at {address}, or set {names[scratch]} to a server that has it, "
-        "and a role that may create it"
+        "install it there; for scratch databases, set {names[scratch]} to a server that has it, or "
+        "{names[pg_bindir]} to a PostgreSQL that has it"
     )
 
 
