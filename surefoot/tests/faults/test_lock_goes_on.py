@@ -205,3 +205,19 @@ async def test_a_copy_has_the_settings_of_its_database(empty_database: Database)
             )
             assert told == "frt"
             assert copy.url.database != name
+
+
+@pytest.mark.slow
+async def test_a_lock_that_lacks_something_is_said_to_be_written(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """A second attempt that fails for the same cause writes nothing."""
+    chain.add(
+        'op.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "\n'
+        '"WHERE pid <> pg_backend_pid() AND datname = current_database()")',
+        lock=False,
+    )
+    for said in ("revisions.lock written, without what could not be found:\n", ""):
+        done = await launcher.surefoot(chain, "lock", url=empty_database.url)
+        assert done.code == 75, done.err
+        assert done.err.startswith(f"{said}ERROR [scratch-lost]  "), done.err

@@ -30,7 +30,7 @@ from surefoot.cli.project import database, project
 from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
-from surefoot.errors import RevisionsBroken, SquashEdited, SquashStale, names
+from surefoot.errors import RevisionsBroken, SquashEdited, SquashStale, SurefootError, names
 from surefoot.linting.lint import lint, portions, with_verdicts
 from surefoot.project import Project
 from surefoot.run.narration import trying
@@ -116,7 +116,12 @@ def command(check: bool, baselines: tuple[str, ...], merge: tuple[Path, Path, Pa
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
     written = lock.read_bytes()
-    revisions = completed(found)
+    try:
+        revisions = completed(found)
+    except SurefootError:
+        if changed or lock.read_bytes() != written:
+            output.narrate(f"{lock.name} written, without what could not be found:")
+        raise
     changed = changed or lock.read_bytes() != written
     state = "written" if changed else "was up to date"
     output.narrate(f"OK  {lock.name} {state}: {wording.counted(len(revisions), 'revision')}")
