@@ -9,7 +9,7 @@ import pytest
 from harness import pooler
 from harness.databases import Database
 from harness.runs import Chain, Launcher, one_applied
-from harness.states import TELLS_REASON, wait_until
+from harness.states import wait_until
 from surefoot.quoting import literal
 
 pytestmark = pytest.mark.skipif(pooler.PROGRAM is None, reason="PgBouncer is not installed")
@@ -89,7 +89,6 @@ async def test_a_pooler_that_forgets_the_settings_is_named(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not TELLS_REASON, reason="asyncpg before 0.32 hides why the pooler ends it")
 async def test_a_pooler_without_transactions_is_named(
     slow: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -19,13 +19,6 @@ from surefoot.run.commands import upgrade
 from surefoot.target import Target
 
 LEDGER = Ledger()
-# Before 0.32, asyncpg does not tell the reason of a server that ends a session.
-TELLS_REASON = not asyncpg.__version__.startswith(("0.30.", "0.31."))
-ENDED = (
-    "terminating connection due to administrator command (SQLSTATE 57P01)"
-    if TELLS_REASON
-    else "connection was closed in the middle of operation (SQLSTATE 08003)"
-)
 _TABLES = """
 SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
 AND relkind = 'r' AND relname NOT LIKE 'alembic_version%' ORDER BY relname

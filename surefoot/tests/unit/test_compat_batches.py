@@ -23,9 +23,7 @@ Message = Callable[[Any], Awaitable[Any]]
 async def connection(database: Database) -> AsyncIterator[Any]:
     """A connection with an open transaction, which is rolled back."""
     made = await asyncpg.connect(database.url, connection_class=MigratingConnection)
-    transaction = made.transaction()
-    await transaction.start()
-    await made.execute("CREATE TABLE t (id int, n int)")
+    await made.execute("BEGIN; CREATE TABLE t (id int, n int)")
     yield made
     await made.execute("ROLLBACK;")
     assert await made.fetchval("SELECT 1") == 1

@@ -6,7 +6,7 @@ Any other message of the connection waits for them. Once one of them has failed,
 with its error but the ROLLBACK: which of a batch has failed is not known, nor are those behind it
 run.
 
-Private names of asyncpg. Checked with asyncpg 0.30 to 0.32.
+Private names of asyncpg. Checked with asyncpg 0.32.
 
 Connection._protocol   sends the message of a batch, past the stand-in that waits for it.
 get_text_codec         encodes it, by the encoding that the session has just then.

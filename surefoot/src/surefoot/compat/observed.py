@@ -1,6 +1,6 @@
 """observe() calls a function around each message that a connection sends.
 
-Private names of asyncpg. Checked with asyncpg 0.30 to 0.32.
+Private names of asyncpg. Checked with asyncpg 0.32.
 
 Connection._protocol   sends every message. The public `add_query_logger` hears of a statement after
                        it has run, of COPY and cursors not at all.

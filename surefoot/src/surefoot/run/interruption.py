@@ -52,8 +52,6 @@ class Interruption:
         # The connection of the run, where it is the library's; those that a revision has opened.
         self._own: Any = None
         self._opened: list[Any] = []
-        # The task of a command that only looks, once it was cancelled.
-        self._looking: asyncio.Task[Any] | None = None
         self.signal: signal.Signals | None = None
 
     @property
@@ -125,9 +123,6 @@ class Interruption:
         """End the connections without asking the server."""
         for driver in filter(None, (self._own, *self._opened)):
             driver.terminate()
-        # Before 0.32, asyncpg does not end one whose close() waits for the server already.
-        if self._looking is not None:
-            self._looking.cancel()
 
     async def _cancel(self) -> None:
         """Cancel the backend's statement again and again: one may come between two statements."""
@@ -155,7 +150,6 @@ class Interruption:
 
         def cancel(by: signal.Signals) -> None:
             self.signal = by
-            self._looking = task
             self._end_in_time()
             if task is not None:
                 task.cancel()
