@@ -32,6 +32,12 @@ names.use(
 )
 
 
+class Fixed:
+    """An error that always says the same: `SurefootError` makes its constructor of `says`."""
+
+    def __init__(self) -> None: ...
+
+
 class SettingsInvalid(UsageError):
     """An environment variable, a line of .env or a secret file is invalid."""
 
@@ -56,15 +62,10 @@ class PathOutsideVolumes(UsageError):
     """The path is not below the root of a configured volume, or leaves it."""
 
     code = "path-outside-volumes"
-
-    def __init__(self, path: str, configured: Sequence[str]) -> None:
-        self.path = path
-        self.configured = tuple(configured)
-        super().__init__(
-            f"{path!r} is not below a volume; configured: {', '.join(self.configured) or 'none'}",
-            help="name a folder below one of them, or add one to VEGAFS_VOLUMES and restart the "
-            "service",
-        )
+    path: str
+    configured: Sequence[str]
+    says = "{path!r} is not below a volume; configured: {configured:none}"
+    helps = "name a folder below one of them, or add one to VEGAFS_VOLUMES and restart the service"
 
 
 class PathNotAFolder(UsageError):
@@ -77,16 +78,12 @@ class PathNotAFolder(UsageError):
     helps = "name a folder that exists where the service runs and that its user may read"
 
 
-class CursorInvalid(UsageError):
+class CursorInvalid(Fixed, UsageError):
     """The cursor does not come from a previous page."""
 
     code = "cursor-invalid"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the cursor does not come from a page of this list",
-            help="pass `next` of the previous page unchanged, or omit the cursor to start again",
-        )
+    says = "the cursor does not come from a page of this list"
+    helps = "pass `next` of the previous page unchanged, or omit the cursor to start again"
 
 
 class BodyTooLarge(UsageError):
@@ -179,28 +176,20 @@ class KeyNameTaken(Refused):
     helps = "choose another name, or run `vegafs keys revoke {name}` first"
 
 
-class KeyMissing(Refused):
+class KeyMissing(Fixed, Refused):
     """The request has no API key."""
 
     code = "key-missing"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the request has no API key",
-            help="send `Authorization: Bearer KEY`; `vegafs keys create NAME` creates a key",
-        )
+    says = "the request has no API key"
+    helps = "send `Authorization: Bearer KEY`; `vegafs keys create NAME` creates a key"
 
 
-class KeyUnknown(Refused):
+class KeyUnknown(Fixed, Refused):
     """The API key of the request is not in force."""
 
     code = "key-unknown"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the API key is not in force: it was revoked, or belongs to another database",
-            help="`vegafs keys create NAME` creates a key",
-        )
+    says = "the API key is not in force: it was revoked, or belongs to another database"
+    helps = "`vegafs keys create NAME` creates a key"
 
 
 class ScopeMissing(Refused):

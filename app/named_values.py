@@ -15,8 +15,15 @@ def volumes_of(value: object) -> object:
         name, equals, root = item.partition("=")
         if not equals:
             name, root = Path(item).name or "root", item
+        if not name or not root:
+            raise ValueError("a volume lacks its name or its path; write name=/path")
+        if re.search("[\ud800-\udfff]", name):
+            raise ValueError("the name of a volume is not UTF-8; write name=/path")
         if name in volumes:
             raise ValueError(f"the volume name {name!r} is given twice; write name=/path")
+        for known in volumes:
+            if known.lower() == name.lower():
+                raise ValueError(f"the volume names {known!r} and {name!r} differ in case only")
         volumes[name] = root
     return volumes
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from app.errors import BodyTooLarge, KeyMissing, KeyUnknown, NotReady, ScopeMissing
+from app.errors import BodyTooLarge, Fixed, KeyMissing, KeyUnknown, NotReady, ScopeMissing
 from surefoot.connect import DATABASE_ERRORS, TRY_AGAIN, describe, explain, sqlstate
 from surefoot.errors import (
     DatabaseFailed,
@@ -80,50 +80,36 @@ class Problem(BaseModel):
     )
 
 
-class ServiceFailed(SurefootError):
+class ServiceFailed(Fixed, SurefootError):
     """The service failed, not the request."""
 
     code = "internal-error"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the request could not be answered", help="the service's log has the reason"
-        )
+    says = "the request could not be answered"
+    helps = "the service's log has the reason"
 
 
-class DatabaseAway(Temporary):
+class DatabaseAway(Fixed, Temporary):
     """The database does not answer."""
 
     code = "database-unreachable"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the database does not answer at the moment", help="try again in a few seconds"
-        )
+    says = "the database does not answer at the moment"
+    helps = "try again in a few seconds"
 
 
-class DatabaseBusy(Temporary):
+class DatabaseBusy(Fixed, Temporary):
     """The database is too busy."""
 
     code = "database-busy"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the database is too busy for this request at the moment",
-            help="try again in a few seconds",
-        )
+    says = "the database is too busy for this request at the moment"
+    helps = "try again in a few seconds"
 
 
-class SchemaDrifted(Temporary):
+class SchemaDrifted(Fixed, Temporary):
     """The database lacks a table, a column or a type that the request needs."""
 
     code = "schema-drifted"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the database's schema is not the one that this build needs",
-            help="`vegafs drift` lists the differences, with the SQL that repairs them",
-        )
+    says = "the database's schema is not the one that this build needs"
+    helps = "`vegafs drift` lists the differences, with the SQL that repairs them"
 
 
 class RequestInvalid(UsageError):

@@ -29,7 +29,7 @@ def read_cursor(cursor: str, *types: type[Key]) -> list[Key]:
     """
     try:
         key = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CursorInvalid from None
     if not isinstance(key, list) or [type(part) for part in key] != list(types):
         raise CursorInvalid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.keyset import read_cursor, write_cursor
-from app.db.models import File, MediaType, Volume, volume_usage
+from app.db.models import File, MediaType, Volume
 from app.errors import VolumeUnknown
 from app.files.schemas import FileFilter, FileOut, FilePage, VolumeList, VolumeOut
 
@@ -62,11 +63,16 @@ async def find(
 
 async def volumes(session: AsyncSession, configured: Mapping[str, Path]) -> VolumeList:
     """Every volume that is configured or catalogued."""
-    usage = volume_usage.c
+    # Not from the view volume_usage: sizes of sparse files can add up to more than a bigint.
     rows = await session.execute(
-        select(Volume, usage.file_count, usage.size_bytes, usage.last_seen_at).join(
-            volume_usage, usage.volume_id == Volume.id
+        select(
+            Volume,
+            func.count(File.id).label("file_count"),
+            func.coalesce(func.sum(File.size_bytes), 0).label("size_bytes"),
+            func.max(File.last_seen_at).label("last_seen_at"),
         )
+        .outerjoin(File, (File.volume_id == Volume.id) & File.missing_since.is_(None))
+        .group_by(Volume.id)
     )
     unused = {name.lower(): name for name in configured}
     found = [
@@ -75,7 +81,7 @@ async def volumes(session: AsyncSession, configured: Mapping[str, Path]) -> Volu
             root=row.Volume.root,
             configured=unused.pop(row.Volume.name.lower(), None) is not None,
             file_count=row.file_count,
-            size_bytes=row.size_bytes,
+            size_bytes=int(row.size_bytes),
             last_seen_at=row.last_seen_at,
             scanned_at=row.Volume.scanned_at,
         )
@@ -84,7 +90,7 @@ async def volumes(session: AsyncSession, configured: Mapping[str, Path]) -> Volu
     found += [
         VolumeOut(
             name=name,
-            root=str(configured[name].absolute()),
+            root=os.fsencode(configured[name].absolute()).decode("utf-8", "backslashreplace"),
             configured=True,
             file_count=0,
             size_bytes=0,
@@ -101,7 +107,7 @@ async def _volume_id(
 ) -> int | None:
     """The catalogued volume of that name; None where it is configured and was never used."""
     volume_id: int | None = await session.scalar(
-        select(Volume.id).where(func.lower(Volume.name) == name.lower())
+        select(Volume.id).where(func.lower(Volume.name) == func.lower(name))
     )
     if volume_id is None and name.lower() not in {known.lower() for known in configured}:
         catalogued = await session.scalars(select(Volume.name))

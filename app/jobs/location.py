@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.errors import PathNotAFolder, PathOutsideVolumes, VolumeUnknown
 from app.jobs.names import listed, on_disk
+from app.jobs.walk import TOO_LONG, is_too_long
 
 Roots = Sequence[tuple[str, bytes]]
 
@@ -51,8 +52,10 @@ def locate(volumes: Mapping[str, Path], volume: str | None, path: str) -> Locati
     except OSError as error:
         named = path or listed(os.path.normpath(asked))
         raise PathNotAFolder(named, error.strerror or str(error)) from None
-    below = real[len(dict(real_roots)[holder].rstrip(b"/")) :].strip(b"/")
-    return Location(holder, listed(dict(configured)[holder]), listed(below))
+    below = listed(real[len(dict(real_roots)[holder].rstrip(b"/")) :].strip(b"/"))
+    if is_too_long(below):
+        raise PathNotAFolder(below, TOO_LONG)
+    return Location(holder, listed(dict(configured)[holder]), below)
 
 
 def _holder(path: bytes, roots: Roots) -> str | None:

@@ -60,7 +60,7 @@ async def take(
         select(Job.id)
         .join(Volume)
         .where(text(f"jobs.{ACTIVE}"), _FREE)
-        .where(func.lower(Volume.name).in_([name.lower() for name in volumes]))
+        .where(func.lower(Volume.name).in_([func.lower(name) for name in volumes]))
         .where(Job.operation.in_(operations))
         .order_by(Job.id)
         .with_for_update(of=Job, skip_locked=True)

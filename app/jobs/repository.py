@@ -61,7 +61,7 @@ async def find(session: AsyncSession, wanted: JobFilter) -> JobPage:
     if wanted.operation is not None:
         statement = statement.where(Job.operation == wanted.operation)
     if wanted.volume is not None:
-        statement = statement.where(func.lower(Volume.name) == wanted.volume.lower())
+        statement = statement.where(func.lower(Volume.name) == func.lower(wanted.volume))
     if wanted.cursor is not None:
         (before,) = read_cursor(wanted.cursor, int)
         statement = statement.where(Job.id < before)
@@ -94,7 +94,7 @@ async def cancel(session: AsyncSession, job_id: int) -> None:
 
 async def _volume_id(session: AsyncSession, location: Location) -> int:
     """The id of a configured volume, which is inserted at its first use."""
-    by_name = select(Volume).where(func.lower(Volume.name) == location.volume.lower())
+    by_name = select(Volume).where(func.lower(Volume.name) == func.lower(location.volume))
     volume = await session.scalar(by_name)
     if volume is None:
         await session.execute(
@@ -108,19 +108,6 @@ async def _volume_id(session: AsyncSession, location: Location) -> int:
 
 
 def _shown(job: Job, volume: str) -> JobOut:
-    return JobOut(
-        id=job.id,
-        operation=job.operation,
-        volume=volume,
-        path=job.path,
-        parameters=job.parameters,
-        status=job.status,
-        progress=Progress(done=job.progress_done, total=job.progress_total),
-        attempts=job.attempts,
-        error=job.error,
-        created_at=job.created_at,
-        updated_at=job.updated_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        duration_s=job.duration_s,
-    )
+    progress = Progress(done=job.progress_done, total=job.progress_total)
+    same = {name: getattr(job, name) for name in JobOut.model_fields if hasattr(job, name)}
+    return JobOut(volume=volume, progress=progress, **same)

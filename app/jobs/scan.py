@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.models import File
 from app.errors import JobImpossible
-from app.jobs.names import on_disk
+from app.jobs.names import listed, on_disk
 from app.jobs.walk import Found, Tally, walk
 from app.jobs.work import Work
 
@@ -40,15 +40,22 @@ CREATE TEMP TABLE IF NOT EXISTS staged_files_1 (
     path text COLLATE "C", size_bytes bigint, modified_us bigint, mode integer, media_type text
 ) ON COMMIT DELETE ROWS
 """
+# Rows that a stopped worker has locked must not hold up the one that takes its job over. A worker
+# that lost its job neither writes what it saw before nor marks files missing.
+_BE_BRIEF = "SELECT set_config('idle_in_transaction_session_timeout', :limit, true)"
 # Ordered by path, so two scans of the same files cannot deadlock. A folder that changes while it is
-# read may list a name twice. A content hash is removed when size or time show a change.
+# read may list a name twice. A content hash is removed when size or time show a change. The clock
+# of the server may go back during a scan.
 _UPSERT = """
-INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, media_type, media_type_id)
+INSERT INTO files (
+    volume_id, path, size_bytes, modified_at, mode, media_type, media_type_id, last_seen_at
+)
 SELECT DISTINCT ON (path) CAST(:volume_id AS bigint), path, size_bytes,
        timestamptz 'epoch' + modified_us * interval '1 microsecond', mode, media_type,
-       media_types.id
+       media_types.id, greatest(now(), :began)
 FROM staged_files_1
 LEFT JOIN media_types ON media_types.name = staged_files_1.media_type
+WHERE EXISTS (SELECT FROM jobs WHERE id = :job_id AND worker = :worker AND status = 'RUNNING')
 ORDER BY path
 ON CONFLICT (volume_id, path) DO UPDATE
 SET size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, mode = excluded.mode,
@@ -67,16 +74,22 @@ INSERT INTO media_types (name)
 SELECT name FROM unnest(CAST(:names AS text[])) AS found (name)
 ON CONFLICT (name) DO NOTHING
 """
+# `unseen` is sorted, and each path in it ends with a slash: the last one that is not after a file
+# is the only one that the file can be below.
 _MARK_MISSING = """
 UPDATE files SET missing_since = now()
 WHERE volume_id = :volume_id AND last_seen_at < :began AND missing_since IS NULL
   AND path >= :first AND (CAST(:after AS text) IS NULL OR path < :after)
-  AND NOT EXISTS (
-      SELECT FROM unnest(CAST(:unseen AS text[])) AS unseen (path)
-      WHERE files.path = unseen.path OR starts_with(files.path, unseen.path || '/')
-  )
+  AND starts_with(
+      path || '/',
+      (CAST(:unseen AS text[]))[width_bucket(path || '/', CAST(:unseen AS text[]))]
+  ) IS NOT TRUE
+  AND EXISTS (SELECT FROM jobs WHERE id = :job_id AND worker = :worker AND status = 'RUNNING')
 """
-_SCANNED = "UPDATE volumes SET scanned_at = now() WHERE id = :volume_id"
+_SCANNED = """
+UPDATE volumes SET scanned_at = now() WHERE id = :volume_id
+  AND EXISTS (SELECT FROM jobs WHERE id = :job_id AND worker = :worker AND status = 'RUNNING')
+"""
 
 
 async def scan(work: Work) -> dict[str, Any]:
@@ -125,7 +138,7 @@ async def _walk_and_write(work: Work) -> Tally:
             if types:
                 await _add_types(work.engine, types)
                 known.update(types)
-            await _store(work.engine, work.lease.volume_id, rows)
+            await _store(work, rows)
             work.progress.done += len(rows)
 
     try:
@@ -142,9 +155,8 @@ def _next(batches: Iterator[list[Found]], work: Work) -> list[Found] | None:
     try:
         return next(batches, None)
     except OSError as error:
-        raise JobImpossible(
-            f"{_root(work) / work.lease.path} cannot be read: {error.strerror}"
-        ) from error
+        path = Path(listed(os.fsencode(_root(work)))) / work.lease.path
+        raise JobImpossible(f"{path} cannot be read: {error.strerror}") from error
 
 
 async def _add_types(engine: AsyncEngine, names: Collection[str | None]) -> None:
@@ -153,33 +165,42 @@ async def _add_types(engine: AsyncEngine, names: Collection[str | None]) -> None
         await connection.execute(text(_ADD_TYPES), {"names": list(names)})
 
 
-async def _store(engine: AsyncEngine, volume_id: int, rows: list[Found]) -> None:
-    async with engine.begin() as connection:
+async def _store(work: Work, rows: list[Found]) -> None:
+    async with work.engine.begin() as connection:
         # First, and through SQLAlchemy, which begins the transaction; the driver alone would not.
+        await connection.execute(text(_BE_BRIEF), _of(work))
         await connection.execute(text(_STAGE))
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
         await driver.copy_records_to_table("staged_files_1", records=rows, columns=Found._fields)
-        await connection.execute(text(_UPSERT), {"volume_id": volume_id})
+        await connection.execute(text(_UPSERT), _of(work))
 
 
 async def _mark_missing(work: Work, tally: Tally) -> int:
-    lease = work.lease
-    first, after = _below(lease.path)
+    first, after = _below(work.lease.path)
+    unseen: list[str] = []
+    for path in sorted(f"{path}/" for path in tally.unseen):
+        if not unseen or not path.startswith(unseen[-1]):
+            unseen.append(path)
+    of_files = {**_of(work), "first": first, "after": after, "unseen": unseen}
     async with work.engine.begin() as connection:
-        marked = await connection.execute(
-            text(_MARK_MISSING),
-            {
-                "volume_id": lease.volume_id,
-                "began": lease.started_at,
-                "first": first,
-                "after": after,
-                "unseen": tally.unseen,
-            },
-        )
-        if not lease.path:
-            await connection.execute(text(_SCANNED), {"volume_id": lease.volume_id})
+        await connection.execute(text(_BE_BRIEF), of_files)
+        marked = await connection.execute(text(_MARK_MISSING), of_files)
+        if not work.lease.path:
+            await connection.execute(text(_SCANNED), of_files)
     return marked.rowcount
+
+
+def _of(work: Work) -> dict[str, Any]:
+    """The values of the statements that change the catalogue."""
+    lease = work.lease
+    return {
+        "volume_id": lease.volume_id,
+        "job_id": lease.job_id,
+        "worker": lease.worker,
+        "began": lease.started_at,
+        "limit": f"{max(1, round(work.settings.worker_lease_s * 1000))}ms",
+    }
 
 
 async def _expected(work: Work) -> int | None:

@@ -25,8 +25,10 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # A btree entry holds about 2,700 bytes; a longer path does not fit into the index.
 MAX_PATH_BYTES = 2600
-# Years 1 to 9999, the range of datetime; file systems can contain others.
-_EARLIEST_US, _LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+TOO_LONG = f"its path is longer than {MAX_PATH_BYTES} bytes"
+# Years 1 to 9999, the range of datetime; file systems can contain others. In whole seconds: the
+# database multiplies in floating point, which would round the last microseconds into another year.
+_EARLIEST_US, _LATEST_US = -62_135_596_800_000_000, 253_402_300_799_000_000
 # Deleted, or replaced by a file or a symlink.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
 MAX_EXAMPLES = 10
@@ -40,6 +42,11 @@ class Found(NamedTuple):
     modified_us: int
     mode: int
     media_type: str | None
+
+
+def is_too_long(path: str) -> bool:
+    """Whether the catalogue cannot hold the path, nor anything below it."""
+    return len(path) > MAX_PATH_BYTES // 4 and len(path.encode()) > MAX_PATH_BYTES
 
 
 @dataclass
@@ -83,9 +90,8 @@ def walk(
     It blocks, and ends early once `stop` is set.
     On failure: OSError if root or start is not a readable folder.
     """
-    root_fd = os.open(root, _ROOT)
+    root_fd, device = os.open(root, _ROOT), None
     try:
-        device = _device(root_fd, start)
         rows: list[Found] = []
         folders = [start]
         while folders and not stop.is_set():
@@ -98,6 +104,7 @@ def walk(
                 tally.failed(listed(folder), error)
                 continue
             try:
+                device = device or os.fstat(fd).st_dev
                 if not cross_mounts and os.fstat(fd).st_dev != device:
                     tally.mounts_skipped += 1
                     tally.unseen.append(listed(folder))
@@ -131,7 +138,11 @@ def _list(fd: int, folder: bytes, folders: list[bytes], tally: Tally) -> Iterato
             try:
                 if entry.is_dir(follow_symlinks=False):
                     raw = os.fsencode(name)
-                    folders.append(folder + b"/" + raw if folder else raw)
+                    below = folder + b"/" + raw if folder else raw
+                    if is_too_long(shown := listed(below)):
+                        tally.skipped(shown, TOO_LONG)
+                    else:
+                        folders.append(below)
                     continue
                 if not entry.is_file(follow_symlinks=False):
                     continue
@@ -143,8 +154,8 @@ def _list(fd: int, folder: bytes, folders: list[bytes], tally: Tally) -> Iterato
             if not name.isascii() or "\\" in name:
                 name = listed(os.fsencode(name))
             path = prefix + name
-            if len(path) > MAX_PATH_BYTES // 4 and len(path.encode()) > MAX_PATH_BYTES:
-                tally.skipped(path, f"its path is longer than {MAX_PATH_BYTES} bytes")
+            if is_too_long(path):
+                tally.skipped(path, TOO_LONG)
                 continue
             tally.files += 1
             tally.size_bytes += status.st_size
@@ -167,11 +178,3 @@ def _open_beneath(root_fd: int, path: bytes) -> int:
             os.close(fd)
         fd = child
     return fd
-
-
-def _device(root_fd: int, start: bytes) -> int:
-    fd = _open_beneath(root_fd, start)
-    try:
-        return os.fstat(fd).st_dev
-    finally:
-        os.close(fd)

@@ -181,6 +181,23 @@ def test_a_volume_that_is_named_twice_is_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("=/srv", "a volume lacks its name or its path; write name=/path"),
+        ("srv=", "a volume lacks its name or its path; write name=/path"),
+        ("Srv=/a,srv=/b", "the volume names 'Srv' and 'srv' differ in case only"),
+        ("/srv/caf\udce9", "the name of a volume is not UTF-8; write name=/path"),
+    ],
+)
+def test_a_volume_that_cannot_be_told_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, value: str, problem: str
+) -> None:
+    """An empty path would be the current folder; a name is the same in any case."""
+    monkeypatch.setenv("VEGAFS_VOLUMES", value)
+    assert problems(root) == (f"VEGAFS_VOLUMES (environment): Value error, {problem}",)
+
+
 def test_the_url_in_two_places_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody could say which database is meant."""
     monkeypatch.setenv("DATABASE_URL", URL)

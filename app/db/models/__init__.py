@@ -4,11 +4,11 @@ Importing this package fills `metadata` with every table, and with the functions
 views that `objects` declares.
 """
 
+from app.db.models import objects as objects
 from app.db.models.api_keys import ApiKey
 from app.db.models.base import Base, metadata
 from app.db.models.files import File, MediaType, Volume
 from app.db.models.jobs import Job, JobResult, JobStatus
-from app.db.models.objects import volume_usage
 
 __all__ = [
     "ApiKey",
@@ -20,5 +20,4 @@ __all__ = [
     "MediaType",
     "Volume",
     "metadata",
-    "volume_usage",
 ]

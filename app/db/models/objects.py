@@ -7,7 +7,7 @@ the schema of the tables. `DDL` formats with `%`, so write a percent sign in a s
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, BigInteger, DateTime, Text, column, event, table
+from sqlalchemy import DDL, event
 
 from app.db.models.base import metadata
 from app.db.models.files import File
@@ -64,6 +64,7 @@ FOR EACH ROW WHEN (
 EXECUTE FUNCTION set_media_type_id()
 """)
 
+# For the release before, and for people; the service adds the sizes up itself.
 create_volume_usage = _ddl("""
 CREATE VIEW volume_usage AS
 SELECT volumes.id AS volume_id,
@@ -82,13 +83,3 @@ event.listen(metadata, "before_create", set_media_type_id)
 event.listen(File.__table__, "after_create", files_media_type_id_insert)
 event.listen(File.__table__, "after_create", files_media_type_id_update)
 event.listen(metadata, "after_create", create_volume_usage)
-
-# For SELECT only. Autogenerate would create a Table of the metadata as a table.
-volume_usage = table(
-    "volume_usage",
-    column("volume_id", BigInteger),
-    column("name", Text),
-    column("file_count", BigInteger),
-    column("size_bytes", BigInteger),
-    column("last_seen_at", DateTime(timezone=True)),
-)

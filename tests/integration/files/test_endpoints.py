@@ -1,5 +1,6 @@
 """GET /files and GET /volumes."""
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import File, Volume
+from tests.support.service import asked
 
 MOMENT = datetime(2026, 11, 22, 9, 4, tzinfo=timezone.utc)
 # path, size, media type, missing
@@ -231,6 +233,29 @@ async def test_volumes_are_listed_with_their_usage(
             "scanned_at": "2026-11-22T09:04:00Z",
         },
     ]
+
+
+async def test_sizes_may_add_up_to_more_than_a_bigint(
+    api: httpx.AsyncClient, catalogue: Volume, session: AsyncSession
+) -> None:
+    """Sparse files are large at no cost."""
+    for path in ("sparse1", "sparse2"):
+        session.add(
+            File(
+                volume_id=catalogue.id, path=path, size_bytes=2**63 - 1, modified_at=MOMENT, mode=0
+            )
+        )
+    await session.commit()
+    listed = (await api.get("/api/v1/volumes")).json()["volumes"]
+    assert [volume["size_bytes"] for volume in listed] == [1, 2**64 - 2 + 135]
+
+
+async def test_a_root_that_is_not_utf8_is_listed(api: httpx.AsyncClient, root: Path) -> None:
+    """Escaped, as a path of a file is."""
+    volumes = asked(api).state.settings.volumes
+    volumes["odd"] = Path(os.fsdecode(b"/srv/caf\xe9"))
+    listed = (await api.get("/api/v1/volumes")).json()["volumes"]
+    assert [volume["root"] for volume in listed] == [str(root), r"/srv/caf\xe9"]
 
 
 async def test_a_configured_volume_is_listed_before_its_first_use(

@@ -99,6 +99,22 @@ def test_what_is_not_a_folder_is_refused(tree: Path, path: str, reason: str) -> 
     )
 
 
+def test_a_folder_too_deep_for_the_catalogue_is_refused(tmp_path: Path) -> None:
+    """The index on the jobs could not hold its path either."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(13):
+        os.mkdir("d" * 200, dir_fd=descriptor)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+    folders = ["d" * 200] * 13
+    assert locate({"v": tmp_path}, "v", "/".join(folders[1:])).path == "/".join(folders[1:])
+    with pytest.raises(PathNotAFolder) as caught:
+        locate({"v": tmp_path}, "v", "/".join(folders))
+    assert caught.value.reason == "its path is longer than 2600 bytes"
+
+
 def test_a_volume_whose_root_is_gone_is_named(tree: Path) -> None:
     """A request for the whole volume has no path to name."""
     gone = tree / "gone"

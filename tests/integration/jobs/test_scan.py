@@ -1,23 +1,32 @@
 """Scans and summaries of real folders, done by a worker."""
 
 import asyncio
+import dataclasses
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import anyio
 import pytest
 from sqlalchemy import select, text, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db.engine import create_engine
 from app.db.models import File, JobStatus, Volume
 from app.db.session import session_factory
-from app.jobs import repository
+from app.files.repository import find as find_files
+from app.files.schemas import FileFilter
+from app.jobs import queue, repository
+from app.jobs import scan as scan_module
 from app.jobs import walk as walk_module
 from app.jobs.location import Location
-from app.jobs.schemas import JobWithResult
+from app.jobs.schemas import JobFilter, JobWithResult
+from app.jobs.walk import Tally
+from app.jobs.work import Work
 from app.jobs.worker import Worker
 from app.settings import Settings
 from harness.databases import Database
@@ -316,3 +325,153 @@ async def test_a_scan_leaves_nothing_in_the_session_it_used(scanner: Scanner, ro
     await scanner.completed()
     async with scanner.engine.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM staged_files_1")) == 0
+
+
+@pytest.mark.slow
+async def test_the_name_of_a_volume_has_the_case_that_the_server_gives_it(
+    scanner: Scanner, root: Path
+) -> None:
+    """Python makes two letters of this one; a server may make one of it, or leave it."""
+    plant(root, "a")
+    volumes = {"\u0130": root}
+    scanner.worker.settings = with_volumes(scanner.worker.settings, volumes=volumes)
+    async with scanner.sessions.begin() as session:
+        await repository.create(session, "scan", Location("\u0130", str(root), ""), {})
+    assert await scanner.worker.work_once()
+    assert set(await scanner.files()) == {"a"}
+    async with scanner.sessions() as session:
+        wanted = JobFilter(volume="\u0130")
+        assert len((await repository.find(session, wanted)).jobs) == 1
+        files = await find_files(session, FileFilter(volume="\u0130"), volumes)
+    assert [file.path for file in files.files] == ["a"]
+
+
+@pytest.mark.slow
+async def test_a_time_at_the_end_of_the_calendar_can_be_listed(
+    scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's arithmetic must not round it into the year 10000, which no datetime holds."""
+    plant(root, "late")
+    real = walk_module._list
+
+    def later(*arguments: Any) -> Any:
+        for found in real(*arguments):
+            yield found._replace(modified_us=walk_module._LATEST_US)
+
+    monkeypatch.setattr(walk_module, "_list", later)
+    await scanner.completed()
+    assert (await scanner.files())["late"].modified_at.year == 9999
+
+
+@pytest.mark.slow
+async def test_a_clock_that_goes_back_marks_nothing_missing(
+    scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the scan has seen is there, whatever the time of the server is."""
+    plant(root, "a", "b")
+    real = queue.take
+
+    async def ahead(*arguments: Any, **named: Any) -> Any:
+        lease = await real(*arguments, **named)
+        assert lease is not None
+        return dataclasses.replace(lease, started_at=lease.started_at + timedelta(hours=1))
+
+    monkeypatch.setattr(queue, "take", ahead)
+    assert (await scanner.completed())["missing"] == 0
+    assert await scanner.missing() == set()
+
+
+@pytest.mark.slow
+async def test_files_below_folders_that_could_not_be_read_stay(
+    scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of folders whose names begin alike, or are between them in the order, do not."""
+    names = [f"u{number}" for number in range(200)]
+    plant(root, *(f"{name}/deep/f" for name in names), "u1!/x", "u1/deep!/x", "u10x", "gone/f")
+    await scanner.completed()
+    real = walk_module._list
+
+    def unread(fd: int, folder: bytes, folders: list[bytes], tally: Tally) -> Any:
+        found = list(real(fd, folder, folders, tally))
+        if folder.count(b"/") == 0 and folder and folder != b"u1!":
+            # Read in part: what is below may be in the list, too.
+            tally.skipped(folder.decode(), "Input/output error")
+            tally.skipped(f"{folder.decode()}/deep", "Input/output error")
+            return iter(())
+        return iter(found)
+
+    for path in ("gone", "u1!"):
+        shutil.rmtree(root / path)
+    (root / "u10x").unlink()
+    monkeypatch.setattr(walk_module, "_list", unread)
+    result = await scanner.completed()
+    assert await scanner.missing() == {"gone/f", "u1!/x", "u10x"}
+    assert (result["missing"], result["errors"]) == (3, 400)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_lost_its_job_writes_nothing(
+    scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood still, another has taken the job over, and what it saw is old."""
+    plant(root, "a", "b")
+    real = scan_module._store
+    stored = asyncio.Event()
+
+    async def late(work: Work, rows: list[walk_module.Found]) -> None:
+        async with scanner.engine.begin() as connection:
+            await connection.execute(text("UPDATE jobs SET worker = 'another'"))
+        await real(work, rows)
+        stored.set()
+
+    monkeypatch.setattr(scan_module, "_store", late)
+    async with scanner.sessions.begin() as session:
+        await repository.create(session, "scan", Location("data", str(root), ""), {})
+    assert await scanner.worker.work_once()
+    assert stored.is_set()
+    assert await scanner.files() == {}
+    async with scanner.engine.connect() as connection:
+        assert await connection.scalar(select(Volume.scanned_at)) is None
+
+
+@pytest.mark.slow
+async def test_a_worker_that_stands_still_does_not_stop_the_next(
+    scanner: Scanner, root: Path
+) -> None:
+    """The server ends its transaction, and so its locks, when its lease has expired."""
+    plant(root, "a")
+    await scanner.completed()
+    async with scanner.sessions.begin() as session:
+        await repository.create(session, "scan", Location("data", str(root), ""), {})
+    lease = await queue.take(
+        scanner.engine,
+        "stopped",
+        volumes=["data"],
+        operations=["scan"],
+        lease_s=0.2,
+        max_attempts=3,
+    )
+    assert lease is not None
+    wrote = asyncio.Event()
+
+    class Stopped:
+        """An engine whose transactions do not come to their end."""
+
+        @asynccontextmanager
+        async def begin(self) -> AsyncIterator[AsyncConnection]:
+            async with scanner.engine.begin() as connection:
+                yield connection
+                wrote.set()
+                await asyncio.sleep(60)
+
+    settings = with_volumes(scanner.worker.settings, worker_lease_s=0.2)
+    work = Work(cast("AsyncEngine", Stopped()), settings, lease)
+    rows = [walk_module.Found("a", 1, 0, 0, None)]
+    stopped = asyncio.create_task(scan_module._store(work, rows))
+    await wrote.wait()
+    await asyncio.sleep(0.4)
+    with anyio.fail_after(10):
+        assert await scanner.worker.work_once()
+    assert (await scanner.files())["a"].mode != 0
+    stopped.cancel()
+    await asyncio.wait([stopped])

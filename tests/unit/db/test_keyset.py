@@ -40,6 +40,7 @@ def encoded(value: object) -> str:
         encoded([1, "a\x00b"]),
         encoded([1, "\ud800"]),
         encoded([1, None]),
+        base64.urlsafe_b64encode(b"[" * 20_000).decode(),
     ],
 )
 def test_a_cursor_of_other_making_is_refused(cursor: str) -> None:
