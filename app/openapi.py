@@ -63,6 +63,7 @@ def _describe_errors(document: dict[str, Any]) -> None:
                 continue  # Its 503 is an answer, and no problem.
             if "security" in operation:
                 if "requestBody" in operation:
+                    responses["400"] = {"description": "The body is no JSON (`bad-request`)."}
                     responses["413"] = {
                         "description": "The body is too large (`content-too-large`)."
                     }

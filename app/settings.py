@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         frozen=True,
         extra="forbid",
+        allow_inf_nan=False,
         env_ignore_empty=True,
         hide_input_in_errors=True,
         validate_by_name=True,
@@ -154,10 +155,13 @@ class Settings(BaseSettings):
     worker: bool = Field(default=True, description="whether the service works on jobs itself")
     worker_poll_s: float = Field(default=1.0, gt=0, description="how often an idle worker looks")
     worker_lease_s: float = Field(
-        default=30.0, gt=0, description="after how long a silent worker's job is taken over"
+        default=30.0,
+        gt=0,
+        le=86_400,
+        description="after how long a silent worker's job is taken over",
     )
     worker_max_attempts: int = Field(
-        default=3, ge=1, description="how often a job is started before it fails for good"
+        default=3, ge=1, le=1000, description="how often a job is started before it fails for good"
     )
     scan_batch_rows: int = Field(
         default=10_000, ge=1, le=100_000, description="files that a scan writes at once"
@@ -262,6 +266,8 @@ def _env_file(root: Path) -> Path:
     named = os.environ.get("VEGAFS_ENV_FILE")
     if named and not Path(named).exists():
         raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which does not exist"])
+    if named and Path(named).is_dir():
+        raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which is a folder"])
     return Path(named) if named else root / ".env"
 
 

@@ -202,6 +202,8 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    except UnicodeError:
+        raise AddressUnusable(settings.host, settings.port, "it is no name of a host") from None
     except OSError as error:
         raise _unusable(settings.host, settings.port, error) from None
     with listener:

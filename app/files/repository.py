@@ -130,17 +130,10 @@ def _begins_with(prefix: str) -> str:
 
 
 def _shown(file: File, volume: str, media_type: str | None) -> FileOut:
-    return FileOut(
-        volume=volume,
-        path=file.path,
-        name=file.name,
-        size_bytes=file.size_bytes,
-        modified_at=file.modified_at,
-        mode=f"{file.mode:04o}",
-        media_type=media_type,
-        content_sha256=file.content_sha256.hex() if file.content_sha256 else None,
-        attributes=file.attributes,
-        first_seen_at=file.first_seen_at,
-        last_seen_at=file.last_seen_at,
-        missing_since=file.missing_since,
-    )
+    other = {
+        "volume": volume,
+        "mode": f"{file.mode:04o}",
+        "media_type": media_type,
+        "content_sha256": file.content_sha256.hex() if file.content_sha256 else None,
+    }
+    return FileOut(**{name: getattr(file, name, None) for name in FileOut.model_fields} | other)

@@ -3,7 +3,7 @@
     PENDING --take--> RUNNING --complete--> COMPLETED
        ^                 |------fail-------> FAILED       after too many attempts, or at once
        |---put_back------|
-       '---fail----------'                                while attempts are left
+       '---fail----------'                                while attempts are left, for later
 
 A worker holds a job by a lease that it renews. An expired lease belongs to a worker that died or
 hangs, and another worker may take the job. Every change therefore names the worker and applies only
@@ -24,6 +24,8 @@ from app.db.models import Job, JobResult, JobStatus, Volume
 from app.db.models.jobs import ACTIVE
 
 _NO_WORKER: dict[str, Any] = {"worker": None, "lease_expires_at": None}
+# A job that failed waits for some seconds, longer after each attempt: the reason may pass.
+_RESTED = "(jobs.error IS NULL OR jobs.updated_at <= now() - jobs.attempts * interval '5 seconds')"
 # A job without a worker: queued, or with an expired lease.
 _FREE = or_(Job.status == JobStatus.PENDING, Job.lease_expires_at < func.now())
 
@@ -59,7 +61,7 @@ async def take(
     free = (
         select(Job.id)
         .join(Volume)
-        .where(text(f"jobs.{ACTIVE}"), _FREE)
+        .where(text(f"jobs.{ACTIVE}"), _FREE, text(_RESTED))
         .where(func.lower(Volume.name).in_([func.lower(name) for name in volumes]))
         .where(Job.operation.in_(operations))
         .order_by(Job.id)

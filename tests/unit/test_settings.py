@@ -225,6 +225,29 @@ def test_a_place_that_is_missing_is_refused(
     assert problems(root) == (problem.format(missing),)
 
 
+def test_a_folder_is_no_env_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its settings would be left out without a word."""
+    monkeypatch.setenv("VEGAFS_ENV_FILE", str(root))
+    assert problems(root) == (f"VEGAFS_ENV_FILE names {root}, which is a folder",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("VEGAFS_WORKER_LEASE_S", "inf", "Input should be a finite number"),
+        ("VEGAFS_WORKER_LEASE_S", "1e13", "Input should be less than or equal to 86400"),
+        ("VEGAFS_WORKER_MAX_ATTEMPTS", "99999999999", "Input should be less than or equal to 1000"),
+        ("VEGAFS_STARTUP_WAIT_S", "inf", "Input should be a finite number"),
+    ],
+)
+def test_a_number_that_the_worker_or_the_server_cannot_hold_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, rule: str
+) -> None:
+    """No job would ever be taken."""
+    monkeypatch.setenv(name, value)
+    assert problems(root) == (f"{name} (environment): {rule}",)
+
+
 def test_a_misspelt_field_is_refused() -> None:
     """Also in Python: Settings(pool_szie=…) does not pass for a default."""
     with pytest.raises(ValidationError):

@@ -260,6 +260,7 @@ async def test_a_port_that_is_taken_is_named(database: Database) -> None:
     [
         ("203.0.113.7", "Cannot assign requested address"),
         ("no.such.host.invalid", ""),
+        ("x" * 64, "it is no name of a host"),
     ],
 )
 def test_an_address_of_another_machine_is_named(host: str, reason: str) -> None:

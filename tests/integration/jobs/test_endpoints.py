@@ -177,6 +177,17 @@ async def test_what_is_not_json_is_a_problem(api: httpx.AsyncClient) -> None:
     assert answer.json()["detail"] == "body.1: JSON decode error"
 
 
+async def test_what_cannot_be_read_at_all_has_an_answer_that_is_declared(
+    api: httpx.AsyncClient,
+) -> None:
+    """Bytes that are no text, and nesting without an end."""
+    for content in (b'"\xff"', b"[" * 200_000):
+        answer = await api.post(JOBS, content=content, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
+    declared = (await api.get("/openapi.json")).json()["paths"][JOBS]["post"]["responses"]
+    assert "400" in declared
+
+
 @pytest.mark.slow
 async def test_jobs_are_listed_newest_first_and_filtered(
     api: httpx.AsyncClient, session: AsyncSession, root: Path
