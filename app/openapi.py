@@ -64,9 +64,7 @@ def _describe_errors(document: dict[str, Any]) -> None:
             if "security" in operation:
                 if "requestBody" in operation:
                     responses["400"] = {"description": "The body is no JSON (`bad-request`)."}
-                    responses["413"] = {
-                        "description": "The body is too large (`content-too-large`)."
-                    }
+                    responses["413"] = {"description": "Too large a body (`content-too-large`)."}
                 for status, description in _ANY_REQUEST.items():
                     if status == "422" and status not in responses:
                         continue  # Nothing of it could be invalid.

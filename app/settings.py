@@ -268,7 +268,12 @@ def _env_file(root: Path) -> Path:
         raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which does not exist"])
     if named and Path(named).is_dir():
         raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which is a folder"])
-    return Path(named) if named else root / ".env"
+    path = Path(named) if named else root / ".env"
+    try:
+        _dotenv(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid([f"{path} cannot be read: {error}"]) from None
+    return path
 
 
 def _dotenv(path: Path) -> Mapping[str, str | None]:

@@ -231,6 +231,13 @@ def test_a_folder_is_no_env_file(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert problems(root) == (f"VEGAFS_ENV_FILE names {root}, which is a folder",)
 
 
+def test_an_env_file_that_is_no_text_is_named(root: Path) -> None:
+    """As an editor writes it that does not know UTF-8."""
+    (root / ".env").write_bytes(b"# caf\xe9\nVEGAFS_PORT=1\n")
+    (problem,) = problems(root)
+    assert problem.startswith(f"{root / '.env'} cannot be read: 'utf-8' codec can't decode byte")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [
