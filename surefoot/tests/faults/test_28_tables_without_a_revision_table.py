@@ -5,6 +5,8 @@ import pytest
 
 from harness.databases import Database
 from harness.runs import Chain, Launcher
+from surefoot.adoption.standing import standing
+from surefoot.project import Project
 
 OBJECTS = {
     "table": "CREATE TABLE theirs (id int)",
@@ -43,6 +45,20 @@ async def test_an_upgrade_is_refused(
         "AND relkind IN ('r', 'p', 'm')"
     )
     assert [row[0] for row in names] == ["theirs"]
+
+
+async def test_tables_of_a_schema_whose_name_is_quoted_are_seen(
+    small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """By an upgrade and by `surefoot adopt`'s look at the database."""
+    await watcher.execute(
+        f'CREATE SCHEMA "The App"; CREATE TABLE "The App".theirs (id int); '
+        f'ALTER DATABASE {empty_database.name} SET search_path = "The App"'
+    )
+    result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert (result.code, "REFUSED [not-adopted]" in result.err) == (3, True), result.err
+    found = await standing(empty_database.access, Project.read(small.ini))
+    assert (found.is_foreign, found.error) == (True, None)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ SELECT current_user::text AS "user", to_regclass(:table) IS NOT NULL AS versione
        has_schema_privilege(to_regnamespace(coalesce(:schema, quote_ident(current_schema()))),
                             'CREATE') AS may_create,
        EXISTS (SELECT FROM pg_catalog.pg_class
-           WHERE relnamespace = to_regnamespace(current_schema())
+           WHERE relnamespace = to_regnamespace(quote_ident(current_schema()))
                AND relkind IN ('r', 'p') AND relname <> ALL (:ours)
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
                    WHERE classid = 'pg_catalog.pg_class'::regclass

@@ -21,7 +21,7 @@ SELECT pg_backend_pid(),
        current_setting('default_transaction_read_only') = 'on',
        to_regclass($1) IS NOT NULL, to_regclass($3) IS NOT NULL,
        EXISTS (SELECT FROM pg_catalog.pg_class
-           WHERE relnamespace = to_regnamespace(current_schema())
+           WHERE relnamespace = to_regnamespace(quote_ident(current_schema()))
                AND relkind IN ('r', 'p', 'm', 'f')
                AND relname <> ALL ($2::text[])
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
