@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -289,6 +289,131 @@ async def test_a_type_with_one_more_attribute(
     assert await databases.value(empty_database.url, "SELECT size FROM files WHERE id = 1") == 3
 
 
+PLACE = text("SELECT place FROM files WHERE id = 1")
+PUT = text("UPDATE files SET place = :place WHERE id = 1")
+WITH_PLACE = "CREATE TYPE place AS (x int); ALTER TABLE files ADD place place DEFAULT ROW(1)"
+FURTHER = "ALTER TYPE place ADD ATTRIBUTE y int"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_cursors_and_parameters_of_a_type_with_one_more_attribute(
+    served: AsyncEngine, empty_database: Database, is_first: bool
+) -> None:
+    """They had failed in a session until something else dropped its types."""
+    await databases.execute(empty_database.url, WITH_PLACE)
+
+    async def streamed() -> list[Any]:
+        async with served.connect() as connection:
+            if not is_first:
+                await connection.execute(insert(visits).values(id=7, file_id=1))
+            return [tuple(row.place) async for row in await connection.stream(PLACE)]
+
+    async def put(place: tuple[int, ...]) -> None:
+        async with served.begin() as connection:
+            if not is_first:
+                await connection.execute(select(visits))
+            await connection.execute(PUT, {"place": place})
+
+    assert await streamed() == [(1,)]
+    await databases.execute(empty_database.url, FURTHER)
+    assert await streamed() == [(1, None)]
+    await put((2, 3))
+    await databases.execute(empty_database.url, "ALTER TYPE place ADD ATTRIBUTE z int")
+    await put((2, 3, 4))
+    assert await streamed() == [(2, 3, 4)]
+
+
+async def test_a_cursor_gives_each_row_once(served: AsyncEngine) -> None:
+    """Its first rows are read where it opens."""
+    many = text("SELECT n FROM generate_series(1, :count) AS n")
+    async with served.connect() as connection:
+        for count in (0, 1, 49, 50, 51, 100, 1234):
+            found = await connection.stream_scalars(many, {"count": count})
+            assert await found.all() == [*range(1, count + 1)]
+            parts = await connection.stream_scalars(many, {"count": count})
+            assert [n async for part in parts.partitions(7) for n in part] == [*range(1, count + 1)]
+
+
+async def test_what_nobody_runs_again_is_parsed_each_time(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """A raw connection, and a cursor of its own, as the listener of an event uses it."""
+    resize = "UPDATE files SET size = $1 WHERE id = $2"
+
+    async def raw(value: object) -> Any:
+        async with served.begin() as connection:
+            await (await driver_of(connection)).executemany(resize, [(value, 1), (value, 2)])
+
+            def read(sync: Connection) -> object:
+                cursor = sync.connection.cursor()
+                cursor.execute("SELECT size FROM files WHERE id = 1")
+                return cursor.fetchone()[0]
+
+            return await connection.run_sync(read)
+
+    assert await raw(5) == 5
+    await databases.execute(empty_database.url, "ALTER TABLE files ALTER size TYPE text")
+    assert await raw("five") == "five"
+
+
+async def test_a_codec_that_the_service_sets_counts_at_once(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    state = text("SELECT 'open'::state")
+    await databases.execute(empty_database.url, "CREATE TYPE state AS ENUM ('open')")
+    async with served.connect() as connection:
+        assert await connection.scalar(state) == "open"
+        driver = await driver_of(connection)
+        await driver.set_type_codec("state", encoder=str.lower, decoder=str.upper, format="text")
+        assert await connection.scalar(state) == "OPEN"
+        await driver.reset_type_codec("state")
+        assert await connection.scalar(state) == "open"
+
+
+RAISES = """
+CREATE SEQUENCE runs;
+CREATE FUNCTION fails(code text) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('runs');
+    RAISE EXCEPTION USING ERRCODE = code, MESSAGE = 'no';
+END $$
+"""
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("level", ["READ COMMITTED", "AUTOCOMMIT"])
+@pytest.mark.parametrize(
+    "query", ["SELECT nextval('runs') / 0", "SELECT fails('22023')", "SELECT fails('42501')"]
+)
+async def test_a_statement_that_has_run_and_failed_is_not_run_again(
+    served: AsyncEngine, empty_database: Database, query: str, level: str
+) -> None:
+    """A rollback keeps a number of a sequence, an advisory lock, and the time that it took."""
+    await databases.execute(empty_database.url, RAISES)
+    async with served.execution_options(isolation_level=level).connect() as connection:
+        with pytest.raises(DBAPIError):
+            await connection.execute(text(query))
+    assert await databases.value(empty_database.url, "SELECT last_value FROM runs") == 1
+
+
+async def test_schemas_of_tenants_have_enums_of_their_own(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """PostgreSQL reads a parameter by the type of the other schema, before it plans again."""
+    for name in ("one", "two"):
+        await databases.execute(
+            empty_database.url,
+            f"CREATE SCHEMA {name}; CREATE TYPE {name}.state AS ENUM ('of {name}');"
+            f"CREATE TABLE {name}.jobs (state {name}.state)",
+        )
+    leads = text("SELECT set_config('search_path', :name, true)")
+    added = text("INSERT INTO jobs VALUES (CAST(:state AS state)) RETURNING CAST(state AS text)")
+    for name in ("one", "two", "one"):
+        async with served.begin() as connection:
+            await connection.execute(leads, {"name": name})
+            assert await connection.scalar(added, {"state": f"of {name}"}) == f"of {name}"
+
+
 async def test_an_error_of_its_own_is_raised_as_ever(served: AsyncEngine) -> None:
     """And the session goes on, whether the server or asyncpg refuses it."""
     divided = text("SELECT 1 / CAST(:by AS integer)")
@@ -414,3 +539,31 @@ async def test_nothing_is_kept_behind_a_pooler(empty_database: Database, mode: s
         kept = await plain.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
         await plain.close()
         assert kept == 0
+
+
+@pytest.mark.skipif(pooler.PROGRAM is None, reason="PgBouncer is not installed")
+async def test_types_behind_a_pooler_are_not_out_of_date_for_long(empty_database: Database) -> None:
+    """asyncpg keeps them there, too; the first statement of a transaction is run again."""
+    await databases.execute(empty_database.url, f"{SCHEMA}; {WITH_PLACE}")
+    with pooler.pooling(empty_database.url) as url:
+        async with (
+            databases.engine(databases.access_to(url), "app") as made,
+            made.connect() as one,
+            made.connect() as other,
+        ):
+            for each in (one, other):
+                assert tuple(await each.scalar(PLACE)) == (1,)
+                await each.rollback()
+            await databases.execute(empty_database.url, FURTHER)
+            assert tuple(await one.scalar(PLACE)) == (1, None)
+            # A process hears of it once.
+            await other.execute(select(visits))
+            assert tuple(await other.scalar(PLACE)) == (1, None)
+            await one.rollback()
+            await other.rollback()
+            await databases.execute(empty_database.url, "ALTER TYPE place ADD ATTRIBUTE z int")
+            found = [tuple(row.place) async for row in await other.stream(PLACE)]
+            assert found == [(1, None, None)]
+            await other.rollback()
+            await databases.execute(empty_database.url, "ALTER TYPE place ADD ATTRIBUTE w int")
+            await one.execute(PUT, {"place": (1, 2, 3, 4)})

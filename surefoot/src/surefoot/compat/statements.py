@@ -13,6 +13,8 @@ Connection._transport  asyncpg sends one message and waits for its answer. The s
                        before it, without a Sync: the answers of both come together, and asyncpg
                        passes over those that it does not await.
 Connection._protocol   counts the statements that it has sent, by whichever method.
+Connection._drop_local_statement_cache, _drop_local_type_cache
+                       what `reload_schema_state` does; the first also where a codec is set.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from asyncpg.transaction import Transaction
 
 from surefoot.compat.asyncpg import Connection, UnpreparedStatement, control_word
 from surefoot.compat.heard import HEARD
-from surefoot.compat.kept_statement import KeptStatement
+from surefoot.compat.kept_statement import STALE, KeptStatement, is_perhaps_stale
 
 # As many as SQLAlchemy and asyncpg keep.
 KEPT = 100
@@ -52,17 +54,6 @@ _HIDES = re.compile(
 # It may lead names elsewhere, by the search path or the role.
 _SETS = re.compile(r"\bset_config\b", re.IGNORECASE)
 _OF_ONE_TRANSACTION = re.compile(r"\s*(?:BEGIN|START|SET\s+(?:LOCAL|TRANSACTION))\b", re.IGNORECASE)
-
-# What a statement may fail with because it, or a type, is out of date: it names a type that is
-# gone, has parameters of an older type, or is not there after a DISCARD ALL. Where it has another
-# reason, the statement fails again.
-_PERHAPS_STALE = (
-    asyncpg.DataError,
-    asyncpg.InternalServerError,
-    asyncpg.InvalidSQLStatementNameError,
-    asyncpg.SyntaxOrAccessError,
-)
-_STALE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 
 # To undo a failed statement takes nothing where no transaction is open, a ROLLBACK where it was the
 # first, or a ROLLBACK TO its savepoint.
@@ -95,6 +86,8 @@ class KeepingConnection(Connection):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.keeps = False
+        # Whether a statement that is out of date is run again by who has sent it.
+        self.repeats = False
         # How to undo the statement that failed, where it is to be run again.
         self._undo: Undo | None = None
         self._probe: Any = None
@@ -142,11 +135,13 @@ class KeepingConnection(Connection):
 
     async def prepare(self, query: str, *, name: Any = None, **options: Any) -> Any:
         """The statement: kept, parsed, or sent as it is. SQLAlchemy gives the name ""."""
-        if not self.keeps or name != "" or options:
+        if name != "" or options:
             return await super().prepare(query, name=name, **options)
         self._undo = None
         if not self.has_run and self._heard != HEARD.changes:
             await self.reload_schema_state()
+        if not self.keeps:
+            return await self._parse(query)
         if self.held and _SETS.search(query):
             self.held.clear()
         kept = self._kept.get(query)
@@ -157,12 +152,15 @@ class KeepingConnection(Connection):
                 return UnpreparedStatement(self, query)
             self._unknown(query)
             return await super().prepare(query, name="")
-        if self._savepoints >= MAX_SAVEPOINTS and query not in self.held:
-            return await super().prepare(query, name="")
+        if not self.repeats or (self._savepoints >= MAX_SAVEPOINTS and query not in self.held):
+            return await self._parse(query)
         if kept is not None:
             self._kept.move_to_end(query)
             return kept
         return await self._keep(query)
+
+    async def _parse(self, query: str) -> KeptStatement:
+        return KeptStatement(self, query, await super().prepare(query, name=""), is_kept=False)
 
     async def _keep(self, query: str) -> KeptStatement:
         self._count += 1
@@ -196,7 +194,7 @@ class KeepingConnection(Connection):
         self, command: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
     ) -> None:
         """Run a statement for each of several sets of parameters."""
-        if self.keeps and timeout is None and _PLANNED.match(command):
+        if self.repeats and timeout is None and _PLANNED.match(command):
             await (await self.prepare(command, name="")).executemany(args)
         else:
             self._unknown(command)
@@ -230,26 +228,37 @@ class KeepingConnection(Connection):
     async def reload_schema_state(self) -> None:
         """Drop the statements and the types that are kept."""
         self._heard = HEARD.changes
-        self._kept.clear()
         await super().reload_schema_state()
 
-    async def run(self, query: str, send: Callable[[], Awaitable[Any]]) -> Any:
-        """Run a kept statement that the transaction has not run yet."""
-        is_inside = self.is_in_transaction()
-        guards = is_inside and self.has_run
+    def _drop_local_statement_cache(self) -> None:
+        """Drop the statements, also those whose type the service has given another codec."""
+        self._kept.clear()
+        super()._drop_local_statement_cache()  # type: ignore[misc]  # private
+
+    async def run(
+        self, query: str, send: Callable[[], Awaitable[Any]], *, is_kept: bool = True
+    ) -> Any:
+        """Run a statement that the transaction has not run yet; a kept one may get a savepoint."""
+        is_inside, has_run = self.is_in_transaction(), self.has_run
+        undo: Undo | None = "transaction" if is_inside else "nothing"
+        guards = is_kept and has_run
+        if has_run:
+            undo = "savepoint" if guards and self._level in _LATEST else None
         if guards and not self.is_closed():
             self._transport.write(_GUARD)  # type: ignore[attr-defined]  # private
             self._savepoints += 1
         try:
             found = await send()
         except Exception as error:
-            await self._failed(query, error, is_inside=is_inside, guards=guards)
+            await self._failed(query, error, undo, guards=guards)
             raise
         if is_inside:
             self.held.add(query)
         return found
 
-    async def _failed(self, query: str, error: Exception, *, is_inside: bool, guards: bool) -> None:
+    async def _failed(
+        self, query: str, error: Exception, undo: Undo | None, *, guards: bool
+    ) -> None:
         if guards and "severity" not in vars(error):
             # asyncpg has sent nothing, and the server waits for a Sync.
             try:
@@ -257,19 +266,17 @@ class KeepingConnection(Connection):
             except Exception:
                 # The transaction had failed before, or the session is gone.
                 return
-        if not isinstance(error, (*_STALE, *_PERHAPS_STALE)):
+        if not is_perhaps_stale(error):
             return
         self._kept.pop(query, None)
-        if guards:
-            self._undo = "savepoint" if self._level in _LATEST else None
-        elif is_inside:
-            self._undo = "transaction"
-        elif not isinstance(error, asyncpg.OutdatedSchemaCacheError):
-            # Such a statement has run and is committed; only its rows could not be read.
-            self._undo = "nothing"
-        if isinstance(error, _STALE):
+        if undo != "nothing" or not isinstance(error, asyncpg.OutdatedSchemaCacheError):
+            # Else it has run and is committed; only its rows could not be read.
+            self._undo = undo
+        if isinstance(error, STALE):
             HEARD.change()
             await self.reload_schema_state()
+        else:
+            self._drop_local_type_cache()  # type: ignore[attr-defined]  # private
 
     def to_undo(self) -> Undo | None:
         """How to undo the statement that has just failed, if it is to be run again."""

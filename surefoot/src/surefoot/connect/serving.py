@@ -50,12 +50,16 @@ def _executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> 
 
 
 def _run(send: Callable[[], object], context: Any) -> bool:
+    driver = context.root_connection.connection.driver_connection
+    driver.repeats = driver.keeps
     try:
         send()
     except Exception:
         if not _undone(context):
             raise
         send()
+    finally:
+        driver.repeats = False
     return True
 
 
