@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
 import sys
 import time
@@ -10,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -84,6 +87,40 @@ async def test_a_throw_away_server_leaves_no_folder() -> None:
     async with holding(str(NOWHERE.url), None) as (_, data):
         folder = Path(data).parent
         assert folder.name.startswith("surefoot-scratch-")
+    until_s = time.monotonic() + ENDS_S
+    while folder.exists():
+        assert time.monotonic() < until_s, sorted(folder.iterdir())
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.slow
+async def test_a_server_that_still_writes_does_not_hide_why_the_block_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the one whose session was cancelled while it started: no timeout was raised then."""
+    remove = os.rmdir
+    refused: list[object] = []
+
+    def meets_a_new_file(path: Any, **options: Any) -> None:
+        if os.fspath(path) == "base" and not refused:
+            refused.append(path)
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
+        remove(path, **options)
+
+    data = text("SELECT current_setting('data_directory')")
+    folders = []
+
+    async def cancelled() -> None:
+        async with scratch(NOWHERE) as engine:
+            async with engine.connect() as connection:
+                folders.append(Path(await connection.scalar(data)).parent)
+            monkeypatch.setattr(os, "rmdir", meets_a_new_file)
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled()
+    assert refused
+    (folder,) = folders
     until_s = time.monotonic() + ENDS_S
     while folder.exists():
         assert time.monotonic() < until_s, sorted(folder.iterdir())

@@ -347,7 +347,7 @@ async def test_what_nobody_runs_again_is_parsed_each_time(
             def read(sync: Connection) -> object:
                 cursor = sync.connection.cursor()
                 cursor.execute("SELECT size FROM files WHERE id = 1")
-                return cursor.fetchone()[0]
+                return cursor.fetchall()[0][0]
 
             return await connection.run_sync(read)
 

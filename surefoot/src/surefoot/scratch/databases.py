@@ -142,7 +142,10 @@ async def scratch_database(
         if templates is not None:
             created = _created(templates.database, project, to, templates, refuses=False)
         else:
-            place = tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place())
+            # Its server ends behind the block, and then removes what it has written meanwhile.
+            place = tempfile.TemporaryDirectory(
+                prefix="surefoot-scratch-", dir=_place(), ignore_cleanup_errors=True
+            )
             embedded = EmbeddedServer(
                 Path(opened.enter_context(place)),
                 bindir=bindir,
