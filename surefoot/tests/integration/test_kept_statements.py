@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -510,6 +511,52 @@ async def test_sessions_that_have_ended_are_not_used(
     assert [await connection.scalar(SIZE) for connection in connections] == [1] * ways
     for connection in connections:
         await connection.close()
+
+
+async def left_open(driver: Any) -> None:
+    await driver.execute("BEGIN")
+
+
+async def cut_off_at_its_begin(driver: Any) -> None:
+    began = asyncio.ensure_future(driver.transaction().start())
+    await asyncio.sleep(0)
+    began.cancel()
+    await asyncio.wait([began])
+
+
+async def cut_off_again_at_its_end(driver: Any) -> None:
+    """As a scope of anyio does: the ROLLBACK waits for the end of the statement."""
+
+    async def write() -> None:
+        async with driver.transaction():
+            await driver.execute(f"{INSERT}; SELECT pg_sleep(60)")
+
+    writes = asyncio.ensure_future(write())
+    await asyncio.sleep(0.1)
+    while not writes.done():
+        writes.cancel()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("is_pooled", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("leave", [left_open, cut_off_at_its_begin, cut_off_again_at_its_end])
+async def test_a_transaction_of_a_raw_connection_does_not_take_in_the_next_one(
+    empty_database: Database, leave: Callable[[Any], Awaitable[None]], is_pooled: bool
+) -> None:
+    """The next requests on the connection had failed, or lost their rows with its savepoints."""
+    if is_pooled and pooler.PROGRAM is None:
+        pytest.skip("PgBouncer is not installed")
+    await databases.execute(empty_database.url, SCHEMA)
+    url = empty_database.url
+    with pooler.pooling(url) if is_pooled else nullcontext(url) as reached:
+        access = replace(databases.access_to(reached), pool_size=1, pool_max_overflow=0)
+        async with databases.engine(access, "app") as made:
+            async with made.connect() as connection:
+                await leave(await driver_of(connection))
+            for number in (8, 9):
+                async with made.begin() as connection:
+                    await connection.execute(insert(visits).values(id=number, file_id=1))
+    assert await databases.value(url, "SELECT array_agg(id ORDER BY id) FROM visits") == [8, 9]
 
 
 async def test_a_session_without_its_statements_parses_them(served: AsyncEngine) -> None:

@@ -79,12 +79,20 @@ def socket_of(connection: asyncpg.Connection[asyncpg.Record]) -> socket.socket:
 
 
 class EndingTransaction(Transaction):
-    """After commit() or rollback(), whether they fail or not, the server has left it."""
+    """After its end, whether that fails or not, the server has left it.
+
+    Where its begin or its end is cut off, the connection ends: who gets that next would work in the
+    transaction of somebody else, where asyncpg makes savepoints of its own, and lose what it wrote.
+    """
 
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record], **options: Any) -> None:
         super().__init__(connection, **options)
         self._of = connection
         self._is_savepoint = connection.is_in_transaction()
+
+    async def start(self) -> None:
+        """Begin."""
+        await self._reached(super().start())
 
     async def commit(self) -> None:
         """Commit. On failure: nothing is kept."""
@@ -93,13 +101,23 @@ class EndingTransaction(Transaction):
     async def rollback(self) -> None:
         await self._ended(super().rollback())
 
+    async def __aexit__(self, *raised: Any) -> None:
+        await self._ended(super().__aexit__(*raised))
+
     async def _ended(self, ending: Awaitable[None]) -> None:
         try:
-            await ending
+            await self._reached(ending)
         except asyncpg.PostgresError:
             # A message may have failed before its COMMIT.
             if not self._is_savepoint and self._of.is_in_transaction():
                 await self._of.execute("ROLLBACK")
+            raise
+
+    async def _reached(self, sending: Awaitable[None]) -> None:
+        try:
+            await sending
+        except (asyncio.CancelledError, asyncio.TimeoutError, TimeoutError):
+            self._of.terminate()
             raise
 
 

@@ -25,11 +25,13 @@ def serve(engine: Engine) -> None:
     def ping(pooled: Any) -> bool:
         """Ask by one message; the engine's own way, as a pooler needs it, takes three."""
         driver = pooled.driver_connection
-        if not driver.keeps:
-            return engines_own(pooled)
         with raise_as(pooled):
-            await_only(driver.ping())
-        return True
+            if driver.is_in_transaction():
+                # The pool does not know one that was begun on a raw connection.
+                await_only(driver.execute("ROLLBACK"))
+            if driver.keeps:
+                await_only(driver.ping())
+        return driver.keeps or engines_own(pooled)
 
     engine.dialect.do_ping = ping  # type: ignore[assignment]  # of this engine alone
     event.listen(engine, "do_execute", _execute)

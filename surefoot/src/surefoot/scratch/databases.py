@@ -49,8 +49,7 @@ WHERE datname ~ '^surefoot_scratch_[0-9]+_[0-9]+$' AND pg_get_userbyid(datdba) =
       OR (backend_start IS NULL AND pid::text = split_part(d.datname, '_', 3)))
 """  # noqa: S608 - constants
 PATIENCE_S = 2.0
-# Of one statement on a scratch database; sample rows are few.
-STATEMENT_S = 60.0
+STATEMENT_S = 60.0  # of one statement on a scratch database; sample rows are few
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 _Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -61,8 +60,7 @@ class Scratch:
 
     engine: AsyncEngine
     server: Database
-    # The revisions that it has run, as it was made from a template.
-    has: frozenset[str] = frozenset()
+    has: frozenset[str] = frozenset()  # the revisions that it has run, as its template had
     _templates: Templates | None = None
     # Whether others use the server: no change of roles or tablespaces is kept on it.
     is_on_shared_server: bool = True
@@ -286,8 +284,7 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
         database.limits,
         lock_timeout_s=max(database.limits.lock_timeout_s, PATIENCE_S),
         statement_timeout_s=STATEMENT_S,
-        # A revision that takes too long is stopped by the trace, which says so.
-        idle_in_transaction_timeout_s=0,
+        idle_in_transaction_timeout_s=0,  # the trace stops a revision that takes too long
     )
     engine = replace(database, limits=limits).engine("migrate")
     try:
