@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from harness.databases import Database, engine
 from harness.runs import Chain
 from harness.server import LIBRARY, SAMPLE
-from surefoot.errors import AutocommitRefused
+from surefoot.errors import AutocommitRefused, ConfigurationInvalid
 from surefoot.run.commands import upgrade
 from surefoot.run.locks import mutex
 from surefoot.target import Target
@@ -129,6 +129,32 @@ async def test_a_test_of_pytest_asyncio_can_upgrade(
         second = await upgrade(Target.of(made, small.ini))
     assert (len(first.steps), len(second.steps)) == (1, 0)
     assert await watcher.fetchval("SELECT to_regclass('t') IS NOT NULL")
+
+
+async def test_upgrades_do_not_fill_the_path_of_modules(
+    small: Chain, empty_database: Database
+) -> None:
+    """Alembic puts the same folder in front at each, also where it is there."""
+    async with engine(empty_database.access, "migrate") as made:
+        await upgrade(Target.of(made, small.ini))
+        before = [*sys.path]
+        await upgrade(Target.of(made, small.ini))
+    assert sys.path == before
+    assert str(small.folder) in before
+
+
+async def test_a_listener_that_nothing_awaits_is_refused(
+    small: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """It had heard of no event."""
+
+    async def listen(_event: object) -> None:
+        """Would be called, and not run."""
+
+    async with engine(empty_database.access, "migrate") as made:
+        with pytest.raises(ConfigurationInvalid, match="listen cannot be used: it is an async"):
+            await upgrade(Target.of(made, small.ini), listen=listen)  # type: ignore[arg-type]
+    assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
 
 
 async def test_an_engine_in_autocommit_is_refused(

@@ -8,7 +8,9 @@ await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a sc
 
 import asyncio
 import contextlib
+import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -25,7 +27,13 @@ from surefoot.compat import logs
 from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.errors import EnvironmentMissing, NotFound, RevisionUnknown, names
+from surefoot.errors import (
+    ConfigurationInvalid,
+    EnvironmentMissing,
+    NotFound,
+    RevisionUnknown,
+    names,
+)
 from surefoot.ledger.appending import append
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.project import Project, alembic_config
@@ -194,6 +202,13 @@ def _unlogged() -> Iterator[None]:
         logger.removeFilter(none)
 
 
+def _import_once(folders: Sequence[str]) -> None:
+    """Alembic puts `prepend_sys_path` in front at every command, in a program that goes on."""
+    for folder in {*folders} & {*sys.path}:
+        after = sys.path.index(folder) + 1
+        sys.path[after:] = [each for each in sys.path[after:] if each != folder]
+
+
 async def _run(
     target: Target,
     function: Callable[[Config, Any], None],
@@ -202,6 +217,9 @@ async def _run(
     versions: Path | None = None,
     **attributes: Any,
 ) -> Report:
+    if inspect.iscoroutinefunction(attributes.get("listen")):
+        reason = "it is an async function, and nothing awaits it"
+        raise ConfigurationInvalid("listen", reason, "give a function that returns at once")
     compat.install()
     config = alembic_config(target.ini)
     if versions is not None:
@@ -235,6 +253,7 @@ async def _run(
             raise
         finally:
             await interruption.end()
+            _import_once(config.get_prepend_sys_paths_list() or ())
     report = config.attributes.get("report")
     if not isinstance(report, Report):
         raise EnvironmentMissing(f"the env.py of {target.ini}")
