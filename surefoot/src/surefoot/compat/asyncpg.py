@@ -1,6 +1,6 @@
 """Private names of asyncpg that the library uses, and what SQLAlchemy expects of its objects.
 
-Checked with asyncpg 0.32 and SQLAlchemy 2.0.56 to 2.1. This module imports neither
+Checked with asyncpg 0.32 and SQLAlchemy 2.0.55 to 2.1. This module imports neither
 SQLAlchemy nor Alembic.
 
 Connection._check_open  raises InterfaceError on a closed connection.

@@ -1,4 +1,4 @@
-"""Private names of SQLAlchemy that the library uses. Checked with SQLAlchemy 2.0.56 to 2.1.
+"""Private names of SQLAlchemy that the library uses. Checked with SQLAlchemy 2.0.55 to 2.1.
 
 await_only, in_greenlet,  Alembic is synchronous, asyncpg is not. A revision runs in a greenlet of
 greenlet_spawn            `greenlet_spawn` and waits from there without blocking the loop. The
