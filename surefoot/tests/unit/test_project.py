@@ -219,5 +219,6 @@ def test_an_env_py_that_fails_twice_is_told_by_its_first_reason(tmp_path: Path) 
         "utf-8",
     )
     assert glimpse(path) is None
-    with pytest.raises(ConfigurationInvalid, match="no such helper"):
+    with pytest.raises(ConfigurationInvalid, match="no such helper") as refused:
         load(path)
+    assert "a second run, by Alembic: RuntimeError: the table is decl" in refused.value.message

@@ -227,9 +227,10 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
             raise
         except (Exception, SystemExit) as error:
             # What the first run of env.py has left may make the second fail for another reason.
-            first = _failed.get(Path(where).resolve(), error)
-            cause = error if isinstance(first, NameError) else first
-            raise ConfigurationInvalid(where, raised(cause)) from cause
+            first, said = _failed.get(Path(where).resolve()), raised(error)
+            if first is not None and raised(first) != said:
+                said = f"{raised(first)}; a second run, by Alembic: {said}"
+            raise ConfigurationInvalid(where, said) from error
     if not found:
         raise EnvironmentMissing(str(Path(script.dir) / "env.py"))
     return found[-1], found[-1].project(config)
