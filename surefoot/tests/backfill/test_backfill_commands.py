@@ -161,6 +161,10 @@ async def test_a_backfill_before_its_revision(filling: Filling, launcher: Launch
         shown = await launcher.surefoot(chain, "backfill", *line, url=url)
         assert "too early" in shown.out.lower(), shown.out
         assert "Next: alembic upgrade 0002\n" in shown.out + shown.err
+    filling.widen(after="0009")
+    shown = await launcher.surefoot(chain, "backfill", "list", url=url)
+    assert "Next: surefoot backfill run wide\n" in shown.err, "which says that there is no 0009"
+    filling.widen(after="0002")
     await launcher.alembic(chain, "upgrade", "0002", url=url)
     shown = await launcher.surefoot(chain, "backfill", "list", url=url)
     assert "not begun" in shown.out, shown.out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import asyncpg
@@ -123,20 +123,18 @@ async def refuse_early(
         raise BackfillInvalid(
             f"{backfill.name}.py", f"the project has no revision {backfill.after} (`after`)"
         )
-    if await is_early(connection, backfill, project):
+    if backfill.after in await pending(connection, project):
         name = await connection.fetchval("SELECT current_database()")
         raise BackfillTooEarly(backfill.name, backfill.after, name)
 
 
-async def is_early(
-    connection: asyncpg.Connection[Any], backfill: Backfill, project: Project
-) -> bool:
-    """Whether the revision that a backfill needs is not applied."""
-    table, found = project.version_table.quoted, []
+async def pending(connection: asyncpg.Connection[Any], project: Project) -> Collection[str]:
+    """The revisions of the project that are not applied."""
+    table, revisions, found = project.version_table.quoted, project.locked(), []
     if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
         rows = await connection.fetch(f"SELECT version_num FROM {table}")  # noqa: S608 - quoted
         found = [row[0] for row in rows]
-    return backfill.after not in ancestors(project.locked(), found)
+    return {each.id for each in revisions} - ancestors(revisions, found)
 
 
 async def _go_on(

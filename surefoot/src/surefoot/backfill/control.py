@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-from surefoot.backfill.checks import is_early, not_begun
+from surefoot.backfill.checks import not_begun, pending
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.events import Listen
 from surefoot.backfill.files import read_backfills
@@ -74,7 +74,7 @@ class Status:
 async def status(backfill: Backfill, database: Database, project: Project) -> Status:
     """How far a backfill is. On failure: the errors of the database."""
     async with _state(backfill, database, project) as state:
-        return await _status(backfill, state, project)
+        return await _status(backfill, state, await pending(state.connection, project))
 
 
 async def statuses(database: Database, project: Project) -> Sequence[Status]:
@@ -83,8 +83,9 @@ async def statuses(database: Database, project: Project) -> Sequence[Status]:
         connection = await database.connect("observe")
         try:
             table, found = project.version_table, read_backfills(project)
+            left = await pending(connection, project)
             return [
-                await _status(each, State(connection, table, each.name), project)
+                await _status(each, State(connection, table, each.name), left)
                 for each in found.values()
             ]
         finally:
@@ -125,7 +126,7 @@ async def resume(
         if progress.state not in (PAUSED, RUNNING) or not await state.change(RUNNING, None):
             raise _nothing_to("resume", backfill, progress)
         await state.set_parameters(parameters)
-        found = await _status(backfill, state, project)
+        found = await _status(backfill, state)
     if progress.state == PAUSED:
         await record(backfill, database, project, f"resumed by {by}", listen)
     return found
@@ -162,10 +163,10 @@ async def _state(
             await connection.close()
 
 
-async def _status(backfill: Backfill, state: State, project: Project) -> Status:
+async def _status(backfill: Backfill, state: State, left: Collection[str] = ()) -> Status:
+    """How far it is; `left` are the revisions that are not applied."""
     if not await state.exists() or (progress := await state.read()) is None:
-        early = await is_early(state.connection, backfill, project)
-        return Status(backfill, None, is_early=early)
+        return Status(backfill, None, is_early=backfill.after in left)
     failures = await state.failures(_SHOWN)
     return Status(backfill, progress, *await state.ranges.sessions(), failures)
 
