@@ -173,14 +173,14 @@ async def plan(
                 pending = _pending(chain, seen, called, project.version_table)
                 last, pending = _up_to(to, chain, pending)
                 own = "" if project.schemas else await connection.scalar(_OWN)
-                of_own = "" if from_database else own
-                now = await connection.run_sync(read_statistics, of_own)
+                now = await connection.run_sync(read_statistics, "" if from_database else own)
                 zone = await connection.scalar(text("SHOW timezone"))
                 major = int((connection.dialect.server_version_info or (0,))[0])
                 if from_database and pending:
-                    own_ones = (*project.schemas, project.version_table.schema)
-                    named = [each for each in own_ones if each and project.schemas]
-                    schema = await read_schema(database, connection, own=named)
+                    named = {*project.schemas, project.version_table.schema}
+                    schema = await read_schema(
+                        database, connection, own=named if project.schemas else ()
+                    )
     finally:
         await engine.dispose()
 

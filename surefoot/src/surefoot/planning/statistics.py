@@ -5,7 +5,6 @@ pg_read_all_stats.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -70,10 +69,11 @@ class Statistics:
 
 def read_statistics(connection: Connection, own: str | None = None) -> Statistics:
     """Read the statistics; read access is enough."""
-    found = Statistics({}, None, own or "")
-    rows = connection.exec_driver_sql(TABLES).all()
-    # Of two tables of one label the search path leads to that in the own schema.
-    rows = sorted(rows, key=lambda row: found.label(row[0]) != row[0])
-    tables = {found.label(row[0]): TableStatistics(*row[1:]) for row in rows}
     oldest = connection.exec_driver_sql(OLDEST).one_or_none()
-    return replace(found, tables=tables, oldest=OpenTransaction(*oldest) if oldest else None)
+    tables: dict[str, TableStatistics] = {}
+    found = Statistics(tables, OpenTransaction(*oldest) if oldest else None, own or "")
+    for name, *rest in connection.exec_driver_sql(TABLES):
+        # Of two tables of one label the search path leads to that in the own schema.
+        if found.label(name) != name or name not in tables:
+            tables[found.label(name)] = TableStatistics(*rest)
+    return found

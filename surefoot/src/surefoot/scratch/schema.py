@@ -93,7 +93,7 @@ async def read_schema(
     database: Database,
     connection: AsyncConnection,
     *,
-    own: Collection[str] = (),
+    own: Collection[str | None] = (),
     without: Collection[str] = (),
 ) -> Schema:
     """The schema of the database that the connection is to, but for the namespaces `without`, those
