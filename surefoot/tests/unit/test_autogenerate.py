@@ -8,7 +8,7 @@ import pytest
 
 from surefoot.autogenerate.column_code import type_code
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.conversions import gone_values, is_guess, using
+from surefoot.autogenerate.conversions import gone_values, is_yours, using
 from surefoot.autogenerate.phase import only_widens
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.revision_text import RevisionTexts, body, imports
@@ -184,7 +184,7 @@ def comparison_of_types() -> Comparison:
 )
 def test_a_value_by_its_text_is_a_guess(old: str, new: str, expected: bool) -> None:
     """But for a text, which is read as the type, and for an enum, which has names."""
-    assert is_guess(comparison_of_types(), old, new) is expected
+    assert is_yours(comparison_of_types(), old, new) is expected
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_value_by_the_time_zone_of_the_session_says_so(types: tuple[str, str])
 def test_a_guess_is_a_person_s_to_write() -> None:
     """The comment has the guess, which PostgreSQL would take without a word."""
     new = replace(NEW, type="interval")
-    draft = exchanged(SIZE, new, "size::text::interval", [], is_guess=True)
+    draft = exchanged(SIZE, new, "size::text::interval", [], is_yours=True)
     assert (draft.value, draft.hint[-1]) == (None, "size::text::interval")
     assert "PostgreSQL has no cast from" in " ".join(draft.hint)
 

@@ -19,7 +19,7 @@ from surefoot.autogenerate.allowances import EXCHANGED
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn, in_one
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.conversions import differs, gone_values, is_guess, using
+from surefoot.autogenerate.conversions import differs, gone_values, is_yours, using
 from surefoot.autogenerate.drafts import Draft, exchanged
 from surefoot.autogenerate.identities import numbers_missing
 from surefoot.autogenerate.indexes import attached, built, index_of_key
@@ -118,7 +118,7 @@ def _draft(key: Key, comparison: Comparison) -> Draft:
     new = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
     types = old.type, new.type
     by, gone = using(comparison, quoted(old.name), *types), gone_values(comparison, *types)
-    return exchanged(old, new, by, gone, is_guess=is_guess(comparison, *types))
+    return exchanged(old, new, by, gone, is_yours=is_yours(comparison, *types))
 
 
 def _made_beside(key: Key, draft: Draft, comparison: Comparison, purpose: str) -> Iterator[Change]:

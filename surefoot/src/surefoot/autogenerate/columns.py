@@ -15,7 +15,7 @@ from surefoot.autogenerate.change import Change, Stage, Turn, rewriting
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
-from surefoot.autogenerate.conversions import differs, gone_values, is_guess, using
+from surefoot.autogenerate.conversions import differs, gone_values, is_yours, using
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.drafts import ROUNDED, UNCAST, UNFIT, given_up
 from surefoot.autogenerate.drafts import required as to_fill
@@ -225,7 +225,7 @@ def _converted(comparison: Comparison, key: Key) -> Iterator[str]:
     for told, (old, new) in (("", types), ("In the downgrade: ", types[::-1])):
         if may_not_fit(old, new):
             yield f"{told}Of {key.name} {UNFIT.format(old, new)}."
-        elif is_guess(comparison, old, new):
+        elif is_yours(comparison, old, new):
             text = f"that {key.name} is read by its text is a guess"
             yield f"{told}{UNCAST.format(old, new)}: {text}."
         if loses_digits(old, new):

@@ -41,14 +41,14 @@ def using(comparison: Comparison, column: str, old: str, new: str) -> str | None
     return f"{column}{by_text}::{new}"
 
 
-def is_guess(comparison: Comparison, old: str, new: str) -> bool:
-    """Whether `using` reads the text of a value in a way that nobody may have meant.
+def is_yours(comparison: Comparison, old: str, new: str) -> bool:
+    """Whether a person has to write the value.
 
-    Or PostgreSQL may refuse the value itself.
+    PostgreSQL may refuse it, or it has no cast, and by its text the value is a guess.
     """
-    by = using(comparison, "", old, new)
     if may_not_fit(old, new):
         return True
+    by = using(comparison, "", old, new)
     if by is None or all(_enum(comparison, each) for each in (old, new)):
         return False
     from_text = _bare(comparison, old) in _STRINGS and new.endswith("[]")

@@ -57,7 +57,7 @@ def required(table: str, column: str, default: str | None, usual: str | None = N
 
 
 def exchanged(
-    old: Column, new: Column, using: str | None, gone: Sequence[str], *, is_guess: bool = False
+    old: Column, new: Column, using: str | None, gone: Sequence[str], *, is_yours: bool = False
 ) -> Draft:
     """Of a column that comes in the place of another one; `gone` are values that its type lacks.
 
@@ -66,9 +66,9 @@ def exchanged(
     was, there = quoted(old.name), quoted(new.name)
     value = using or was
     hints: list[str] = []
-    if is_guess and using is None:
+    if is_yours and using is None:
         hints += _wrapped(f"{_YOURS}: {UNFIT.format(old.type, new.type)}. Assigned it is:")
-    elif is_guess:
+    elif is_yours:
         hints += _wrapped(f"{_YOURS}: {UNCAST.format(old.type, new.type)}. By its text it is:")
     if gone:
         value = _with_others(was, old.type, new.type, gone)
