@@ -83,7 +83,9 @@ def _with_extensions(candidate: Candidate, trial: Trial, database: Database | No
     if trial.project.extensions:
         return candidate
     created = {
-        name.decode() for code in trial.project.codes().values() for name in _CREATES.findall(code)
+        name.decode().lower()
+        for code in trial.project.codes().values()
+        for name in _CREATES.findall(code)
     }
     extensions = [each for each in _asked(database, _USED) if each not in created]
     if not extensions:
