@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 from click.testing import CliRunner
 
@@ -15,6 +17,17 @@ from surefoot.errors import WARNINGS
 def test_the_page_is_current() -> None:
     """Each code is there, with its exit code and its meaning."""
     assert PAGE.read_text("utf-8") == page(), "run python -m harness.codes_page"
+
+
+def test_an_error_is_explained_without_docstrings() -> None:
+    """Python has left them out with -OO; those of Exception are no meaning."""
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "surefoot", "explain", "mutex-held"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("error [mutex-held]  Python runs without docstrings")
 
 
 def test_every_warning_is_known() -> None:
