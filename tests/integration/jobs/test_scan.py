@@ -367,7 +367,7 @@ async def test_a_time_at_the_end_of_the_calendar_can_be_listed(
 async def test_a_clock_that_goes_back_marks_nothing_missing(
     scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the scan has seen is there, whatever the time of the server is."""
+    """A file that the scan has seen is not marked missing, also where the clock goes back."""
     plant(root, "a", "b")
     real = queue.take
 
