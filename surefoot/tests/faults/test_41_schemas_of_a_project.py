@@ -296,3 +296,32 @@ async def test_a_role_whose_sessions_begin_as_another_one(
         assert (found.deviations, found.models) == ((), ())
     finally:
         await watcher.execute(f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}, {login}")
+
+
+async def test_drift_leaves_out_tables_of_others_that_no_revision_creates(
+    chain: Chain, empty_database: Database, databases: Databases, watcher: asyncpg.Connection
+) -> None:
+    """They share the schemas; a table that a revision creates is compared, whatever is excluded."""
+    chain.add(
+        "op.execute('CREATE SCHEMA IF NOT EXISTS audit; CREATE TABLE t (id int PRIMARY KEY)')"
+    )
+    project = Project.read(chain.ini, schemas=("public", "audit"), exclude=("t", "of_others", "v"))
+    server = await databases.empty()
+    database = surefoot.Database(empty_database.url, scratch_url=server.url)
+    async with engine(database, "migrate") as made:
+        await upgrade(Target.of(made, project), "head")
+    await watcher.execute(
+        "CREATE TABLE of_others (id serial PRIMARY KEY, t int REFERENCES t CHECK (t > 0)); "
+        "CREATE INDEX ON of_others (t); CREATE VIEW v AS SELECT * FROM of_others; "
+        "CREATE TABLE audit.of_others (id int GENERATED ALWAYS AS IDENTITY)"
+    )
+    found = await drift(project, database)
+    assert (found.deviations, found.left_out) == ((), ("of_others", "v", "audit.of_others"))
+    assert render(found).splitlines()[1:] == [
+        "Excluded by the project, and not compared:  of_others, v, audit.of_others"
+    ]
+
+    await watcher.execute("ALTER TABLE t ADD COLUMN n int; CREATE TABLE mine (id int)")
+    found = await drift(project, database)
+    assert {each.title for each in found.deviations} == {"column t.n", "table mine"}
+    assert "not compared:  of_others, v, audit.of_others\n\n2 differences." in render(found)

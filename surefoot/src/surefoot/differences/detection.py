@@ -10,11 +10,11 @@ from sqlalchemy import Connection, MetaData, text
 
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.autogenerate.reading import compare
-from surefoot.catalog import Catalog, Key, casts, snapshot
+from surefoot.catalog import Catalog, Key, casts, difference, snapshot
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.differences.deviations import deviations
+from surefoot.differences.deviations import RELATIONS, deviations, without_excluded
 from surefoot.differences.model import Deviation, Drift, Since
 from surefoot.differences.repair import Casts
 from surefoot.errors import DatabaseAhead
@@ -72,7 +72,8 @@ async def drift(
         expected = await connection.run_sync(_catalog, privileges, project)
         if metadata and frozenset(at) == heads(chain):
             of_models = await connection.run_sync(of_metadata, metadata, project)
-    different = deviations(expected, found, known)
+    own = without_excluded(found, expected, project.exclude)
+    different = deviations(expected, own, known)
     return Drift(
         name,
         ", ".join(at) or "base",
@@ -80,6 +81,7 @@ async def drift(
         dated(rows, project.locked(), found.fingerprint()),
         of_models,
         _misplaced(different, others, project),
+        tuple(each.name for each in difference(own, found) if each.kind in RELATIONS),
     )
 
 

@@ -8,19 +8,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
+from surefoot.catalog import NOTHING, Catalog, Difference, Key, SchemaObject, difference
 from surefoot.catalog.changes import attach, detach
 from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Constraint, Partition, Sequence, Table, table_of
 from surefoot.catalog.order import in_order
 from surefoot.differences import repair
 from surefoot.differences.model import Deviation, Repair, Word
-from surefoot.quoting import quoted
+from surefoot.quoting import own_name, quoted
 
 By = Mapping[Key, tuple[Difference, ...]]
 # Repairs of special cases; None where the deviation of another object includes this one.
 Special = Mapping[Key, "Repair | None"]
-_OWNERS = ("table", "view", "materialized view", "partition")
+RELATIONS = ("table", "view", "materialized view", "partition")
 
 
 def deviations(
@@ -68,6 +68,23 @@ def deviations(
             )
         ),
     )
+
+
+def without_excluded(found: Catalog, expected: Catalog, exclude: Iterable[str]) -> Catalog:
+    """The catalog without the tables that the project excludes and no revision creates."""
+    names = {*exclude} - {own_name(key.name) for key in expected.objects}
+
+    def is_excluded(key: Key, item: SchemaObject) -> bool:
+        owner = item.owned_by if isinstance(item, Sequence) else None
+        tables = table_of(item), (owner or "").rpartition(".")[0]
+        return not names.isdisjoint(own_name(each or "") for each in (key.name, *tables))
+
+    kept = {key: item for key, item in found.objects.items() if not is_excluded(key, item)}
+    others = {
+        name: without_excluded(each, expected.others.get(name, NOTHING), exclude)
+        for name, each in found.others.items()
+    }
+    return replace(found, objects=kept, others=others)
 
 
 def _repaired(
@@ -172,7 +189,7 @@ def _main(key: Key, keys: Collection[Key], catalog: Catalog) -> Key:
         if column in keys:
             return _main(column, keys, catalog)
     is_reference = isinstance(item, Constraint) and item.type == "foreign key"
-    for kind in _OWNERS:
+    for kind in RELATIONS:
         table = Key(kind, str(table_of(item)))
         if table in keys and not (is_reference and _leaves(key, table, keys, catalog)):
             return _main(table, keys, catalog)
@@ -195,7 +212,7 @@ def _needs(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> dict[Key,
         of = main.get(user, user)
         uses.setdefault(of, set()).update({main.get(each, each) for each in used} - {of})
     for key in groups:
-        tables = {Key(kind, str(table_of(catalog.objects[key]))) for kind in _OWNERS}
+        tables = {Key(kind, str(table_of(catalog.objects[key]))) for kind in RELATIONS}
         uses.setdefault(key, set()).update(tables & groups.keys())
     return uses
 

@@ -75,6 +75,8 @@ class Drift:
     models: tuple[Deviation, ...] | None = None
     # The reason why relations are not where they are compared.
     note: str | None = None
+    # Tables that are there, that no revision creates and that the project excludes.
+    left_out: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -89,4 +91,5 @@ class Drift:
             "differences": [each.as_json() for each in self.deviations],
             "models": None if self.models is None else [each.as_json() for each in self.models],
             "note": self.note,
+            "left_out": [*self.left_out],
         }

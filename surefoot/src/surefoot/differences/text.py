@@ -18,6 +18,7 @@ def _lines(drift: Drift) -> Iterator[str]:
     if not drift.count:
         also = "" if drift.models is None else ", and so do the models"
         yield f"OK  {drift.database} matches its revisions up to {drift.revision}{also}."
+        yield from _left_out(drift)
         return
     if drift.deviations:
         since = _since(drift.since)
@@ -37,7 +38,15 @@ def _lines(drift: Drift) -> Iterator[str]:
     if drift.note:
         yield f"Note:  {drift.note}"
         yield ""
+    if drift.left_out:
+        yield from _left_out(drift)
+        yield ""
     yield f"{counted(drift.count, 'difference')}. Next: {_next(drift)}"
+
+
+def _left_out(drift: Drift) -> Iterator[str]:
+    if drift.left_out:
+        yield f"Excluded by the project, and not compared:  {', '.join(drift.left_out)}"
 
 
 def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
