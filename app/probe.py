@@ -18,11 +18,11 @@ def main() -> None:
     host = os.environ.get("VEGAFS_HOST") or "127.0.0.1"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     port = os.environ.get("VEGAFS_PORT") or "8000"
-    connection = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_S)
     try:
+        connection = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_S)
         connection.request("GET", "/livez")
         status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         sys.exit(f"{host} port {port} does not answer: {error}")
     if status != http.HTTPStatus.OK:
         sys.exit(f"{host} port {port} answers /livez with {status}")

@@ -105,8 +105,13 @@ def test_the_containers_of_compose_work(image: Image, empty_database: Database) 
         headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
         assert httpx.get(f"{url}/api/v1/volumes").status_code == 401
         assert httpx.get(f"{url}/api/v1/volumes", headers=headers).status_code == 200
-    elsewhere = image.run(read.in_exec_form("HEALTHCHECK"), **given)
-    assert elsewhere.returncode == 1
+    for port_given in (str(port), "eighty"):
+        elsewhere = image.run(
+            read.in_exec_form("HEALTHCHECK"), **{**given, "VEGAFS_PORT": port_given}
+        )
+        assert elsewhere.returncode == 1
+        said = f"127.0.0.1 port {port_given} does not answer: "
+        assert elsewhere.stderr.startswith(said), elsewhere.stderr
 
 
 @pytest.mark.slow
