@@ -330,10 +330,23 @@ async def test_without_the_right_to_read_the_ledger(reader: str, database: Datab
     role = f"{database.name}_reader"
     await execute(database.url, f"REVOKE SELECT ON alembic_version_ledger FROM {role}")
     verdict = await checked(reader)
-    assert verdict.state == "unreachable"
+    assert verdict.state == "unreadable"
     assert verdict.error is not None
     assert verdict.error.code == "permission-missing"
     assert "permission denied for table alembic_version_ledger" in str(verdict)
+
+
+async def test_without_the_right_to_connect(reader: str, database: Database) -> None:
+    """The server refuses the session: requests get none either."""
+    await execute(database.url, f"REVOKE CONNECT ON DATABASE {database.name} FROM PUBLIC")
+    await execute(
+        database.url, f"REVOKE CONNECT ON DATABASE {database.name} FROM {database.name}_reader"
+    )
+    verdict = await checked(reader)
+    assert (verdict.state, verdict.error and verdict.error.code) == (
+        "unreachable",
+        "permission-missing",
+    )
 
 
 async def test_down() -> None:

@@ -130,10 +130,7 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
     cause, state, reason = next(_causes(error)), sqlstate(error) or "", describe(error)
     if isinstance(cause, asyncpg.exceptions.ClientConfigurationError):
         return errors.DatabaseUrlInvalid(setting("database"), reason)
-    # FATAL, in whatever language the server speaks: it ended the session, or refused it.
-    ended = getattr(cause, "severity_en", None) in ("FATAL", "PANIC") or isinstance(
-        cause, asyncpg.TargetServerAttributeNotMatched
-    )
+    ended = is_fatal(error)
     silent = not state and isinstance(error, SILENCE)
     if refused := _refused(cause, state, user, address(url), reason):
         return refused
@@ -156,6 +153,14 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
     if ended or silent or is_lost(error) or state in UNREACHABLE:
         return errors.DatabaseUnreachable(database, address(url), reason, is_full=state == FULL)
     return errors.DatabaseFailed(database, named(error))
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Whether the server ended the session, or refused it; in any language that it speaks."""
+    cause = next(_causes(error))
+    return getattr(cause, "severity_en", None) in ("FATAL", "PANIC") or isinstance(
+        cause, asyncpg.TargetServerAttributeNotMatched
+    )
 
 
 @contextmanager

@@ -44,6 +44,8 @@ State = Literal[
     "current", "ahead", "behind", "never-migrated", "diverged", "unreachable", "unreadable"
 ]
 
+# The session is there, and the server does not let it read the tables.
+_ANSWERS = (errors.DatabaseFailed, errors.PermissionMissing, errors.SchemaMissing)
 # Closing a connection that hangs takes up to two seconds more; a probe waits for about five.
 TIMEOUT_S = 2.0
 
@@ -184,7 +186,8 @@ def unreachable(
         database, failures.address(url), f"no answer within {duration(timeout_s)}"
     )
     meant = silence if isinstance(error, TimeoutError) else failures.explain(error, url)
-    if meant is None or isinstance(meant, errors.DatabaseFailed):
+    is_answer = isinstance(meant, _ANSWERS) and not failures.is_fatal(error)
+    if meant is None or is_answer:
         failed = meant or errors.DatabaseFailed(database, failures.named(error))
         return Verdict("unreadable", database, None, build.newest, failed)
     return Verdict("unreachable", database, None, build.newest, meant)
