@@ -111,7 +111,7 @@ def _target(operation: Any) -> list[str | None]:
 def _code(operation: MigrateOperation) -> str:
     try:
         return render_python_code(ops.UpgradeOps([operation]), migration_context=offline())
-    except ValueError:  # an operation of a library that has no renderer
+    except (ValueError, NotImplementedError):  # there is no renderer
         return ""
 
 
@@ -156,7 +156,10 @@ class _Recorder(Operations):
 
 
 def _alembics(operation: MigrateOperation, names: Mapping[str, Any]) -> MigrateOperation:
-    """The operation of Alembic that a call makes; any other as it is."""
+    """The operation of Alembic that a call makes, where Alembic can write it; any other as it is.
+
+    Alembic before 1.19 writes no check.
+    """
     if not isinstance(operation, Call) or not hasattr(Operations, operation.name):
         return operation
     op = _Recorder(offline())
@@ -164,4 +167,4 @@ def _alembics(operation: MigrateOperation, names: Mapping[str, Any]) -> MigrateO
     if isinstance(op.made, ops.CreateTableOp):
         op.made.columns = list(op.made.columns)  # as those that Alembic makes
     is_alembics = type(op.made).__module__.startswith("alembic.")
-    return op.made if is_alembics else operation
+    return op.made if is_alembics and _code(op.made) else operation
