@@ -559,6 +559,35 @@ async def test_a_transaction_of_a_raw_connection_does_not_take_in_the_next_one(
     assert await databases.value(url, "SELECT array_agg(id ORDER BY id) FROM visits") == [8, 9]
 
 
+async def ends_inside(driver: Any) -> None:
+    """The savepoint's end is cut off, which ends the connection."""
+    async with driver.transaction(), driver.transaction():
+        asyncio.get_running_loop().call_soon(current_task().cancel)
+
+
+async def begins_inside(driver: Any) -> None:
+    async with driver.transaction():
+        asyncio.get_running_loop().call_soon(current_task().cancel)
+        await driver.transaction().start()
+
+
+def current_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+@pytest.mark.parametrize("inside", [ends_inside, begins_inside])
+async def test_a_task_that_is_cancelled_in_a_savepoint_ends_as_cancelled(
+    served: AsyncEngine, inside: Callable[[Any], Awaitable[None]]
+) -> None:
+    """The block around it had raised that the connection is closed, in the place of that."""
+    async with served.connect() as connection:
+        task = asyncio.ensure_future(inside(await driver_of(connection)))
+        await asyncio.wait([task])
+    assert task.cancelled(), task.exception()
+
+
 async def test_a_session_without_its_statements_parses_them(served: AsyncEngine) -> None:
     await warm(served)
     async with served.connect() as connection:

@@ -102,7 +102,9 @@ class EndingTransaction(Transaction):
         await self._ended(super().rollback())
 
     async def __aexit__(self, *raised: Any) -> None:
-        await self._ended(super().__aexit__(*raised))
+        # A connection that is closed has nothing to roll back, and hides not what ended the block.
+        if raised[0] is None or not self._of.is_closed():
+            await self._ended(super().__aexit__(*raised))
 
     async def _ended(self, ending: Awaitable[None]) -> None:
         try:
@@ -110,10 +112,10 @@ class EndingTransaction(Transaction):
         except asyncpg.PostgresError:
             # A message may have failed before its COMMIT.
             if not self._is_savepoint and self._of.is_in_transaction():
-                await self._of.execute("ROLLBACK")
+                await self._reached(self._of.execute("ROLLBACK"))
             raise
 
-    async def _reached(self, sending: Awaitable[None]) -> None:
+    async def _reached(self, sending: Awaitable[object]) -> None:
         try:
             await sending
         except (asyncio.CancelledError, asyncio.TimeoutError, TimeoutError):
