@@ -66,7 +66,7 @@ DECLARE
 BEGIN
     PERFORM set_config('lock_timeout', patience_s || 's', true);
     -- It needs a right on the table.
-    SET LOCAL ROLE DEFAULT;
+    SET LOCAL role TO DEFAULT;
     FOR name IN
         SELECT l.relation::regclass FROM pg_catalog.pg_locks l
             JOIN pg_catalog.pg_stat_activity a USING (pid)
