@@ -115,7 +115,7 @@ class PortBusy(UsageError):
 
 
 class AddressUnusable(UsageError):
-    """The service cannot listen on its address, which nobody else uses."""
+    """The service cannot listen on its address, for another reason than that it is in use."""
 
     code = "address-unusable"
     host: str

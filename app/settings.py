@@ -264,12 +264,12 @@ def _secrets_dir() -> Path | None:
 
 def _env_file(root: Path) -> Path:
     named = os.environ.get("VEGAFS_ENV_FILE")
-    if named and not Path(named).exists():
-        raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which does not exist"])
-    if named and Path(named).is_dir():
-        raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which is a folder"])
     path = Path(named) if named else root / ".env"
     try:
+        if named and not path.exists():
+            raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which does not exist"])
+        if named and path.is_dir():
+            raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which is a folder"])
         _dotenv(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid([f"{path} cannot be read: {error}"]) from None

@@ -136,4 +136,5 @@ def _shown(file: File, volume: str, media_type: str | None) -> FileOut:
         "media_type": media_type,
         "content_sha256": file.content_sha256.hex() if file.content_sha256 else None,
     }
-    return FileOut(**{name: getattr(file, name, None) for name in FileOut.model_fields} | other)
+    same = {name: getattr(file, name) for name in FileOut.model_fields if name not in other}
+    return FileOut(**other, **same)

@@ -109,5 +109,6 @@ async def _volume_id(session: AsyncSession, location: Location) -> int:
 
 def _shown(job: Job, volume: str) -> JobOut:
     progress = Progress(done=job.progress_done, total=job.progress_total)
-    same = {name: getattr(job, name) for name in JobOut.model_fields if hasattr(job, name)}
-    return JobOut(volume=volume, progress=progress, **same)
+    other = {"volume": volume, "progress": progress}
+    same = {name: getattr(job, name) for name in JobOut.model_fields if name not in other}
+    return JobOut(**other, **same)

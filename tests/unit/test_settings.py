@@ -231,6 +231,17 @@ def test_a_folder_is_no_env_file(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert problems(root) == (f"VEGAFS_ENV_FILE names {root}, which is a folder",)
 
 
+def test_an_env_file_that_cannot_be_looked_at_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder above it may be closed, too, but not to the superuser."""
+    path = root / ("x" * 300)
+    monkeypatch.setenv("VEGAFS_ENV_FILE", str(path))
+    (problem,) = problems(root)
+    assert problem.startswith(f"{path} cannot be read: ")
+    assert "File name too long" in problem
+
+
 def test_an_env_file_that_is_no_text_is_named(root: Path) -> None:
     """As an editor writes it that does not know UTF-8."""
     (root / ".env").write_bytes(b"# caf\xe9\nVEGAFS_PORT=1\n")
