@@ -5,11 +5,15 @@ The mutex and the work are of one session by design; the second connection of a 
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from harness.databases import Database, occupy
+from harness.databases import Database, engine, occupy
 from harness.runs import Chain, Launcher
 from harness.states import gone, wait_until
+from surefoot.project import Project
 from surefoot.run.locks import mutex
+from surefoot.scratch.preparing import create_extensions
 
 MUTEX = mutex.key()
 FILE = "alembic/versions/0002_change.py"
@@ -188,3 +192,16 @@ async def test_that_of_a_scratch_database_is_no_session_of_the_database(
     assert "[scratch-lost]" in said
     assert "has ended a session: alembic/versions/0002_change.py:12: terminating" in said
     assert "kept of 0002" not in said
+
+
+async def test_that_which_creates_extensions_is_no_extension_that_is_missing(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The advice was to install it on the server."""
+    project = Project.read(chain.ini, extensions=("citext",))
+    async with engine(empty_database.access, "migrate") as made, made.connect() as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+        await watcher.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+        with pytest.raises(DBAPIError) as lost:
+            await create_extensions(connection, project)
+    assert lost.value.connection_invalidated

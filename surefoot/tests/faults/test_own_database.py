@@ -458,6 +458,22 @@ async def test_a_new_database_has_the_extensions_of_the_operator(project: Projec
 
 
 @pytest.mark.slow
+async def test_a_copy_has_the_extensions_of_the_database_alone(project: Project) -> None:
+    """In its schema; the one that a scratch database is given would be in `public`."""
+    url = project.database.url
+    await execute(url, "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext")
+    project.chain.add("op.execute('CREATE TABLE notes (tag ext.citext)')", "op.drop_table('notes')")
+    await project.up()
+    project.chain.add("op.execute('ALTER TABLE notes ADD n int')", "op.drop_column('notes', 'n')")
+    project.configure(extensions=["citext", "hstore"])
+    plan = await project.run("plan", "--from-database")
+    assert "tried on a copy of its schema" in plan.out
+    project.chain.add("op.execute('ALTER TABLE notes ADD h hstore')", "pass")
+    plan = await project.run("plan", "--from-database", code=4)
+    assert 'type "hstore" does not exist' in plan.err
+
+
+@pytest.mark.slow
 async def test_seeds_that_have_not_run_are_no_success(project: Project) -> None:
     await project.up()
     seeds = project.chain.folder / "seeds.py"

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from surefoot.connect.failures import address, describe
+from surefoot.connect.failures import address, describe, is_lost
 from surefoot.errors import ExtensionNotCreated
 from surefoot.project import Project
 from surefoot.quoting import quoted
@@ -45,13 +45,18 @@ async def prepare(engine: AsyncEngine, project: Project | None) -> None:
 
 
 async def create_extensions(connection: AsyncConnection, project: Project) -> None:
-    """Create those that the operator of a database creates. On failure: ExtensionNotCreated."""
+    """Create those that the operator of a database creates.
+
+    On failure: ExtensionNotCreated, and where the session is lost the driver's error.
+    """
     name = ""
     try:
         for name in project.extensions:
             create = f"CREATE EXTENSION IF NOT EXISTS {quoted(name)} CASCADE"
             await connection.exec_driver_sql(create)
     except DBAPIError as error:
+        if is_lost(error):
+            raise
         server = address(connection.engine.url)
         raise ExtensionNotCreated(name, server, describe(error)) from error
 

@@ -66,6 +66,11 @@ JOIN pg_namespace n ON n.oid = pronamespace
 WHERE NOT pg_has_role(evtowner, 'MEMBER') OR nspname = ANY (:without)
 """)
 _EXTENSIONS = text("SELECT extname::text FROM pg_extension ORDER BY 1")
+# Those that the dump may create in another schema, or lacks.
+_GIVEN = text("""
+SELECT extname::text FROM pg_extension
+WHERE extname <> 'plpgsql' AND pg_has_role(extowner, 'USAGE')
+""")
 _AVAILABLE = text("SELECT name::text FROM pg_available_extensions")
 # Its entries in a dump: itself, and a comment on it.
 _EVENT_TRIGGER = (
@@ -138,9 +143,8 @@ async def read_schema(
 
 
 async def make_schema(schema: Schema, engine: AsyncEngine) -> Sequence[str]:
-    """Create the schema in an empty database, in one transaction.
-
-    The materialized views that could not be filled from empty tables.
+    """Create the schema in an empty database, in one transaction; its extensions take the place of
+    those that the database was given. The materialized views that could not be filled.
 
     On failure: SchemaNotCopied, with the extension or object that the server lacks.
     """
@@ -151,11 +155,14 @@ async def make_schema(schema: Schema, engine: AsyncEngine) -> Sequence[str]:
             noun = "extension" if len(missing) == 1 else "extensions"
             reason = f"the scratch server does not have the {noun} {', '.join(missing)}"
             raise SchemaNotCopied(schema.database, reason)
+        given = (await connection.scalars(_GIVEN)).all()
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         try:
             # For the constants of the SQL, which the server reads before it runs the same SET.
             await driver.execute("SET standard_conforming_strings = on")
+            if given:
+                await driver.execute(f"DROP EXTENSION {', '.join(map(qualified, given))} CASCADE")
             # The schemas that the project names are there already.
             sql = re.sub("^CREATE SCHEMA ", r"\g<0>IF NOT EXISTS ", schema.sql, flags=re.MULTILINE)
             await driver.execute(_NOT_SQL.sub("", sql))
