@@ -79,6 +79,28 @@ async def test_a_signal_cancels_the_statement(
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
 
 
+async def test_it_is_cancelled_after_a_set_role(
+    sleepy: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Sessions begin as a role that is no member of the one whose session is to be cancelled."""
+    owner, login = f"{empty_database.name}_owner", f"{empty_database.name}_login"
+    await watcher.execute(
+        f"CREATE ROLE {owner}; CREATE ROLE {login} LOGIN; GRANT {owner} TO {login}; "
+        f"ALTER ROLE {login} SET role = {owner}; GRANT ALL ON SCHEMA public TO {owner}"
+    )
+    try:
+        url = empty_database.url.replace("://tester@", f"://{login}@")
+        run = await launcher.start(sleepy, "upgrade", "head", url=url)
+        await wait_until(watcher, SLEEPS)
+        run.signal(signal.SIGTERM)
+        await wait_until(watcher, NOBODY_SLEEPS, timeout_s=CANCELLED_WITHIN_S)
+        result = await run.end(timeout_s=5)
+        assert (result.code, "[interrupted]" in result.err) == (143, True), result.err
+        await check_left(empty_database, watcher, "applied", "failed")
+    finally:
+        await watcher.execute(f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}, {login}")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 async def test_a_signal_ends_the_wait_for_the_mutex(

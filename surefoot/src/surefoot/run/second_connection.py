@@ -14,9 +14,8 @@ from surefoot.run.until_done import until_done
 
 
 class SecondConnection:
-    """A connection in autocommit: an old transaction would hold up index builds.
-
-    It ends without a word to the server, whose network may be dead.
+    """A connection of the role that logs in, in autocommit: an old transaction would hold up index
+    builds. It ends without a word to the server, whose network may be dead.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -30,7 +29,12 @@ class SecondConnection:
         driver: Any = connection.connection.driver_connection
         self._abort = driver.terminate
         try:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            # After a SET ROLE, which the role or the URL may have, a session sees of the others of
+            # its login neither that they wait nor what they do, and may not cancel them: the role
+            # that it is in is no member of the one that has logged in.
+            await greenlet_spawn(connection.exec_driver_sql, "SET ROLE NONE")
+            yield connection
         finally:
             self._abort()
             await greenlet_spawn(connection.invalidate)

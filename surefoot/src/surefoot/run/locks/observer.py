@@ -130,7 +130,6 @@ class Observer:
                 continue
             with contextlib.suppress(*DATABASE_ERRORS):
                 async with self._second.opened() as connection:
-                    await greenlet_spawn(waits.see_own_sessions, connection)
                     while True:
                         await greenlet_spawn(self._look, connection)
                         await asyncio.sleep(LOOK_EVERY_S)

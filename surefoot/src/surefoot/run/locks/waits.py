@@ -88,15 +88,6 @@ class LockWait:
     blocks_others: bool
 
 
-def see_own_sessions(connection: Connection) -> None:
-    """Let the session look at, and cancel, those of the role that has logged in.
-
-    After a SET ROLE, which the role or the URL may have, it sees of them neither that they wait nor
-    what they do: that role is no member of the one that has logged in.
-    """
-    connection.exec_driver_sql("SET ROLE NONE")
-
-
 def lock_wait(connection: Connection, pid: int) -> LockWait | None:
     """The wait of the backend; None where it does not wait for a lock.
 
