@@ -384,7 +384,14 @@ END $$
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("level", ["READ COMMITTED", "AUTOCOMMIT"])
 @pytest.mark.parametrize(
-    "query", ["SELECT nextval('runs') / 0", "SELECT fails('22023')", "SELECT fails('42501')"]
+    "query",
+    [
+        "SELECT nextval('runs') / 0",
+        "SELECT fails('22023')",
+        "SELECT fails('42501')",
+        "SELECT nextval('runs'), CAST(current_database() AS integer)",
+        "SELECT nextval('runs'), has_table_privilege(current_database(), 'SELECT')",
+    ],
 )
 async def test_a_statement_that_has_run_and_failed_is_not_run_again(
     served: AsyncEngine, empty_database: Database, query: str, level: str

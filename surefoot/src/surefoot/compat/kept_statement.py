@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 # SQLAlchemy asks a cursor for so many rows first.
 FIRST_ROWS = 50
 
-# What a statement may fail with, before it runs, because it or a type is out of date: it names a
+# A value has not the form of its type.
+_OF_VALUES = (asyncpg.InvalidBinaryRepresentationError, asyncpg.InvalidTextRepresentationError)
+# A statement may fail with these before it runs, because it or a type is out of date: it names a
 # type that is gone, has parameters of an older type, or is not there after a DISCARD ALL. Where it
 # has another reason, the statement fails again.
 _PERHAPS_STALE = (
+    *_OF_VALUES,
     asyncpg.InternalServerError,
-    asyncpg.InvalidBinaryRepresentationError,
     asyncpg.InvalidSQLStatementNameError,
-    asyncpg.InvalidTextRepresentationError,
     asyncpg.SyntaxOrAccessError,
 )
 STALE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
@@ -35,10 +36,16 @@ def is_perhaps_stale(error: Exception) -> bool:
     """Whether a statement has failed with that because it, or a type, may be out of date."""
     if isinstance(error, STALE) or is_of_client(error):
         return True
-    context = getattr(error, "context", None)
-    return isinstance(error, _PERHAPS_STALE) and (
-        context is None or _OF_PARAMETER.fullmatch(context) is not None
-    )
+    if not isinstance(error, _PERHAPS_STALE):
+        return False
+    if (context := getattr(error, "context", None)) is not None:
+        return _OF_PARAMETER.fullmatch(context) is not None
+    # In a value that is no parameter, or a name that a function looks up: the statement ran.
+    if isinstance(error, _OF_VALUES):
+        return False
+    is_of_names = isinstance(error, asyncpg.SyntaxOrAccessError)
+    is_placed = getattr(error, "position", None) is not None
+    return not is_of_names or is_placed or isinstance(error, asyncpg.UndefinedObjectError)
 
 
 class KeptStatement:
