@@ -218,7 +218,8 @@ def test_an_env_py_that_fails_twice_is_told_by_its_first_reason(tmp_path: Path) 
         f'sys.modules[{left!r}] = sys\nraise AttributeError("no such helper")\n',
         "utf-8",
     )
-    assert glimpse(path) is None
+    first = glimpse(path)
+    assert isinstance(first, AttributeError)
     with pytest.raises(ConfigurationInvalid, match="no such helper") as refused:
-        load(path)
+        load(path, first=first)
     assert "a second run, by Alembic: RuntimeError: the table is decl" in refused.value.message

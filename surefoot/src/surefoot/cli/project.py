@@ -10,7 +10,7 @@ import click
 from sqlalchemy import Connection
 
 from surefoot.cli import output
-from surefoot.cli.targets import chosen
+from surefoot.cli.targets import ENV_PY, chosen
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.environment.environment import Environment, load
@@ -30,7 +30,7 @@ def opened() -> tuple[Environment, Project]:
     root = click.get_current_context().find_root()
     if isinstance(root.obj, Path):
         _refuse_unadopted(root.obj)
-        root.obj = load(root.obj)
+        root.obj = load(root.obj, first=root.meta.get(ENV_PY))
     found: tuple[Environment, Project] = root.obj
     return found
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _CHOSEN = "surefoot.target"
+# The key of what env.py has raised when the command ran it first.
+ENV_PY = "surefoot.env_py"
 
 
 def _choose(context: click.Context, _: click.Parameter, target: str | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from surefoot.cli import output
-from surefoot.cli.targets import chosen, target_option
+from surefoot.cli.targets import ENV_PY, chosen, target_option
 from surefoot.environment import fast_path
 from surefoot.environment.environment import glimpse
 from surefoot.errors import ReasonMissing
@@ -91,9 +91,12 @@ def _run(revision: str, reason: str | None, *, wait: bool, fills: bool, json_: b
 
 def _of_first_look(revision: str) -> Report | None:
     """The report where nothing is to be done; None where the run has to decide."""
-    ini = click.get_current_context().find_root().obj
-    found = glimpse(ini) if isinstance(ini, Path) and revision in fast_path.HEADS else None
-    if found is None or found[0].engine is not None:
+    root = click.get_current_context().find_root()
+    looks = isinstance(root.obj, Path) and revision in fast_path.HEADS
+    found = glimpse(root.obj) if looks else None
+    if isinstance(found, BaseException):
+        root.meta[ENV_PY] = found
+    if not isinstance(found, tuple) or found[0].engine is not None:
         return None
     environment, project = found
     return fast_path.at_head(

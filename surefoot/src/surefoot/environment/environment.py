@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 # A list in it asks env.py for its Environment, and nothing is run.
 _described: ContextVar[list[Environment] | None] = ContextVar("described", default=None)
-# An env.py -> what it raised when it was run without Alembic.
-_failed: dict[Path, BaseException] = {}
 _USES_ALEMBIC = re.compile(rb"^[ \t]*(?:from|import)[ \t]+alembic\b", re.MULTILINE)
 
 
@@ -206,11 +204,14 @@ class Environment:
             yield connection
 
 
-def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
+def load(
+    ini: Path | str = DEFAULT_INI, *, first: BaseException | None = None
+) -> tuple[Environment, Project]:
     """The environment and the project of an ini file, learned by running its env.py.
 
-    So nothing is configured twice. Nothing connects, no revision runs. On failure:
-    ConfigurationInvalid, EnvironmentMissing, and the errors of the library that env.py raises.
+    So nothing is configured twice. Nothing connects, no revision runs. `first` is what env.py has
+    raised in a `glimpse`. On failure: ConfigurationInvalid, EnvironmentMissing, and the errors of
+    the library that env.py raises.
     """
     from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - `glimpse` does
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - without both
@@ -227,7 +228,7 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
             raise
         except (Exception, SystemExit) as error:
             # What the first run of env.py has left may make the second fail for another reason.
-            first, said = _failed.get(Path(where).resolve()), raised(error)
+            said = raised(error)
             if first is not None and raised(first) != said:
                 said = f"{raised(first)}; a second run, by Alembic: {said}"
             raise ConfigurationInvalid(where, said) from error
@@ -236,14 +237,17 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
     return found[-1], found[-1].project(config)
 
 
-def glimpse(ini: Path | str) -> tuple[Environment, Project] | None:
+def glimpse(ini: Path | str) -> tuple[Environment, Project] | BaseException | None:
     """The same without Alembic, whose import takes longer than a look at the database.
 
-    None where env.py itself uses Alembic, or fails: `load` says why.
+    None where env.py itself uses Alembic, or the project cannot be read; what env.py raises, for
+    `load` to say.
     """
-    path = None
     try:
         project = Project.read(ini)
+    except Exception:
+        return None
+    try:
         path = project.folder / "env.py"
         spec = spec_from_file_location("env_py", path)
         if spec is None or spec.loader is None or _USES_ALEMBIC.search(path.read_bytes()):
@@ -253,9 +257,7 @@ def glimpse(ini: Path | str) -> tuple[Environment, Project] | None:
             spec.loader.exec_module(module_from_spec(spec))
         return (found[-1], replace(project, **found[-1]._options())) if found else None
     except (Exception, SystemExit) as error:
-        if path is not None:
-            _failed[path.resolve()] = error
-        return None
+        return error
 
 
 @contextmanager
