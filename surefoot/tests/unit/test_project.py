@@ -223,3 +223,18 @@ def test_an_env_py_that_fails_twice_is_told_by_its_first_reason(tmp_path: Path) 
     with pytest.raises(ConfigurationInvalid, match="no such helper") as refused:
         load(path, first=first)
     assert "a second run, by Alembic: RuntimeError: the table is decl" in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["schemas", "extensions", "manages", "exclude"])
+def test_a_string_is_no_list_of_names(tmp_path: Path, name: str) -> None:
+    """Its letters were schemas, and the database had no drift in them."""
+    path = ini(tmp_path, "", "script_location = %(here)s/a")
+    (tmp_path / "a" / "versions").mkdir(parents=True)
+    (tmp_path / "a" / "env.py").write_text(
+        f"from surefoot import Environment\nEnvironment(metadata=None, {name}='app').run()\n",
+        "utf-8",
+    )
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(path)
+    assert f"Environment({name}=…)" in refused.value.message
+    assert "it is a string; write ['app']" in refused.value.message

@@ -126,12 +126,15 @@ class Environment:
             from surefoot.environment.composition import filters as of  # noqa: PLC0415 - rare
 
             filters = of(self)
-        return {
+        listed = dict[str, Any]()
+        for name in ("schemas", "extensions", "manages", "exclude"):
+            names = getattr(self, name)
+            if isinstance(names, str):  # whose letters would be the names
+                reason = f"it is a string; write [{names!r}]"
+                raise ConfigurationInvalid(f"Environment({name}=…)", reason)
+            listed[name] = tuple(names)
+        return listed | {
             "version_table": VersionTable(self.version_table, self.version_table_schema),
-            "schemas": tuple(self.schemas),
-            "extensions": tuple(self.extensions),
-            "manages": tuple(self.manages),
-            "exclude": tuple(self.exclude),
             "filters": filters,
             "metadata": tuple(each for each in metadata if each is not None),
         }
