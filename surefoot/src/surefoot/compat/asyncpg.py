@@ -102,7 +102,7 @@ class EndingTransaction(Transaction):
         await self._ended(super().rollback())
 
     async def __aexit__(self, *raised: Any) -> None:
-        # A connection that is closed has nothing to roll back, and hides not what ended the block.
+        # A closed connection has nothing to roll back: what ended the block is raised.
         if raised[0] is None or not self._of.is_closed():
             await self._ended(super().__aexit__(*raised))
 
