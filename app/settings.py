@@ -244,11 +244,8 @@ def load_with_origins(root: Path = PROJECT_ROOT) -> tuple[Settings, Mapping[str,
 
 def variable(field_name: str) -> str:
     """The environment variable of a field: DATABASE_URL, or VEGAFS_ and its name."""
-    alias = (
-        Settings.model_fields[field_name].validation_alias
-        if field_name in Settings.model_fields
-        else None
-    )
+    found = Settings.model_fields.get(field_name)
+    alias = found and found.validation_alias
     return alias if isinstance(alias, str) else PREFIX + field_name.upper()
 
 

@@ -58,10 +58,8 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
                 continue
             found = finding(down, rule, hit)
             said = f"in the downgrade, {found.consequence}"
-            found = replace(found, level="warning", consequence=said)
-            if rule.id in _LOSES:
-                found = replace(found, help=_LEAVE, remedy="")
-            yield found
+            advice = {"help": _LEAVE, "remedy": ""} if rule.id in _LOSES else {}
+            yield replace(found, level="warning", consequence=said, **advice)
 
 
 def _left(unit: TracedRevision) -> Iterator[tuple[Statement, str]]:
