@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import Any
 
 from surefoot.chain.coding import parsed
 from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, finding
@@ -58,7 +59,7 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
                 continue
             found = finding(down, rule, hit)
             said = f"in the downgrade, {found.consequence}"
-            advice = {"help": _LEAVE, "remedy": ""} if rule.id in _LOSES else {}
+            advice: dict[str, Any] = {"help": _LEAVE, "remedy": ""} if rule.id in _LOSES else {}
             yield replace(found, level="warning", consequence=said, **advice)
 
 
