@@ -224,10 +224,8 @@ def load_with_origins(root: Path = PROJECT_ROOT) -> tuple[Settings, Mapping[str,
                 values["database_url"] = Path(url_file).read_text(encoding="utf-8").strip()
                 origins["database_url"] = url_file
             except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not text"
-                problems.append(
-                    f"DATABASE_URL_FILE names {url_file}, which cannot be read: {reason}"
-                )
+                why = getattr(error, "strerror", None) or "it is not text"
+                problems += [f"DATABASE_URL_FILE names {url_file}, which cannot be read: {why}"]
     try:
         settings = Settings(**values)
     except ValidationError as error:
@@ -251,12 +249,15 @@ def variable(field_name: str) -> str:
 
 def _secrets_dir() -> Path | None:
     named = os.environ.get("VEGAFS_SECRETS_DIR")
+    path = Path(named or "/run/secrets")
+    try:
+        if path.is_dir():
+            return path
+    except OSError as error:
+        raise SettingsInvalid([f"{path} cannot be read: {error}"]) from None
     if named:
-        if not Path(named).is_dir():
-            raise SettingsInvalid([f"VEGAFS_SECRETS_DIR names {named}, which is not a folder"])
-        return Path(named)
-    usual = Path("/run/secrets")
-    return usual if usual.is_dir() else None
+        raise SettingsInvalid([f"VEGAFS_SECRETS_DIR names {named}, which is not a folder"])
+    return None
 
 
 def _env_file(root: Path) -> Path:
