@@ -592,3 +592,17 @@ async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path
         FIRST,
         FIRST + 1,
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PG_MAJOR < 17, reason="PostgreSQL 17 has the event")
+async def test_an_event_trigger_says_when_it_runs(bench: Bench, tmp_path: Path) -> None:
+    """One on login runs for no change of the schema."""
+    see = "CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
+    made = f'op.execute("{see}")'
+    on = 'op.execute("CREATE EVENT TRIGGER {0} ON {0} EXECUTE FUNCTION see()")'
+    text = "\n".join([made, on.format("login"), on.format("ddl_command_end")])
+    said = [f.render() for f in (await linted(bench, tmp_path, text)).findings]
+    assert [
+        each.split("may refuse, ")[1].split(" of the")[0] for each in said if "may refuse" in each
+    ] == ["each login", "schema changes and temporary tables"]

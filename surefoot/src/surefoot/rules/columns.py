@@ -61,6 +61,10 @@ def _unfilled(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _proves_not_null(statement: Statement, effect: Effect) -> bool:
+    if effect.kind == "column_added" and not (
+        effect.facts["required"] and effect.facts["generated"] == "v"
+    ):
+        return False  # only a virtual column has values that no rewrite has looked at
     keys = (e for e in statement.of("constraint_added") if e.facts["kind"] == "p")
     return scans(statement, effect) and not statement.rewrites and not any(keys)
 
@@ -173,7 +177,7 @@ RULES = (
     ),
     Rule(
         id="require-proven-not-null",
-        title="SET NOT NULL that scans the table",
+        title="NOT NULL that scans the table",
         consequence="{table} is scanned under ACCESS EXCLUSIVE to find nulls in {column}; reads "
         "and writes block",
         help="add a check NOT VALID, validate it in the next revision, then SET NOT NULL, which "
@@ -193,7 +197,7 @@ RULES = (
         'op.drop_constraint(op.f("ck_{table}_{column}_not_null"), "{table}"{schema})',
         grows=True,
         page="sql-altertable",
-        detect=on("column_required", where=_proves_not_null),
+        detect=on("column_required", "column_added", where=_proves_not_null),
     ),
     Rule(
         id="avoid-type-change",

@@ -32,7 +32,10 @@ def _references_used(statement: Statement, effect: Effect) -> bool:
 
 def _builds_index(kind: str) -> Detector:
     return on(
-        "constraint_added", where=lambda _, e: e.facts["kind"] == kind and not e.facts["used_index"]
+        "constraint_added",
+        where=lambda _, e: (
+            ("x" if e.facts["excludes"] else e.facts["kind"]) == kind and not e.facts["used_index"]
+        ),
     )
 
 
@@ -80,7 +83,7 @@ def _without_index(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in unit.effects("constraint_added", "index_created", fresh=True):
         columns = effect.facts["columns"]
         if effect.kind == "constraint_added":
-            if effect.facts["kind"] == "f":
+            if effect.facts["kind"] == "f" and effect.facts["enforced"]:
                 last[effect.relation, columns] = (statement, effect)
         elif not effect.facts.get("partial"):
             for table, keys in list(last):
@@ -196,7 +199,7 @@ RULES = (
     ),
     Rule(
         id="avoid-exclusion-constraint",
-        title="An exclusion constraint on an existing table",
+        title="An exclusion constraint, or a key WITHOUT OVERLAPS, on an existing table",
         consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
         "writes block, and PostgreSQL cannot build it concurrently",
         help="create it with the table, or in a maintenance window",

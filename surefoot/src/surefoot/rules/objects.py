@@ -183,6 +183,8 @@ def _checks(unit: TracedRevision) -> Iterator[Hit]:
         along = effect.relation in gone or "" in columns
         along |= bool(facts["relation"] and facts.get("with_table"))
         along |= bool(facts["references"] and facts.get("with_referenced"))
+        # Without being enforced it has refused nothing.
+        along |= effect.kind == "constraint_dropped" and not facts["enforced"]
         # The step after SET NOT NULL.
         is_proof = facts.get("required") and _NOT_NULL.fullmatch(facts["check"] or "")
         is_told = any(

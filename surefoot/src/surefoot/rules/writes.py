@@ -25,7 +25,9 @@ def _refusals(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             elif its.gained("checked"):
                 yield at(its, what="refuses rows that it does not show")
         elif its.noun == "event trigger" and its.gained("enabled"):
-            yield at(its, what="runs for, and may refuse, schema changes and temporary tables")
+            of_login = its.now is not None and its.now["when"][0] == "login"
+            what = "each login" if of_login else "schema changes and temporary tables"
+            yield at(its, what=f"runs for, and may refuse, {what}")
 
 
 def _replication(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:

@@ -105,6 +105,10 @@ class Constraint(NamedTuple):
     # The definition of a check.
     check: str | None
     deferrable: bool
+    # False for NOT ENFORCED.
+    enforced: bool
+    # Whether its index compares by operators: that of EXCLUDE, or of a key WITHOUT OVERLAPS.
+    excludes: bool
 
 
 class Index(NamedTuple):

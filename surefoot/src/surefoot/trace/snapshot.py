@@ -125,7 +125,9 @@ SELECT json_build_object(
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
             conindid::bigint, coalesce(conkey, '{{}}'), contypid::bigint, conparentid::bigint,
-            CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END, condeferrable))
+            CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END, condeferrable,
+            contype NOT IN ('c', 'f') OR pg_get_constraintdef(c.oid) NOT LIKE '% NOT ENFORCED',
+            conexclop IS NOT NULL))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace
         WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't' AND {_CHANGED.format("c.xmin")}),
     'constraint_oids', (SELECT json_agg(oid::bigint) FROM pg_constraint WHERE NOT :all),
