@@ -38,6 +38,12 @@ CREATE TABLE numbered (n bigint DEFAULT nextval('counted'));
 CREATE VIEW lower_view AS SELECT n FROM numbered;
 CREATE VIEW upper_view AS SELECT n FROM lower_view;
 CREATE COLLATION theirs (LOCALE = 'C');
+CREATE TYPE span AS RANGE (subtype = float8, multirange_type_name = several);
+CREATE TABLE spanned (one span, many several, all_of several[]);
+CREATE STATISTICS sampled ON id, name FROM ancestor;
+ALTER STATISTICS sampled SET STATISTICS 300;
+CREATE RULE idle AS ON DELETE TO loose DO INSTEAD NOTHING;
+ALTER TABLE loose DISABLE RULE idle;
 CREATE OPERATOR @@@ (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text);
 CREATE TEXT SEARCH DICTIONARY theirs (TEMPLATE = pg_catalog.simple);
 """
@@ -443,6 +449,17 @@ CHANGES = {
         "ALTER POLICY pol ON b USING (true)", "changed definition of policy b.pol"
     ),
     "statistics dropped": _one("DROP STATISTICS sts", "missing statistics sts"),
+    "statistics with a target dropped": _one(
+        "DROP STATISTICS sampled", "missing statistics sampled"
+    ),
+    "rule that is off dropped": _one("DROP RULE idle ON loose", "missing rule loose.idle"),
+    "range with a name of its multiranges dropped": _one(
+        "DROP TYPE span CASCADE",
+        "missing type span",
+        "missing column spanned.all_of",
+        "missing column spanned.many",
+        "missing column spanned.one",
+    ),
     "statistics' target": _one(
         "ALTER STATISTICS sts SET STATISTICS 500", "changed target of statistics sts"
     ),

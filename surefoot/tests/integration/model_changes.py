@@ -51,6 +51,7 @@ from sqlalchemy.dialects.postgresql import (
     UUID,
     ExcludeConstraint,
 )
+from sqlalchemy.types import UserDefinedType
 
 from harness.generation import ddl
 
@@ -111,6 +112,23 @@ def table_added(m: MetaData, new: bool) -> None:
             Index("ix_parts_wide", "thing_id", postgresql_include=["code"]),
             comment="A part of a thing",
         )
+
+
+class Several(UserDefinedType[Any]):
+    """Multiranges of a range that only a statement makes."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "several"
+
+
+@change
+def range_and_its_multiranges_added(m: MetaData, new: bool) -> None:
+    things(m, *([Column("many", Several())] if new else []))
+    if new:
+        made = "(subtype = float8, multirange_type_name = several)"
+        ddl(m, f"CREATE TYPE span AS RANGE {made}", first=True)
 
 
 @change

@@ -262,7 +262,7 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
         if "enforcement" in rest:
             # ENABLE TRIGGER ALL enabled these too.
             off = (each for _, each in comparison.models.each(Trigger) if each.enabled != "yes")
-            change.ops += [sql(statements.enable_trigger(each)) for each in off]
+            change.ops += [sql(statements.enable(each)) for each in off]
         yield change
     if "comment" in different:
         yield step(Stage.STATE, key, silent, expected, "comment")

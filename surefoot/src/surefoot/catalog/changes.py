@@ -39,16 +39,12 @@ def in_place(
             return _view(key, before, after, names)
         case _, kinds.Routine() if names <= {"definition", "language"}:
             return [after.definition.rstrip()]
-        case _, kinds.Trigger() if names == {"enabled"}:
-            return [statements.enable_trigger(after)]
-        case _, kinds.EventTrigger() if names == {"enabled"}:
-            word = statements.TRIGGER_STATES.get(after.enabled, "ENABLE")
-            return [f"ALTER EVENT TRIGGER {name} {word}"]
+        case _, kinds.Trigger() | kinds.EventTrigger() if names == {"enabled"}:
+            return [statements.enable(after)]
         case _, kinds.Rule() if names == {"firing"}:
-            word = statements.TRIGGER_STATES.get(after.firing or "", "ENABLE")
-            return [f"ALTER TABLE {quoted(after.table)} {word} RULE {name}"]
+            return [statements.enable(after)]
         case _, kinds.Statistics() if names == {"target"}:
-            return [f"ALTER STATISTICS {name} SET STATISTICS {after.target or '-1'}"]
+            return [statements.set_target(after)]
     return None
 
 

@@ -47,7 +47,8 @@ WHERE NOT EXISTS (SELECT FROM member m
 
 # Pairs of addresses: who needs whom.
 # A view depends through its rule, a default through its own row, an array through its element, a
-# composite type through its columns, a foreign key through the index of the key that it refers to.
+# multirange through its range, a composite type through its columns, a foreign key through the
+# index of the key that it refers to.
 DEPENDENCIES = """
 WITH namespace AS (SELECT oid FROM pg_namespace WHERE nspname = CAST(:schema AS text)),
 used AS (SELECT 'pg_class'::regclass AS class, oid FROM pg_class
@@ -66,15 +67,16 @@ SELECT CASE WHEN w.rulename = '_RETURN' OR f.oid IS NOT NULL
        CASE WHEN w.rulename = '_RETURN' THEN 0 ELSE coalesce(f.adnum, d.objsubid) END,
        CASE WHEN c.relkind <> 'c' THEN 'pg_class'::regclass::oid
             WHEN k.oid IS NOT NULL THEN 'pg_constraint'::regclass::oid ELSE d.refclassid END,
-       CASE WHEN t.typelem <> 0 AND t.typcategory = 'A' THEN t.typelem
-            WHEN c.relkind <> 'c' THEN c.oid
-            ELSE coalesce(k.oid, d.refobjid) END,
+       CASE WHEN c.relkind <> 'c' THEN c.oid
+            ELSE coalesce(r.rngtypid, e.oid, k.oid, d.refobjid) END,
        d.refobjsubid
 FROM pg_depend d JOIN used u ON u.class = d.refclassid AND u.oid = d.refobjid
 LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
 LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
 LEFT JOIN pg_class y ON d.classid = 'pg_class'::regclass AND y.oid = d.objid AND y.relkind = 'c'
 LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
+LEFT JOIN pg_type e ON t.typcategory = 'A' AND e.oid = t.typelem
+LEFT JOIN pg_range r ON r.rngmultitypid = coalesce(e.oid, t.oid)
 LEFT JOIN pg_class c ON c.oid = t.typrelid AND t.typtype = 'c'
 LEFT JOIN pg_constraint k ON d.refclassid = 'pg_class'::regclass AND k.conindid = d.refobjid
      AND k.contype IN ('p', 'u', 'x')

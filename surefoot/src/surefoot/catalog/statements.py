@@ -17,8 +17,13 @@ NAMED_IN_SQL = tuple(kind for kind, of in kinds.KINDS.items() if of is kinds.Nam
 def create(key: Key, item: SchemaObject) -> tuple[str, ...]:
     """The statements that create the object, with its comment and its state."""
     statements = [_create(key, item)]
-    if isinstance(item, kinds.Trigger) and item.enabled != "yes":
-        statements.append(enable_trigger(item))
+    match item:
+        case kinds.Trigger() | kinds.EventTrigger() if item.enabled != "yes":
+            statements.append(enable(item))
+        case kinds.Rule() if item.firing:
+            statements.append(enable(item))
+        case kinds.Statistics() if item.target:
+            statements.append(set_target(item))
     if isinstance(item, kinds.Sequence) and item.owned_by:
         statements.append(alterations.own(item))
     if isinstance(item, kinds.Partition):
@@ -41,10 +46,19 @@ def comment(key: Key, item: SchemaObject) -> str:
     return f"COMMENT ON {described(key, item)} IS {literal(item.comment)}"
 
 
-def enable_trigger(trigger: kinds.Trigger) -> str:
-    """The statement that sets when a trigger fires."""
-    word = TRIGGER_STATES.get(trigger.enabled, "ENABLE")
-    return f"ALTER TABLE {quoted(trigger.table)} {word} TRIGGER {quoted(trigger.name)}"
+def enable(item: kinds.Trigger | kinds.EventTrigger | kinds.Rule) -> str:
+    """The statement that sets when a trigger, an event trigger or a rule fires."""
+    state = item.firing if isinstance(item, kinds.Rule) else item.enabled
+    word, name = TRIGGER_STATES.get(state or "", "ENABLE"), quoted(item.name)
+    if isinstance(item, kinds.EventTrigger):
+        return f"ALTER EVENT TRIGGER {name} {word}"
+    kind = "RULE" if isinstance(item, kinds.Rule) else "TRIGGER"
+    return f"ALTER TABLE {quoted(item.table)} {word} {kind} {name}"
+
+
+def set_target(statistics: kinds.Statistics) -> str:
+    """The statement that sets how much ANALYZE samples for extended statistics."""
+    return f"ALTER STATISTICS {quoted(statistics.name)} SET STATISTICS {statistics.target or '-1'}"
 
 
 def described(key: Key, item: SchemaObject) -> str:

@@ -24,8 +24,11 @@ WHERE t.typnamespace = (SELECT oid FROM namespace) AND t.typtype = 'd'
 """,
     ("type", "pg_type"): """
 SELECT t.oid, t.typname AS name, CASE t.typtype WHEN 'r' THEN
-           (SELECT 'RANGE (SUBTYPE = ' || format_type(g.rngsubtype, NULL) || ')'
-            FROM pg_range g WHERE g.rngtypid = t.oid)
+           (SELECT 'RANGE (SUBTYPE = ' || format_type(g.rngsubtype, NULL)
+                || coalesce(', MULTIRANGE_TYPE_NAME = ' || quote_ident(nullif(m.typname,
+                    CASE WHEN t.typname ~ 'range' THEN regexp_replace(t.typname, 'range',
+                    'multirange') ELSE t.typname || '_multirange' END)), '') || ')'
+            FROM pg_range g JOIN pg_type m ON m.oid = g.rngmultitypid WHERE g.rngtypid = t.oid)
        ELSE (SELECT '(' || string_agg(quote_ident(a.attname) || ' '
                     || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) || ')'
              FROM pg_attribute a
