@@ -54,6 +54,7 @@ from sqlalchemy.dialects.postgresql import (
 from sqlalchemy.types import UserDefinedType
 
 from harness.generation import ddl
+from harness.server import PG_MAJOR
 
 Change = Callable[[MetaData, bool], object]
 CHANGES: list[Change] = []
@@ -68,6 +69,11 @@ QUICK = {
 def change(function: Change) -> Change:
     CHANGES.append(function)
     return function
+
+
+def since(major: int) -> Callable[[Change], Change]:
+    """A change that only servers from this version on have."""
+    return change if major <= PG_MAJOR else lambda function: function
 
 
 def things(metadata: MetaData, *items: Any, **options: Any) -> Table:
@@ -112,6 +118,40 @@ def table_added(m: MetaData, new: bool) -> None:
             Index("ix_parts_wide", "thing_id", postgresql_include=["code"]),
             comment="A part of a thing",
         )
+
+
+def measured(m: MetaData, *, nullable: bool) -> None:
+    length = Computed("length(name)", persisted=False)
+    things(m, Column("length", Integer, length, nullable=nullable))
+
+
+@since(18)
+def required_virtual_column_added(m: MetaData, new: bool) -> None:
+    if new:
+        measured(m, nullable=False)
+    else:
+        things(m)
+
+
+@since(18)
+def virtual_column_required(m: MetaData, new: bool) -> None:
+    measured(m, nullable=not new)
+
+
+@since(18)
+def key_without_overlaps_added(m: MetaData, new: bool) -> None:
+    spans = ("place", INT8RANGE), ("span", INT8RANGE)
+    Table("stays", m, *(Column(name, kind, nullable=not new) for name, kind in spans))
+    if new:
+        key = "PRIMARY KEY (place, span WITHOUT OVERLAPS)"
+        ddl(m, f"ALTER TABLE stays ADD CONSTRAINT pk_stays {key}")
+
+
+@since(18)
+def unique_becomes_one_without_overlaps(m: MetaData, new: bool) -> None:
+    Table("stays", m, Column("place", INT8RANGE), Column("span", INT8RANGE))
+    without = " WITHOUT OVERLAPS" if new else ""
+    ddl(m, f"ALTER TABLE stays ADD CONSTRAINT uq_stays UNIQUE (place, span{without})")
 
 
 class Several(UserDefinedType[Any]):

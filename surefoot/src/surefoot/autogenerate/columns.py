@@ -63,17 +63,20 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     """The changes that add a column.
 
     A volatile default is set after the column is added, for new rows only. NOT NULL without a value
-    for existing rows is a change of its own.
+    for existing rows is a change of its own, and so is that of a virtual column: every row is read.
     """
     expected = comparison.models.one(Column, key)
     by_row = is_volatile(comparison, expected) and comparison.is_online(expected.table)
-    required = expected.not_null and (by_row or not expected.has_own_value)
+    virtual = (expected.generated or "").endswith(" VIRTUAL")
+    computed = virtual and comparison.is_online(expected.table)
+    required = expected.not_null and (by_row or computed or not expected.has_own_value)
     draft = to_fill(expected.table, expected.name, expected.default)
     made, action = expected, "make"
     if by_row or required:
-        made, action = replace(expected, not_null=False, default=None), "begin"
+        made = replace(expected, not_null=False, default=None)
+        action = "make" if computed else "begin"
     add = column_step(comparison, None, made, action)
-    filled = (required or by_row) and comparison.is_online(expected.table)
+    filled = (required or by_row) and comparison.is_online(expected.table) and not computed
     add.fills = [draft] if filled else []
     if comparison.is_in_use(made.table) and (fills_rows(made) or checked_domain(comparison, key)):
         add.at(Turn.REWRITE, key.name, about=rewriting(key.name, "added"))

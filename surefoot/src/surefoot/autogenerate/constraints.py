@@ -47,7 +47,7 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
         yield proof(key, constraint, table)
     elif not online:
         yield change
-    elif constraint.type == "exclusion" or not in_use:
+    elif not in_use or (index := index_of_key(constraint)) is None:
         about = f"The index of {name} is built under ACCESS EXCLUSIVE on {table}: {WINDOW}"
         if constraint.type == "foreign key":
             about = f"{name} is checked while writes to {table} wait: {WINDOW}"
@@ -55,8 +55,6 @@ def constraint_parts(change: Change, comparison: Comparison) -> Iterator[Change]
             yield change.at(Turn.MAIN, about=about)  # in place of the old one
         else:
             yield change.at(Turn.REWRITE, key.name, f"Add {name}", about)
-    elif (index := index_of_key(constraint)) is None:
-        yield change
     elif can_swap(key, comparison):
         yield from swap_key(key, index, comparison)
     else:
@@ -122,6 +120,9 @@ def forbid_null(
     about = f"Before this runs: deploy a release that {writes}, then fill the existing rows."
     if kept:
         about = f"{kept}Before this runs: fill the existing rows."
+    wanted = comparison.models.find(Column, key)
+    if is_computed := wanted is not None and wanted.generated is not None:
+        about = f"Before this runs: change the rows for which {key.name} is computed as null."
     if itself:
         about += (
             f" This needs PostgreSQL {NOT_NULL_NOT_VALID}, the version of the database that the "
@@ -129,7 +130,9 @@ def forbid_null(
         )
     promised = step(Stage.TABLES, key, None, loose, "promised")
     wanted = comparison.models.find(Column, key)
-    promised.fills = [fills or required(table, column, None, wanted.default if wanted else None)]
+    if not is_computed:
+        of = fills or required(table, column, None, wanted.default if wanted else None)
+        promised.fills = [of]
     if itself:
         # Once it has been dropped and set, the constraint has a name of PostgreSQL's own.
         promised.undo = [undo]

@@ -41,6 +41,7 @@ _AVAILABLE = "The server must have it available, and the role needs the right to
 # The turns of what needs filled columns.
 _FILLED = {
     Turn.MAIN: Turn.LATE_KEYS,
+    Turn.REWRITE: Turn.LATE_KEYS,
     Turn.INDEX: Turn.LATE_INDEX,
     Turn.SWAP: Turn.LATE_INDEX,
     Turn.KEYS: Turn.LATE_KEYS,
@@ -246,8 +247,9 @@ def _filled(part: Change, comparison: Comparison) -> frozenset[Key]:
     # A row could not refer to one without a value.
     if not refuses and (ends := joined(item)):
         return frozenset(ends.values())
-    is_attached = part.action == "attach" and item.definition.startswith("PRIMARY KEY")
-    return comparison.models.needs(key) if refuses or is_attached else frozenset()
+    # The index of another primary key may be built before.
+    is_key = part.action in ("attach", "make") and item.definition.startswith("PRIMARY KEY")
+    return comparison.models.needs(key) if refuses or is_key else frozenset()
 
 
 def _move_with_keys(parts: list[Change], comparison: Comparison) -> None:
