@@ -313,6 +313,10 @@ CHANGES = {
         "ALTER INDEX ix_expr ALTER COLUMN 1 SET STATISTICS 500",
         "changed statistics of index ix_expr",
     ),
+    "index that lacks that of a partition": _one(
+        "DROP INDEX part_ix; CREATE INDEX part_ix ON ONLY part (id)",
+        "changed valid of index part_ix",
+    ),
     "index of a partitioned table": _one("DROP INDEX part_ix", "missing index part_ix"),
     "partition detached": _one(
         "ALTER TABLE part DETACH PARTITION part_1", "missing partition part_1"

@@ -7,11 +7,13 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from alembic.operations.ops import MigrateOperation
+
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.domains import by_hand
-from surefoot.autogenerate.object_operations import index_call, past_rows, proof, step
+from surefoot.autogenerate.object_operations import create, drop, index_call, past_rows, proof, step
 from surefoot.autogenerate.rendering import Call, ContinueSequence, Name, sql
 from surefoot.autogenerate.spreading import HAVE_ROWS, ROUTINES, VIEWS, spread
 from surefoot.autogenerate.swappable import (
@@ -238,12 +240,14 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
     if different & {"valid", "index validity"}:
-        rebuild = Call("reindex_concurrently", Name(found.name))
-        of, is_in_use = table_of(found) or "", comparison.is_in_use
-        if isinstance(found, Index) and is_in_use(of, or_parts=True) and not is_in_use(of):
-            # That of a partitioned table lacks the index of a partition.
-            rebuild = index_call(found, concurrently=True) or rebuild
-        yield Change(Stage.STATE, [rebuild], [], "rebuild", key)
+        rebuild: list[MigrateOperation] = [Call("reindex_concurrently", Name(found.name))]
+        of = comparison.followed.table(table_of(found) or "")
+        if isinstance(found, Index) and of and of.kind == "partitioned table":
+            # It lacks the index of a partition.
+            again = index_call(found, concurrently=True)
+            online = comparison.is_in_use(of.name, or_parts=True)
+            rebuild = [again] if again and online else [drop(key, found), *create(key, found)]
+        yield Change(Stage.STATE, rebuild, [], "rebuild", key)
     if isinstance(found, Constraint) and isinstance(expected, Constraint):
         valid = replace(found, validated=expected.validated)
         if valid != found:
