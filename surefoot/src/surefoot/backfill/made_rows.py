@@ -83,10 +83,8 @@ class MadeRows:
         """The statements of the same backfill, for these rows, whatever its filter says."""
         texts = self._of.key.texts
         await self._connection.execute(f"CREATE TEMPORARY TABLE {_CHANGED} (place text[])")
-        await self._connection.executemany(
-            f"INSERT INTO {_CHANGED} VALUES ($1)",  # noqa: S608 - a constant
-            [(place,) for place in places],
-        )
+        insert = f"INSERT INTO {_CHANGED} VALUES ($1)"  # noqa: S608 - a constant
+        await self._connection.executemany(insert, [(place,) for place in places])
         forced = copy(self._of.backfill)
         # Of this instance alone; the class has the filter.
         vars(forced)["todo"] = f"{texts} IN (SELECT place FROM pg_temp.{_CHANGED})"  # noqa: S608 - quoted
