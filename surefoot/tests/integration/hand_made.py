@@ -33,6 +33,10 @@ CREATE TABLE labelled (one labels DEFAULT 'a', many labels[]);
 INSERT INTO labelled VALUES ('b', '{a,b}');
 CREATE TABLE ancestor (id int, name text);
 CREATE TABLE heir (more int) INHERITS (ancestor);
+CREATE TABLE replicated (n int NOT NULL);
+CREATE UNIQUE INDEX replicated_n ON replicated (n);
+ALTER TABLE replicated REPLICA IDENTITY USING INDEX replicated_n;
+ALTER TABLE replicated CLUSTER ON replicated_n;
 CREATE SEQUENCE counted;
 CREATE TABLE numbered (n bigint DEFAULT nextval('counted'));
 CREATE VIEW lower_view AS SELECT n FROM numbered;
@@ -104,6 +108,14 @@ CHANGES = {
     ),
     "replica identity": _one(
         "ALTER TABLE jobs REPLICA IDENTITY FULL", "changed replica identity of table jobs"
+    ),
+    "index of the replica identity dropped": _one(
+        "DROP INDEX replicated_n",
+        "missing index replicated_n",
+        "changed cluster index and replica identity of table replicated",
+    ),
+    "table with an index of its replica identity dropped": _one(
+        "DROP TABLE replicated", "missing table replicated"
     ),
     "cluster": _one("ALTER TABLE jobs CLUSTER ON pk_jobs", "changed cluster index of table jobs"),
     "inheritance": _one("ALTER TABLE inh NO INHERIT ul", "changed inherits of table inh"),

@@ -59,7 +59,7 @@ def serials(catalog: Catalog, table: str, inline: Collection[Constraint]) -> set
 def create_table(
     catalog: Catalog, name: str, inline: Collection[Constraint]
 ) -> list[MigrateOperation]:
-    """Creates a table, with the settings that CREATE TABLE leaves out."""
+    """Creates a table, with the settings that CREATE TABLE leaves out and that name no index."""
     table, parents = catalog.one(Table, Key("table", name)), catalog.parents(name)
     needed = {used for each in inline for used in catalog.needs(key_of(each))}
     # A column that is declared again would not go or change along with that of the parent.
@@ -71,7 +71,7 @@ def create_table(
     ]
     columns = [each for each in catalog.columns(name) if each not in inherited]
     remarks = [statements.comment(key_of(each), each) for each in inherited if each.comment]
-    settings = tables.settings_of_table(table)
+    settings = tables.settings_of_table(tables.without_index(table))
     settings += [s for each in catalog.columns(name) for s in tables.settings_of_column(each)]
     rest = map(sql, [*remarks, *settings])
     in_key, serial = key_columns(inline), serials(catalog, name, inline)

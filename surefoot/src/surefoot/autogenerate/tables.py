@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
+
+from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage, Turn, rewriting
 from surefoot.autogenerate.columns import column_changes
@@ -13,6 +16,7 @@ from surefoot.autogenerate.rendering import ByHand, Call, sql
 from surefoot.autogenerate.table_operations import create_table
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Attributes, Table
+from surefoot.catalog.tables import without_index
 from surefoot.quoting import quoted
 
 _UNCHANGEABLE: Attributes = frozenset({"kind", "partition key"})
@@ -23,27 +27,35 @@ def table_changes(comparison: Comparison) -> list[Change]:
     columns = [each for table in kept for each in column_changes(comparison, table)]
     # Of all tables the drops come last.
     columns.sort(key=lambda change: change.action == "drop")
+    made = (_made(comparison, table) for table in comparison.tables_in_order)
     return [
-        *(_whole(comparison, table, "make") for table in comparison.tables_in_order),
+        *chain.from_iterable(made),
         *columns,
-        *(_whole(comparison, table, "drop") for table in sorted(comparison.gone_tables)),
+        *(_dropped(comparison, table) for table in sorted(comparison.gone_tables)),
         *(change for table in kept for change in _changed(comparison, table)),
     ]
 
 
-def _whole(comparison: Comparison, table: str, action: str) -> Change:
-    """The change that makes or drops a table."""
-    catalog = comparison.models if action == "make" else comparison.database
-    key = Key("table", table)
-    if catalog.one(Table, key).kind == "foreign table":
-        if action == "make":
-            return Change(Stage.STATE, [_foreign(table)], [], "by hand", key)
-        gone = sql(f"DROP FOREIGN TABLE {quoted(table)}")
-        return Change(Stage.TABLES, [gone], [], action, key).at(Turn.TABLES, table)
-    make, drop = create_table(catalog, table, comparison.inline[table]), [Call("drop_table", table)]
-    if action == "make":
-        return Change(Stage.TABLES, make, drop, action, key)
-    return Change(Stage.TABLES, drop, make, action, key).at(Turn.TABLES, table)
+def _made(comparison: Comparison, name: str) -> Iterator[Change]:
+    """Makes a table; what names an index is set once that is there."""
+    models, key = comparison.models, Key("table", name)
+    table = models.one(Table, key)
+    if table.kind == "foreign table":
+        yield Change(Stage.STATE, [_foreign(name)], [], "by hand", key)
+        return
+    make = create_table(models, name, comparison.inline[name])
+    yield Change(Stage.TABLES, make, [Call("drop_table", name)], "make", key)
+    if table != without_index(table):
+        yield step(Stage.STATE, key, without_index(table), table, "change")
+
+
+def _dropped(comparison: Comparison, name: str) -> Change:
+    database, key = comparison.database, Key("table", name)
+    drop: MigrateOperation = sql(f"DROP FOREIGN TABLE {quoted(name)}")
+    make: list[MigrateOperation] = []
+    if database.one(Table, key).kind != "foreign table":
+        drop, make = Call("drop_table", name), create_table(database, name, comparison.inline[name])
+    return Change(Stage.TABLES, [drop], make, "drop", key).at(Turn.TABLES, name)
 
 
 def _changed(comparison: Comparison, table: str) -> Iterator[Change]:

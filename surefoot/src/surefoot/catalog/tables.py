@@ -55,6 +55,11 @@ def own_value(column: Column) -> str | None:
     return None if column.default is None else f"DEFAULT {column.default}"
 
 
+def without_index(table: Table) -> Table:
+    """The table without the settings that name an index, which has to be there first."""
+    return replace(table, cluster_index=None, replica_identity=None)
+
+
 def settings_of_table(table: Table) -> list[str]:
     """The statements for what CREATE TABLE leaves out of a table."""
     return alterations.table(table.without(_OF_TABLE), table)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from surefoot.catalog import NOTHING, Catalog, Difference, Key, SchemaObject, difference
 from surefoot.catalog.changes import attach, detach
+from surefoot.catalog.definitions import whole_name
 from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Constraint, Partition, Sequence, Table, table_of
 from surefoot.catalog.order import in_order
@@ -20,6 +21,7 @@ from surefoot.quoting import own_name, quoted
 By = Mapping[Key, tuple[Difference, ...]]
 # Repairs of special cases; None where the deviation of another object includes this one.
 Special = Mapping[Key, "Repair | None"]
+_USING = "USING INDEX "
 RELATIONS = ("table", "view", "materialized view", "partition")
 
 
@@ -214,6 +216,12 @@ def _needs(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> dict[Key,
     for key in groups:
         tables = {Key(kind, str(table_of(catalog.objects[key]))) for kind in RELATIONS}
         uses.setdefault(key, set()).update(tables & groups.keys())
+        if (table := catalog.find(Table, key)) is not None:
+            own = (table.cluster_index, (table.replica_identity or "").removeprefix(_USING))
+            named = [whole_name(each) for each in own if each]
+            indexes = [Key("index", each) for each in named]
+            indexes += [Key("constraint", f"{key.name}.{each}") for each in named]
+            uses[key].update({main.get(each, each) for each in indexes} & groups.keys() - {key})
     return uses
 
 

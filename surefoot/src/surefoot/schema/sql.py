@@ -62,7 +62,7 @@ def _parts(catalog: Catalog) -> Iterator[str]:
             late.append(f"{alterations.own(item)};")
             item = replace(item, owned_by=None)
         if isinstance(item, Table):
-            bare = replace(item, cluster_index=None, replica_identity=None)
+            bare = tables.without_index(item)
             late += [f"{each};" for each in alterations.table(bare, item)]
         made = _table(item, catalog) if isinstance(item, Table) else [*statements.create(key, item)]
         made += _state(key, item)
@@ -86,11 +86,9 @@ def _table(table: Table, catalog: Catalog) -> list[str]:
     own = {n: c for n, c in constraints.items() if c.type in _INNER and c.validated}
     unproven = {not_null_column(c.definition) for c in constraints.values() if c.type == "not null"}
     lines = [tables.define(each, required=each.name not in unproven) for each in order]
-    # An index that is named for it has to be there first.
-    begun = replace(table, cluster_index=None, replica_identity=None)
     found = [
         tables.create_table(table, lines, (own[name] for name in sorted(own))),
-        *tables.settings_of_table(begun),
+        *tables.settings_of_table(tables.without_index(table)),
     ]
     if table.comment:
         found.append(statements.comment(Key("table", table.name), table))
