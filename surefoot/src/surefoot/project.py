@@ -169,10 +169,11 @@ class Project:
         """
         from surefoot.startup.check import Build  # noqa: PLC0415 - the check is an upper room
 
+        more = self.version_table, self.schemas, self.locations, self.exclude
         if missing := self.lock_missing():
             _log.warning("%s", missing)
-            return Build.of(self.revisions(), self.version_table, self.schemas, self.locations)
-        return Build.read(self.lock, self.version_table, self.schemas, self.locations)
+            return Build.of(self.revisions(), *more)
+        return Build.read(self.lock, *more)
 
     def models(self) -> Sequence[MetaData]:
         """The metadata itself. On failure: ModelsNotImportable, ConfigurationInvalid."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+import anyio
 import asyncpg
 import pytest
 from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer, MetaData, String
 from sqlalchemy import Table as ModelTable
 
 import surefoot
+from harness.clock import within
 from harness.databases import Database, Databases, agreement, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import read_lock, write_lock
@@ -17,6 +19,7 @@ from surefoot.differences import drift, render
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
+from surefoot.startup.watch import Watch
 from surefoot.target import Target
 from surefoot.testing import ChainTests
 from surefoot.testing.round_trip import walk_round_trip
@@ -325,3 +328,37 @@ async def test_drift_leaves_out_tables_of_others_that_no_revision_creates(
     found = await drift(project, database)
     assert {each.title for each in found.deviations} == {"column t.n", "table mine"}
     assert "not compared:  of_others, v, audit.of_others\n\n2 differences." in render(found)
+
+
+async def test_tables_of_others_are_no_drift_of_a_service_or_a_stamp(
+    chain: Chain, empty_database: Database, launcher: Launcher, watcher: asyncpg.Connection
+) -> None:
+    """Fingerprints leave them out: that of a run, of a stamp, of the status and of a service."""
+    env = chain.folder / "alembic" / "env.py"
+    env.write_text(
+        ENV.format((), None).replace("metadata=()", "metadata=(), exclude=['of_others']")
+    )
+    chain.add("op.execute('CREATE TABLE t (id int PRIMARY KEY)')", "op.execute('DROP TABLE t')")
+    chain.add("op.execute('CREATE TABLE u (id int PRIMARY KEY)')", "op.execute('DROP TABLE u')")
+    url = empty_database.url
+    assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
+    for command in (("upgrade", "0001"), ("stamp", "0001"), ("upgrade", "head")):
+        done = await launcher.alembic(chain, *command, url=url)
+        assert done.code == 0, done.err
+        await watcher.execute("CREATE TABLE IF NOT EXISTS of_others (id serial PRIMARY KEY)")
+    said = await launcher.surefoot(chain, "status", url=url)
+    assert (said.code, said.out.splitlines()[0]) == (
+        0,
+        f"OK  {empty_database.name}: at head 0002, no drift",
+    )
+    listed = await launcher.surefoot(chain, "ops", "stamp", "0002", "--reason", "a", url=url)
+    assert listed.err.startswith("0 differences between the database and the schema of 0002")
+    for exclude in ((), ("of_others",)):
+        async with engine(surefoot.Database(url), "watch") as made:
+            watch = Watch(made, Project.read(chain.ini, exclude=exclude).build())
+            await watch.refresh()
+            async with watch.on():
+                with anyio.fail_after(within(5)):
+                    while watch.agrees is None:
+                        await anyio.sleep(0.02)
+                assert watch.agrees is bool(exclude)

@@ -71,9 +71,11 @@ def fingerprint(
     connection: Connection,
     schemas: str | Sequence[str] = (),
     version_table: VersionTable = VersionTable(),
+    exclude: Collection[str] = (),
 ) -> str:
     """The fingerprint of the catalog of the schemas; see snapshot."""
-    return snapshot(connection, schemas, version_table=version_table, uses=False).fingerprint()
+    found = snapshot(connection, schemas, exclude=exclude, version_table=version_table, uses=False)
+    return found.fingerprint()
 
 
 def snapshot(

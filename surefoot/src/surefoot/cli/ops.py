@@ -13,7 +13,7 @@ from surefoot.cli.suggesting import Group
 from surefoot.cli.targets import target_option
 from surefoot.cli.telling import told
 from surefoot.connect.database import Database
-from surefoot.differences import deviations, listing
+from surefoot.differences import deviations, listing, without_excluded
 from surefoot.errors import names
 from surefoot.project import Project
 from surefoot.run import commands as upgrade
@@ -104,7 +104,7 @@ def accept(revision: str, reason: str) -> None:
 
 def _stamp(revisions: Sequence[str], reason: str, *, execute: bool, adopt: bool) -> None:
     expected = asyncio.run(_expected(project(), database(), revisions))
-    found = on_target(catalog_of)
+    found = without_excluded(on_target(catalog_of), expected, project().exclude)
     differences = deviations(expected, found)
     if differences:
         output.answer("\n".join(listing(differences)))

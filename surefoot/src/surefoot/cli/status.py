@@ -63,7 +63,7 @@ def command(whole: bool, exit_code: bool, json_: bool) -> None:
 async def _look(of: Project, database: Database) -> Status:
     """The status. On failure: the reason why the two tables could not be compared."""
     revisions = with_known(of.revisions(), of.locked())
-    build = Build.of(revisions, of.version_table, of.schemas)
+    build = Build.of(revisions, of.version_table, of.schemas, exclude=of.exclude)
     if missing := of.lock_missing():
         output.narrate(f"WARNING [lock-file-missing]  {missing}")
     try:

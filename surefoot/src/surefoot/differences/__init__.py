@@ -9,8 +9,11 @@ Nothing is written to the target; a role that may only read is enough.
 """
 
 from surefoot.differences.detection import drift
-from surefoot.differences.deviations import deviations
+from surefoot.differences.deviations import deviations, without_excluded
 from surefoot.differences.model import Deviation, Drift, Repair, Since
 from surefoot.differences.text import listing, render
 
-__all__ = ["Deviation", "Drift", "Repair", "Since", "deviations", "drift", "listing", "render"]
+__all__ = [
+    "Deviation", "Drift", "Repair", "Since", "deviations", "drift", "listing", "render",
+    "without_excluded",
+]  # fmt: skip

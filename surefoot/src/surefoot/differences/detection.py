@@ -78,7 +78,7 @@ async def drift(
         name,
         ", ".join(at) or "base",
         different,
-        dated(rows, project.locked(), found.fingerprint()),
+        dated(rows, project.locked(), own.fingerprint()),
         of_models,
         _misplaced(different, others, project),
         tuple(each.name for each in difference(own, found) if each.kind in RELATIONS),

@@ -36,13 +36,15 @@ def compare(
     locked: Sequence[Revision],
     version_table: VersionTable = VersionTable(),
     schemas: Sequence[str] = (),
+    exclude: Collection[str] = (),
 ) -> Agreement:
     """Compare the whole schema with the lock: about ten milliseconds of reading the catalogs.
 
-    It needs read access only and writes nothing. Call it at most once a minute.
+    The tables in `exclude` are left out. It needs read access only and writes nothing. Call it at
+    most once a minute.
     """
     heads = heads_of(connection, version_table)
-    found = catalog.fingerprint(connection, schemas, version_table)
+    found = catalog.fingerprint(connection, schemas, version_table, exclude)
     return Agreement(", ".join(heads) or "base", expected_fingerprint(locked, heads), found)
 
 

@@ -59,7 +59,7 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
         "backfills": partial(read_backfills, version_table=build.version_table),
         # Last: it is the longest, and waits where a migration has locked something.
         "agreement": lambda connection: agreement.compare(
-            connection, build.revisions, build.version_table, build.schemas
+            connection, build.revisions, build.version_table, build.schemas, build.exclude
         ),
     }
     connection = engine.connect()

@@ -17,7 +17,7 @@ session waits for. With revisions.lock neither Alembic nor a revision file is im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +62,7 @@ class Build:
     # As `Project` has them; the folders are for those who want to read the files.
     schemas: Sequence[str] = ()
     locations: Sequence[Path] = ()
+    exclude: Collection[str] = ()
 
     @cached_property
     def revisions(self) -> Sequence[Revision]:
@@ -75,10 +76,12 @@ class Build:
         version_table: VersionTable = VersionTable(),
         schemas: Sequence[str] = (),
         locations: Sequence[Path] = (),
+        exclude: Collection[str] = (),
     ) -> Build:
         """The build that has these revisions."""
         applied = digest((r.id, r.sha256) for r in revisions)
-        return cls(heads(revisions), applied, lambda: revisions, version_table, schemas, locations)
+        more = version_table, schemas, locations, exclude
+        return cls(heads(revisions), applied, lambda: revisions, *more)
 
     @classmethod
     def read(
@@ -87,6 +90,7 @@ class Build:
         version_table: VersionTable = VersionTable(),
         schemas: Sequence[str] = (),
         locations: Sequence[Path] = (),
+        exclude: Collection[str] = (),
     ) -> Build:
         """The build by its revisions.lock. On failure: RevisionsBroken."""
         lines = lock_lines(lock_path)
@@ -99,6 +103,7 @@ class Build:
             version_table,
             schemas,
             locations,
+            exclude,
         )
 
     @property

@@ -252,6 +252,7 @@ class Watch:
                         self.build.revisions,
                         self.build.version_table,
                         self.build.schemas,
+                        self.build.exclude,
                     )
         except (SurefootError, *DATABASE_ERRORS) as error:
             logger.debug("the schema could not be compared: %s", describe(error))

@@ -38,7 +38,7 @@ def compare_with_stamp(run: Run, revisions: Sequence[Revision], stamped: Sequenc
     """
     expected = expected_fingerprint(with_known(revisions, run.project.locked()), stamped)
     of = run.project
-    found = catalog.fingerprint(run.connection, of.schemas, of.version_table)
+    found = catalog.fingerprint(run.connection, of.schemas, of.version_table, of.exclude)
     if found == expected:
         return
     refusal = StampRefused(run.recorder.database, stamped, expected, found)

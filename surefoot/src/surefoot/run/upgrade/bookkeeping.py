@@ -259,8 +259,8 @@ class Bookkeeping:
     def measure(self, heads: Sequence[str], direction: str) -> None:
         """Write the fingerprint of the schema that the run has left, so a change can be dated."""
         known = [revision for revision in self._revisions if revision.id in heads]
-        schemas = self._run.project.schemas
-        found = catalog.fingerprint(self._connection, schemas, self._version_table)
+        of = self._run.project
+        found = catalog.fingerprint(self._connection, of.schemas, of.version_table, of.exclude)
         newest, named = known[-1] if known else None, "+".join(heads) or "base"
         entry = self._entry(newest, named, direction, "measured", fingerprint=found)
         appending.append(self._connection, self.ledger, entry)
