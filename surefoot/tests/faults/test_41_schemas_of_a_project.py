@@ -333,7 +333,9 @@ async def test_drift_leaves_out_tables_of_others_that_no_revision_creates(
 async def test_tables_of_others_are_no_drift_of_a_service_or_a_stamp(
     chain: Chain, empty_database: Database, launcher: Launcher, watcher: asyncpg.Connection
 ) -> None:
-    """Fingerprints leave them out: that of a run, of a stamp, of the status and of a service."""
+    """They make no database one to adopt, and fingerprints leave them out: that of a run, of a
+    stamp, of the status and of a service.
+    """
     env = chain.folder / "alembic" / "env.py"
     env.write_text(
         ENV.format((), None).replace("metadata=()", "metadata=(), exclude=['of_others']")
@@ -342,10 +344,10 @@ async def test_tables_of_others_are_no_drift_of_a_service_or_a_stamp(
     chain.add("op.execute('CREATE TABLE u (id int PRIMARY KEY)')", "op.execute('DROP TABLE u')")
     url = empty_database.url
     assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
+    await watcher.execute("CREATE TABLE of_others (id serial PRIMARY KEY)")
     for command in (("upgrade", "0001"), ("stamp", "0001"), ("upgrade", "head")):
         done = await launcher.alembic(chain, *command, url=url)
         assert done.code == 0, done.err
-        await watcher.execute("CREATE TABLE IF NOT EXISTS of_others (id serial PRIMARY KEY)")
     said = await launcher.surefoot(chain, "status", url=url)
     assert (said.code, said.out.splitlines()[0]) == (
         0,

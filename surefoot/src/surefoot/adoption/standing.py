@@ -75,7 +75,7 @@ def _read(connection: Connection, project: Project, name: str) -> Standing:
     given = {
         "table": table.quoted,
         "schema": table.schema and qualified(table.schema),
-        "ours": [*table.relations],
+        "ours": [*table.relations, *project.exclude],
     }
     session = connection.execute(text(_SESSION), given).one()
     place = position(chain, found.heads, found.recorded, table, has_ledger=found.has_ledger)

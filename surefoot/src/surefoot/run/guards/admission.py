@@ -23,7 +23,7 @@ SELECT pg_backend_pid(),
        EXISTS (SELECT FROM pg_catalog.pg_class
            WHERE relnamespace = to_regnamespace(quote_ident(current_schema()))
                AND relkind IN ('r', 'p', 'm', 'f')
-               AND relname <> ALL ($2::text[])
+               AND relname <> ALL ($2::text[] || $4::text[])
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
                    WHERE classid = 'pg_catalog.pg_class'::regclass
                                AND objid = pg_class.oid AND deptype = 'e')),
@@ -49,7 +49,7 @@ class Session:
 
     pid: int
     lock_timeout_s: float
-    # Whether the current schema has tables.
+    # Whether the current schema has tables, beside those that the project excludes.
     is_inhabited: bool
     # Whether the version table is there.
     is_versioned: bool
@@ -69,9 +69,9 @@ def admit(run: Run) -> Session:
     AutocommitRefused, NotAdopted.
     """
     connection, database = run.connection, run.recorder.database
-    table = run.project.version_table
+    table, excluded = run.project.version_table, [*run.project.exclude]
     found = connection.exec_driver_sql(
-        _SESSION, (table.quoted, list(table.relations), table.ledger)
+        _SESSION, (table.quoted, [*table.relations], table.ledger, excluded)
     )
     pid, timeout_s, standby, read_only, versioned, recorded, inhabited, *more, settings = (
         found.one()
