@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # SQLAlchemy asks a cursor for so many rows first.
 FIRST_ROWS = 50
 
-# A value has not the form of its type.
+# A value is not written in the form of its type.
 _OF_VALUES = (asyncpg.InvalidBinaryRepresentationError, asyncpg.InvalidTextRepresentationError)
 # A statement may fail with these before it runs, because it or a type is out of date: it names a
 # type that is gone, has parameters of an older type, or is not there after a DISCARD ALL. Where it

@@ -88,7 +88,7 @@ class Environment:
     include_name: Callable[..., bool] | None = None
     # The same by object.
     include_object: Callable[..., bool] | None = None
-    # Tables that belong neither to a model nor to a revision.
+    # Tables that belong neither to a model nor to a revision: nothing compares them.
     exclude: Collection[str] = ()
     # Further options of `context.configure`: docs/options.md says how each is treated. Of two
     # callables for one question the project's is asked first.

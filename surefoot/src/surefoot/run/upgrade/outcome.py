@@ -14,7 +14,7 @@ from surefoot.run.question import ask, is_gone
 Outcome = Literal["committed", "aborted", "unknown"]
 # The part of a revision that is kept, in words for an error.
 EVERYTHING = "all of it: its commit was done when the connection was lost"
-# Who wants the run to end has not the time of another connection to a dead network.
+# A run that is told to end does not wait for another connection on a dead network.
 _IN_TIME_S = 1.0
 _STATUS = "SELECT pg_xact_status({}::xid8)"
 _PREPARED = """
