@@ -290,3 +290,19 @@ async def test_lint_leaves_the_past_alone_unless_it_is_named(
     assert (new.code, "in 1 revision" in new.err) == (1, True), new.err
     assert "0003_change.py" in new.out
     assert "0002_change.py" not in new.out
+
+
+async def test_a_comment_is_not_unused_where_there_was_no_row_to_see_it(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Tables that are created in the same run have none; beside rows the comment is judged."""
+    chain.add("op.execute('CREATE TABLE a (n int)')\nop.execute('CREATE TABLE b (n int)')")
+    for copies in (True, False):
+        number = chain.add("op.execute('INSERT INTO b SELECT n FROM a')" if copies else "pass")
+        (path,) = chain.versions.glob(f"{number}_*.py")
+        text = path.read_text("utf-8")
+        path.write_text(f"{text}\n# allow avoid-unbatched-change: there are few\n", "utf-8")
+    url = empty_database.url
+    for revisions, unused in ((("0001", "0002"), 0), (("0002",), 0), ((), 1)):
+        done = await launcher.surefoot(chain, "lint", *revisions, url=url)
+        assert done.out.count("avoid-unused-suppression") == unused, done.out

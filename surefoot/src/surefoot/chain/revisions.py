@@ -25,7 +25,7 @@ UNKNOWN = "unknown"
 
 
 # Raised whenever the rules or the trace may judge a revision in another way than before.
-RULES_VERSION = "7"
+RULES_VERSION = "8"
 
 # It would end a field of revisions.lock, or make a comment of its line.
 _NOT_IN_LINE = re.compile(r"[\s%]|^#")

@@ -162,11 +162,18 @@ def judged(unit: TracedRevision, major: int) -> tuple[Sequence[Finding], Sequenc
 
 
 def _is_unused(unit: TracedRevision, suppression: Suppression, major: int) -> bool:
-    """Whether that is known: squawk may not be installed, the run may not have come to it."""
+    """Whether that is known: squawk may not be installed, the run may not have come to it.
+
+    Of a table without rows it is not known whether they would break a rule about them. None has any
+    that is created in the same run.
+    """
     rule = RULES.get(suppression.rule)
     if rule is None:
         return True
-    return rule.holds(major) and unit.complete and (rule.seen != "squawk" or is_installed())
+    used = ((s, table) for s in unit.statements for table in {*s.activity, *s.scans})
+    is_seen = not rule.grows or all(statement.rows.get(table) for statement, table in used)
+    is_seen &= rule.seen != "squawk" or is_installed()
+    return rule.holds(major) and unit.complete and is_seen
 
 
 def _unused(unit: TracedRevision, suppression: Suppression, broken: set[str]) -> Finding:
