@@ -6,7 +6,6 @@ _MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? ti
 _INTEGERS = ("smallint", "integer", "bigint")
 _FLOATS = ("real", "double precision")
 _TIMES = ("timestamp", "time", "interval")
-_TEXTS = ("character varying", "character", "text")
 # Types whose values all fit a greater modifier.
 _LENGTHENED = ("character varying", "bit varying", "numeric", *_TIMES)
 # Types with operators between them.
@@ -90,13 +89,9 @@ def loses_digits(old: str, new: str) -> bool:
     before, after = (_MODIFIER.match(each.removesuffix("[]")) for each in (old, new))
     if before is None or after is None:
         return False
-    had, kept = (each[3 if after[1] == "numeric" else 2] for each in (before, after))
-    if before[1] in _TEXTS:
-        # A text may have a zone, which such a time leaves out.
-        is_time = after[1] in _TIMES and (kept is not None or after[4] == " without time zone")
-        rounds = after[1] == "numeric" and kept is not None
-        return is_time or rounds or after[1] in (*_FLOATS, "date")
     if before[1] == after[1]:
+        digits = 3 if before[1] == "numeric" else 2
+        had, kept = before[digits], after[digits]
         rounds = before[1] in ("numeric", *_TIMES)
         return rounds and kept is not None and (had is None or int(kept) < int(had))
     is_whole = after[1] in _INTEGERS and before[3] == "0"
