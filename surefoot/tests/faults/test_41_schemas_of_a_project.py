@@ -334,14 +334,17 @@ async def test_tables_of_others_are_no_drift_of_a_service_or_a_stamp(
     chain: Chain, empty_database: Database, launcher: Launcher, watcher: asyncpg.Connection
 ) -> None:
     """They make no database one to adopt, and fingerprints leave them out: that of a run, of a
-    stamp, of the status and of a service.
+    stamp, of the status and of a service. A function of that name is the project's own.
     """
     env = chain.folder / "alembic" / "env.py"
     env.write_text(
         ENV.format((), None).replace("metadata=()", "metadata=(), exclude=['of_others']")
     )
     chain.add("op.execute('CREATE TABLE t (id int PRIMARY KEY)')", "op.execute('DROP TABLE t')")
-    chain.add("op.execute('CREATE TABLE u (id int PRIMARY KEY)')", "op.execute('DROP TABLE u')")
+    chain.add(
+        "op.execute('CREATE FUNCTION of_others() RETURNS int LANGUAGE sql RETURN 1')",
+        "op.execute('DROP FUNCTION of_others')",
+    )
     url = empty_database.url
     assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
     await watcher.execute("CREATE TABLE of_others (id serial PRIMARY KEY)")

@@ -129,7 +129,6 @@ def forbid_null(
             "models were compared with; an older one refuses it."
         )
     promised = step(Stage.TABLES, key, None, loose, "promised")
-    wanted = comparison.models.find(Column, key)
     if not is_computed:
         of = fills or required(table, column, None, wanted.default if wanted else None)
         promised.fills = [of]

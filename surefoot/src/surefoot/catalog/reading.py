@@ -182,7 +182,7 @@ def _objects(
         kind, part = given.pop("object", None) or usual, given.pop("part", 0)
         name, table, oid = given["name"], given.get("table"), int(given.pop("oid"))
         key = Key(kind, given.pop("key", f"{table}.{name}" if kind in NAMED_IN_TABLE else name))
-        its = {key.name, given.pop("relation", table or name)}
+        its = {key.name, given.pop("relation", table or key.name)}
         if its & {*exclude} or {*map(own_name, its)} & {*bookkeeping}:
             continue
         if key in objects:

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, MetaData, text
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.autogenerate.reading import compare
 from surefoot.catalog import Catalog, Key, casts, difference, snapshot
+from surefoot.catalog.model import NAMED_IN_TABLE
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.differences.deviations import RELATIONS, deviations, without_excluded
+from surefoot.differences.deviations import deviations, without_excluded
 from surefoot.differences.model import Deviation, Drift, Since
 from surefoot.differences.repair import Casts
 from surefoot.errors import DatabaseAhead
@@ -72,7 +73,7 @@ async def drift(
         expected = await connection.run_sync(_catalog, privileges, project)
         if metadata and frozenset(at) == heads(chain):
             of_models = await connection.run_sync(of_metadata, metadata, project)
-    own = without_excluded(found, expected, project.exclude)
+    own, left_out = without_excluded(found, expected, project.exclude), {*project.exclude}
     different = deviations(expected, own, known)
     return Drift(
         name,
@@ -81,7 +82,12 @@ async def drift(
         dated(rows, project.locked(), own.fingerprint()),
         of_models,
         _misplaced(different, others, project),
-        tuple(each.name for each in difference(own, found) if each.kind in RELATIONS),
+        tuple(
+            each.name
+            for each in difference(own, found)
+            if each.kind not in NAMED_IN_TABLE
+            and not left_out.isdisjoint((each.name, each.name.rpartition(".")[2]))
+        ),
     )
 
 

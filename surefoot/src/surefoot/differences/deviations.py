@@ -22,7 +22,7 @@ By = Mapping[Key, tuple[Difference, ...]]
 # Repairs of special cases; None where the deviation of another object includes this one.
 Special = Mapping[Key, "Repair | None"]
 _USING = "USING INDEX "
-RELATIONS = ("table", "view", "materialized view", "partition")
+_OWNERS = ("table", "view", "materialized view", "partition")
 
 
 def deviations(
@@ -191,7 +191,7 @@ def _main(key: Key, keys: Collection[Key], catalog: Catalog) -> Key:
         if column in keys:
             return _main(column, keys, catalog)
     is_reference = isinstance(item, Constraint) and item.type == "foreign key"
-    for kind in RELATIONS:
+    for kind in _OWNERS:
         table = Key(kind, str(table_of(item)))
         if table in keys and not (is_reference and _leaves(key, table, keys, catalog)):
             return _main(table, keys, catalog)
@@ -214,7 +214,7 @@ def _needs(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> dict[Key,
         of = main.get(user, user)
         uses.setdefault(of, set()).update({main.get(each, each) for each in used} - {of})
     for key in groups:
-        tables = {Key(kind, str(table_of(catalog.objects[key]))) for kind in RELATIONS}
+        tables = {Key(kind, str(table_of(catalog.objects[key]))) for kind in _OWNERS}
         uses.setdefault(key, set()).update(tables & groups.keys())
         if (table := catalog.find(Table, key)) is not None:
             own = (table.cluster_index, (table.replica_identity or "").removeprefix(_USING))
